@@ -1,0 +1,52 @@
+/* SPDX-License-Identifier: LGPL-2.1-or-later */
+/* A backup request as its XML says (<domainbackup>), and as backup-dumpxml shows it again. */
+#pragma once
+#include <glib.h>
+#include "domain_def.h"
+
+typedef enum { VIR_BACKUP_MODE_PUSH, VIR_BACKUP_MODE_PULL, VIR_BACKUP_MODE_LAST } virBackupMode;
+typedef enum { VIR_BACKUP_DISK_FULL, VIR_BACKUP_DISK_INCREMENTAL, VIR_BACKUP_DISK_MODE_LAST } virBackupDiskMode;
+typedef enum { VIR_BACKUP_SERVER_UNIX, VIR_BACKUP_SERVER_TCP, VIR_BACKUP_SERVER_LAST } virBackupServerTransport;
+
+typedef struct _virDomainBackupDiskDef {
+    char *name;                  /* target name */
+    bool backup;                 /* backup='no' clears it */
+    bool modeGiven;
+    virBackupDiskMode mode;
+    char *incremental;           /* checkpoint, resolved by Align; NULL = full */
+    char *exportName;            /* pull; default the target name */
+    char *exportBitmap;          /* pull incremental; default "backup-" + target name */
+    virStorageSource *store;     /* pull: <scratch>, push: <target>; filled in by Align */
+    bool storeGiven;
+    unsigned int index;          /* 0 = not given */
+} virDomainBackupDiskDef;
+
+typedef struct _virDomainBackupDef {
+    virBackupMode mode;
+    char *incremental;           /* checkpoint for disks that name none */
+    struct {
+        bool present;
+        virBackupServerTransport transport;
+        char *socket;            /* unix */
+        char *host;              /* tcp; default localhost */
+        unsigned int port;       /* tcp; 0 = choose one */
+    } server;
+    GPtrArray *disks;            /* virDomainBackupDiskDef * */
+} virDomainBackupDef;
+
+void virDomainBackupDefFree(virDomainBackupDef *def);
+G_DEFINE_AUTOPTR_CLEANUP_FUNC(virDomainBackupDef, virDomainBackupDefFree)
+/** Elements of the grammar that we do not do (TLS, encryption, network targets, fd transport) are
+ * refused by name with VIR_ERR_CONFIG_UNSUPPORTED. */
+virDomainBackupDef *virDomainBackupDefParse(const char *xml);
+char *virDomainBackupDefFormat(const virDomainBackupDef *def);
+virDomainBackupDef *virDomainBackupDefCopy(const virDomainBackupDef *def);
+/**
+ * virDomainBackupDefAlign: against the domain: unknown or doubly named disks are errors; no <disks>
+ * = every disk that is writable and not empty; names, modes, exports filled in. A push target
+ * without a name becomes SOURCE.SUFFIX (a block device source: error, name a target).
+ * @suffix: e.g. "1700000000"; @scratchDir: where a pull scratch without a file is made,
+ * as @scratchDir/DISK.SUFFIX
+ */
+int virDomainBackupDefAlign(virDomainBackupDef *def, const virDomainDef *dom, const char *suffix,
+                            const char *scratchDir);

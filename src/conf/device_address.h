@@ -1,0 +1,25 @@
+/* SPDX-License-Identifier: LGPL-2.1-or-later */
+/* Where a device sits: <address type='...'>. Type NONE leaves it to QEMU. */
+#pragma once
+#include "util/virbuffer.h"
+#include "util/virxml.h"
+
+typedef enum {
+    VIR_ADDRESS_NONE,
+    VIR_ADDRESS_PCI,
+    VIR_ADDRESS_DRIVE,
+    VIR_ADDRESS_VIRTIO_SERIAL,
+    VIR_ADDRESS_USB,
+    VIR_ADDRESS_ISA,
+    VIR_ADDRESS_LAST
+} virDeviceAddressType;
+
+typedef struct _virDeviceAddress {
+    virDeviceAddressType type;
+    unsigned int domain, bus, slot, function;        /* pci */
+    bool multifunction;
+    unsigned int controller, target, unit, port;     /* drive: controller,bus,target,unit; serial: controller,bus,port */
+    unsigned int iobase, irq;                        /* isa */
+} virDeviceAddress;
+int virDeviceAddressParse(xmlNodePtr deviceNode, virDeviceAddress *addr);
+void virDeviceAddressFormat(virBuffer *buf, const virDeviceAddress *addr);

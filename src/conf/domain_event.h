@@ -1,0 +1,62 @@
+/* SPDX-License-Identifier: LGPL-2.1-or-later */
+/*
+ * Domain events as objects, and the list of callbacks registered for them. Used twice with the same
+ * contract: by the hypervisor driver in the daemon and by the remote driver in a client.
+ */
+#pragma once
+#include <glib.h>
+#include <libvirt/libvirt.h>
+#include "util/virtypedparam.h"
+
+typedef struct _virDomainEvent virDomainEvent;
+void virDomainEventFree(virDomainEvent *event);
+G_DEFINE_AUTOPTR_CLEANUP_FUNC(virDomainEvent, virDomainEventFree)
+
+/* One constructor an event we raise; (owned). name, uuid, id identify the domain at that instant. */
+virDomainEvent *virDomainEventLifecycleNew(const char *name, const unsigned char *uuid, int id,
+                                           int type, int detail);
+virDomainEvent *virDomainEventRebootNew(const char *name, const unsigned char *uuid, int id);
+virDomainEvent *virDomainEventIOErrorNew(const char *name, const unsigned char *uuid, int id,
+                                         const char *path, const char *alias, int action, const char *reason);
+virDomainEvent *virDomainEventBlockJobNew(const char *name, const unsigned char *uuid, int id,
+                                          const char *path, int type, int status);
+virDomainEvent *virDomainEventBlockJob2New(const char *name, const unsigned char *uuid, int id,
+                                           const char *dst, int type, int status);
+/** @params: contents copied. */
+virDomainEvent *virDomainEventJobCompletedNew(const char *name, const unsigned char *uuid, int id,
+                                              const virTypedParamList *params);
+virDomainEvent *virDomainEventAgentLifecycleNew(const char *name, const unsigned char *uuid, int id,
+                                                int state, int reason);
+virDomainEvent *virDomainEventBlockThresholdNew(const char *name, const unsigned char *uuid, int id,
+                                                const char *dev, const char *path,
+                                                unsigned long long threshold, unsigned long long excess);
+virDomainEvent *virDomainEventMetadataChangeNew(const char *name, const unsigned char *uuid, int id,
+                                                int type, const char *nsuri);
+/* The monitor events of libvirt-qemu, kept under one pseudo id beside the public ones. */
+virDomainEvent *virDomainEventQemuMonitorNew(const char *name, const unsigned char *uuid, int id,
+                                             const char *event, long long seconds,
+                                             unsigned int micros, const char *details);
+#define VIR_DOMAIN_EVENT_ID_QEMU_MONITOR (-2)
+
+typedef struct _virDomainEventList virDomainEventList;
+virDomainEventList *virDomainEventListNew(void);
+void virDomainEventListFree(virDomainEventList *list);
+/**
+ * virDomainEventListAdd: @dom: filter or NULL (copied); @cb: of the type @eventID asks for.
+ * Ids come from one counter a process, so they never repeat and are common to both programs.
+ * Returns: callback id >= 0, or -1 with VIR_ERR_INVALID_ARG "event callback already tracked" when
+ * this very (conn, id, filter, cb, opaque) is registered.
+ */
+int virDomainEventListAdd(virDomainEventList *list, virConnectPtr conn, virDomainPtr dom, int eventID,
+                          virConnectDomainEventGenericCallback cb, void *opaque, virFreeCallback freecb);
+/** For the monitor event: @event: name or NULL for all; @flags: regex 1, no case 2. */
+int virDomainEventListAddQemuMonitor(virDomainEventList *list, virConnectPtr conn, virDomainPtr dom,
+                                     const char *event, unsigned int flags,
+                                     virConnectDomainEventGenericCallback cb, void *opaque, virFreeCallback freecb);
+int virDomainEventListRemove(virDomainEventList *list, virConnectPtr conn, int callbackID);
+/** All callbacks of a closing connection. */
+void virDomainEventListRemoveConn(virDomainEventList *list, virConnectPtr conn);
+/** Number of callbacks for (conn, eventID, filter uuid or NULL): tells the remote driver when to (de)register on the wire. */
+int virDomainEventListCount(virDomainEventList *list, virConnectPtr conn, int eventID, const unsigned char *uuid);
+/** Call every matching callback, on the caller's thread, no lock held. @event: borrowed. */
+void virDomainEventListDispatch(virDomainEventList *list, const virDomainEvent *event);

@@ -1,0 +1,53 @@
+/* SPDX-License-Identifier: LGPL-2.1-or-later */
+/*
+ * The objects behind the public handles. They are counted references to names: a virDomain knows
+ * its connection, name, UUID and last known id, and nothing else.
+ */
+#pragma once
+#include <glib.h>
+#include <libvirt/libvirt.h>
+#include "libvirt-driver.h"
+
+struct _virConnect {
+    gint refs;
+    const virDriver *driver;     /* borrowed, static */
+    void *privateData;           /* the driver's, from connectOpen to connectClose */
+    char *uri;                   /* as given by the user; NULL if none */
+    bool readonly;
+    bool registeredClose;        /* close callback set; guarded by lock */
+    GMutex lock;
+    virConnectCloseFunc closeCb;
+    void *closeOpaque;
+    virFreeCallback closeFree;
+};
+struct _virDomain {
+    gint refs;
+    virConnectPtr conn;          /* (owned reference) */
+    char *name;
+    int id;
+    unsigned char uuid[VIR_UUID_BUFLEN];
+};
+struct _virDomainCheckpoint {
+    gint refs;
+    virDomainPtr domain;         /* (owned reference) */
+    char *name;
+};
+
+virConnectPtr virObjectConnectNew(const virDriver *driver);
+virDomainPtr virObjectDomainNew(virConnectPtr conn, const char *name, const unsigned char *uuid, int id);
+virDomainCheckpointPtr virObjectCheckpointNew(virDomainPtr domain, const char *name);
+
+/* The driver virConnectOpen*() hands every URI to: the remote driver in the library; the daemon
+ * sets its own connections up without these functions. */
+extern const virDriver *virConnectDriver;
+
+/* First lines of every public function: reset the thread's error, check the handle, and for
+ * changing calls that the connection is not read-only (VIR_ERR_OPERATION_DENIED
+ * "read only access prevents FUNCTION"). */
+int virObjectCheckConnect(virConnectPtr conn, const char *func);
+int virObjectCheckDomain(virDomainPtr domain, const char *func);
+int virObjectCheckCheckpoint(virDomainCheckpointPtr checkpoint, const char *func);
+int virObjectCheckWrite(virConnectPtr conn, int errorDomain, const char *func);
+/** The driver has no such function: VIR_ERR_NO_SUPPORT, "this function is not supported by the
+ * connection driver: FUNC". */
+void virObjectReportNoSupport(const char *func);

@@ -1,0 +1,57 @@
+/* SPDX-License-Identifier: LGPL-2.1-or-later */
+/*
+ * Plans for beginning and ending a backup: the fleecing graph of a pull, the jobs of a push. Pure.
+ *
+ *   guest device -> copy-before-write --file--> disk's format node
+ *                        |  +---target---> scratch (qcow2)
+ *                   snapshot-access <-- NBD export (read-only, + bitmap "since X")
+ */
+#pragma once
+#include "conf/backup_def.h"
+#include "qemu_graph.h"
+#include "qemu_plan.h"
+#include "qemu_target.h"
+
+typedef struct _qemuBackupPlanDisk {
+    const qemuTargetDisk *disk;
+    const virDomainBackupDiskDef *def;   /* aligned; store has path and format */
+    unsigned long long size;             /* virtual size, bytes */
+    const GPtrArray *since;              /* char *: bitmaps whose union is exported; NULL = full */
+} qemuBackupPlanDisk;
+
+typedef struct _qemuBackupPlanInput {
+    const virDomainBackupDef *def;       /* server has its port or socket filled in */
+    const qemuBackupPlanDisk *disks;     /* only disks that are backed up */
+    size_t ndisks;
+    const virJSONValue *checkpointActions;   /* array, first in the transaction; NULL = none */
+    bool guestRuns;                      /* stop and cont around the instant */
+    bool reuseExternal;                  /* stores exist already */
+    unsigned int cbwTimeoutSec;
+} qemuBackupPlanInput;
+
+/* Names in QEMU's graph; DISK is the target name. Also how a restarted daemon finds its things:
+ *   fleece-cbw-DISK, fleece-access-DISK, fleece-store-DISK (+ fleece-store-file-DISK),
+ *   export id fleece-export-DISK, push job id fleece-push-DISK; the union bitmap on the disk's node has
+ *   the name of the export bitmap (pull) or "backup-DISK" (push) */
+char *qemuBackupNodeName(const char *what, const char *disk);
+
+/** Begin. Pull: stores created and opened; copy-before-write (on-cbw-error=break-snapshot); flush;
+ * [stop] transaction, qom-set to the filter [cont]; snapshot-access; NBD server; exports.
+ * Push: targets created and opened; transaction with the bitmaps and one blockdev-backup a disk
+ * (auto-dismiss off, so a restarted daemon still learns how it ended). */
+qemuPlan *qemuBackupPlanBegin(const qemuBackupPlanInput *input);
+
+/** What the device of a disk gets back at the end: the node under the filter now. */
+typedef struct _qemuBackupPlanEndDisk {
+    const qemuTargetDisk *disk;
+    const virDomainBackupDiskDef *def;
+    const char *under;                   /* node below the filter now */
+    bool hasUnion;                       /* temporary bitmap to remove */
+    bool removeStore;                    /* scratch made by us (or failed push target) */
+} qemuBackupPlanEndDisk;
+/** End. Every step goes on after failure. Pull: exports off (hard), wait; snapshot-access del;
+ * qom-set back; copy-before-write del (its scratch goes with it); scratch unlink; union bitmaps
+ * removed (one transaction); NBD server stop, after waiting for un-negotiated clients.
+ * Push: jobs are already concluded or cancelled by the caller: dismiss, blockdev-del the target,
+ * remove union bitmaps, unlink when asked. */
+qemuPlan *qemuBackupPlanEnd(const virDomainBackupDef *def, const qemuBackupPlanEndDisk *disks, size_t n);

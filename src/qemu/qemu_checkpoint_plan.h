@@ -1,0 +1,40 @@
+/* SPDX-License-Identifier: LGPL-2.1-or-later */
+/*
+ * Plans for creating and deleting checkpoints: each is one transaction over all disks. Pure.
+ */
+#pragma once
+#include "conf/checkpoint_def.h"
+#include "qemu_graph.h"
+#include "qemu_plan.h"
+
+#define QEMU_BITMAP_GRANULARITY 65536
+
+/* One disk of a checkpoint that is created or deleted. */
+typedef struct _qemuCheckpointPlanDisk {
+    const char *name;                 /* target name */
+    const qemuGraphNode *node;        /* its format node */
+    const char *bitmap;               /* of the checkpoint in question */
+    const char *const *checkpoints;   /* bitmaps of all live checkpoints on this disk, oldest first,
+                                       * NULL-terminated; on create without the new one, on delete with it */
+} qemuCheckpointPlanDisk;
+
+/**
+ * qemuCheckpointPlanCreateActions: append to @actions (a JSON array of transaction actions) for each
+ * disk: block-dirty-bitmap-add (persistent, granularity set), block-dirty-bitmap-disable of every
+ * bitmap of @checkpoints that records. A last bitmap that should record but does not (or is
+ * inconsistent) leaves a gap: it is removed in the same transaction, so that the loss stays visible
+ * as "missing" to everything older instead of looking whole from now on.
+ * Returns 0, or -1 with VIR_ERR_OPERATION_INVALID when a bitmap of that name is already on the node
+ * (a stray: say how to remove or adopt it), VIR_ERR_CONFIG_UNSUPPORTED when the node cannot hold
+ * persistent bitmaps (not qcow2).
+ */
+int qemuCheckpointPlanCreateActions(virJSONValue *actions, const qemuCheckpointPlanDisk *disks, size_t n);
+/** The whole Plan: one QMP step "checkpoint.create.transaction". */
+qemuPlan *qemuCheckpointPlanCreate(const qemuCheckpointPlanDisk *disks, size_t n);
+/**
+ * qemuCheckpointPlanDelete: one transaction: merge into the predecessor, enable it if the deleted
+ * one recorded, remove. Oldest: remove only. A bitmap that is missing or unusable cannot be merged:
+ * what is there is removed, and so is the predecessor's bitmap, because the period between them is
+ * lost and that must stay visible. No step at all if there is nothing to do.
+ */
+qemuPlan *qemuCheckpointPlanDelete(const qemuCheckpointPlanDisk *disks, size_t n);

@@ -1,0 +1,28 @@
+/* SPDX-License-Identifier: LGPL-2.1-or-later */
+/* Where the driver keeps things and what its configuration says. Read-only after start-up; a reload
+ * swaps the whole struct. */
+#pragma once
+#include <glib.h>
+#include <stdbool.h>
+#include <sys/types.h>
+
+typedef struct _qemuConfig {
+    gint refs;
+    bool privileged;
+    char *configDir;       /* /etc/libvirt/qemu            NAME.xml, autostart/NAME.xml */
+    char *stateDir;        /* /run/libvirt/qemu            NAME.xml (status), NAME.pid, NAME.backup (journal) */
+    char *libDir;          /* /var/lib/libvirt/qemu        domain-ID-NAME/monitor.sock, channel/ */
+    char *checkpointDir;   /* /var/lib/libvirt/qemu/checkpoint     NAME/CHECKPOINT.xml */
+    char *scratchDir;      /* /var/lib/libvirt/qemu/backup         scratch files not named by the user */
+    char *logDir;          /* /var/log/libvirt/qemu        NAME.log */
+    char *cacheDir;        /* /var/cache/libvirt/qemu      capabilities */
+    uid_t user; gid_t group;   /* QEMU runs as; (uid_t)-1 = as the daemon */
+    unsigned int cbwTimeoutSec;    /* copy-before-write limit, default 45 */
+    unsigned int backupPortMin, backupPortMax;
+    char *defaultEmulator; /* /usr/bin/qemu-system-x86_64 */
+} qemuConfig;
+qemuConfig *qemuConfigNew(const char *root, bool privileged);
+int qemuConfigLoad(qemuConfig *config, const char *path, bool mustExist);
+qemuConfig *qemuConfigRef(qemuConfig *config);
+void qemuConfigUnref(qemuConfig *config);
+G_DEFINE_AUTOPTR_CLEANUP_FUNC(qemuConfig, qemuConfigUnref)

@@ -1,0 +1,41 @@
+/* SPDX-License-Identifier: LGPL-2.1-or-later */
+/*
+ * What QEMU's block graph is now, as data: nodes and their dirty bitmaps. Fetched once an operation
+ * and then passed to pure code.
+ */
+#pragma once
+#include <glib.h>
+#include <stdbool.h>
+#include "util/virjson.h"
+#include "qemu_target.h"
+
+typedef struct _qemuGraphBitmap {
+    char *name;
+    unsigned long long granularity;
+    unsigned long long count;      /* dirty bytes */
+    bool persistent, recording, busy, inconsistent;
+} qemuGraphBitmap;
+
+typedef struct _qemuGraphNode {
+    char *name;
+    char *driver;                  /* "qcow2", "raw", "copy-before-write", ... */
+    char *filename;
+    unsigned long long virtualSize;
+    unsigned long long allocated;  /* bytes the image takes on its host; 0 if unknown */
+    bool readonly;
+    GPtrArray *bitmaps;            /* qemuGraphBitmap * */
+} qemuGraphNode;
+
+typedef struct _qemuGraph {
+    GHashTable *nodes;             /* name -> qemuGraphNode * */
+} qemuGraph;
+
+void qemuGraphFree(qemuGraph *graph);
+G_DEFINE_AUTOPTR_CLEANUP_FUNC(qemuGraph, qemuGraphFree)
+/** Pure: the "return" value of query-named-block-nodes (flat). NULL + VIR_ERR_INTERNAL_ERROR if malformed. */
+qemuGraph *qemuGraphParse(const virJSONValue *namedNodes);
+/** One round trip. */
+qemuGraph *qemuGraphFetch(qemuTarget *target);
+/** Borrowed, NULL if not there. */
+const qemuGraphNode *qemuGraphNodeLookup(const qemuGraph *graph, const char *node);
+const qemuGraphBitmap *qemuGraphBitmapLookup(const qemuGraphNode *node, const char *bitmap);

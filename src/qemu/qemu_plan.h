@@ -1,0 +1,58 @@
+/* SPDX-License-Identifier: LGPL-2.1-or-later */
+/*
+ * Plan: what will be done, in order, as data. Planners (qemu_*_plan.c) are pure and make it;
+ * qemuPlanFormat() prints it for golden tests; qemu_plan_run.c carries it out.
+ */
+#pragma once
+#include <glib.h>
+#include <stdbool.h>
+#include "util/virjson.h"
+
+typedef enum {
+    QEMU_STEP_QMP,            /* command; undo: another command, or none */
+    QEMU_STEP_SCRATCH_CREATE, /* empty qcow2 at path with size, QEMU may write; undo: unlink */
+    QEMU_STEP_IMAGE_CREATE,   /* push target at path with size and format; undo: unlink */
+    QEMU_STEP_FLUSH,          /* fdatasync the file at path; no undo */
+    QEMU_STEP_HIDE_PAUSE,     /* from here STOP/RESUME are ours; undo: show again */
+    QEMU_STEP_SHOW_PAUSE,
+    QEMU_STEP_WAIT_EXPORTS,   /* until query-block-exports lists none of ours */
+    QEMU_STEP_WAIT_CLIENTS,   /* until no NBD connection is un-negotiated (bounded) */
+    QEMU_STEP_UNLINK,         /* remove file at path */
+    QEMU_STEP_LAST
+} qemuPlanStepKind;
+const char *qemuPlanStepKindToString(qemuPlanStepKind kind);
+
+/* What a restarted daemon does with a step that may or may not have happened. */
+typedef enum { QEMU_STEP_REPAIR_UNDO, QEMU_STEP_REPAIR_REDO } qemuPlanStepRepair;
+
+typedef struct _qemuPlanStep {
+    char *name;               /* also its fault point: "backup.begin.scratch.vda" */
+    qemuPlanStepKind kind;
+    virJSONValue *command;    /* QMP */
+    virJSONValue *undo;       /* QMP that takes it back, or NULL */
+    char *path;               /* file steps, WAIT_CLIENTS: socket path or NULL (tcp) */
+    unsigned long long size;
+    int format;               /* virStorageFormat of IMAGE_CREATE */
+    qemuPlanStepRepair repair;
+    bool batch;               /* goes out in one write with the next step: no waiting between */
+    bool goOn;                /* a failure is noted, the plan continues (end plans) */
+} qemuPlanStep;
+
+typedef struct _qemuPlan {
+    char *name;               /* "backup-begin" */
+    GPtrArray *steps;         /* qemuPlanStep * */
+} qemuPlan;
+
+qemuPlan *qemuPlanNew(const char *name);
+void qemuPlanFree(qemuPlan *plan);
+G_DEFINE_AUTOPTR_CLEANUP_FUNC(qemuPlan, qemuPlanFree)
+/** Append a QMP step. @command, @undo: consumed; @undo may be NULL. Returns the step (borrowed) for its flags. */
+qemuPlanStep *qemuPlanAddQMP(qemuPlan *plan, virJSONValue *command, virJSONValue *undo,
+                             const char *nameFmt, ...) G_GNUC_PRINTF(4, 5);
+qemuPlanStep *qemuPlanAddStep(qemuPlan *plan, qemuPlanStepKind kind, const char *path,
+                              const char *nameFmt, ...) G_GNUC_PRINTF(4, 5);
+/** Text: a numbered line a step with kind and name, the QMP below it, "undo:" lines. (owned) */
+char *qemuPlanFormat(const qemuPlan *plan);
+/** As JSON for the journal, and back. */
+virJSONValue *qemuPlanToJSON(const qemuPlan *plan);
+qemuPlan *qemuPlanFromJSON(const virJSONValue *json);

@@ -1,0 +1,48 @@
+/* SPDX-License-Identifier: LGPL-2.1-or-later */
+/*
+ * qemuTarget: the engine's only view of a domain. Checkpoint, bitmap, backup and plan code may not
+ * reach past it. Implementations: a QEMU we started (qemu_vm_target.c); the block helper of a
+ * stopped domain; later a QEMU somebody else runs.
+ */
+#pragma once
+#include <glib.h>
+#include <stdbool.h>
+#include "conf/domain_def.h"
+#include "qemu_monitor.h"
+
+typedef struct _qemuTarget qemuTarget;
+typedef struct _qemuTargetDisk {
+    const char *name;          /* "vda" (borrowed from the Def) */
+    const char *qdev;          /* device id for qom-set path /machine/peripheral/ID; NULL: no device (helper) */
+    const char *node;          /* format node the device reads: "libvirt-1-format" */
+    const char *sourcePath;    /* image file */
+    virStorageFormat format;
+    bool readonly;
+    bool iothread;             /* runs outside the main loop thread */
+} qemuTargetDisk;
+
+typedef struct _qemuTargetOps {
+    /** The domain's definition now (borrowed while the target's job is held). */
+    const virDomainDef *(*def)(qemuTarget *t);
+    /** Its disks in the order of the Def; array borrowed, *n entries. Empty cdroms are left out. */
+    const qemuTargetDisk *(*disks)(qemuTarget *t, size_t *n);
+    /** True while guest CPUs run (so that a plan needs stop and cont). */
+    bool (*guestRuns)(qemuTarget *t);
+    /** QMP; as qemuMonitorCommand / qemuMonitorBatch. */
+    int (*command)(qemuTarget *t, const virJSONValue *command, virJSONValue **reply);
+    int (*batch)(qemuTarget *t, virJSONValue *const *commands, size_t n, virJSONValue **replies);
+    /** STOP/RESUME events between hide(true) and hide(false) are the engine's own: not published,
+     * the domain's state stays as it was. */
+    void (*hidePause)(qemuTarget *t, bool hide);
+    /** Lend file access to QEMU's user for the time of a job, and take it back. */
+    int (*lendFile)(qemuTarget *t, const char *path, bool writable);
+    void (*returnFile)(qemuTarget *t, const char *path);
+    /** Process id of the QEMU (for its sockets in /proc), 0 if gone. */
+    pid_t (*pid)(qemuTarget *t);
+    /** NBD export of a disk that runs on an iothread survives a client's disconnect (probed). */
+    bool (*iothreadExportSafe)(qemuTarget *t);
+} qemuTargetOps;
+
+struct _qemuTarget {
+    const qemuTargetOps *ops;
+};

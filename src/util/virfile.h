@@ -1,0 +1,52 @@
+/* SPDX-License-Identifier: LGPL-2.1-or-later */
+/*
+ * Files. A durable file is written by virFileReplaceDurable() and by nothing else: new temporary
+ * (O_EXCL) beside it, write, fsync, checked close, rename, fsync of the directory.
+ */
+#pragma once
+#include <glib.h>
+#include <stdbool.h>
+#include <sys/stat.h>
+
+/** Closes a descriptor at the end of its scope: VIR_AUTOCLOSE fd = -1; */
+void
+virFileAutoClose(int *fd);
+#define VIR_AUTOCLOSE __attribute__((cleanup(virFileAutoClose))) int
+
+/**
+ * virFileReplaceDurable: the file has either its old or its new content, also after power loss.
+ * @fault: name of the fault points NAME.written (temp on disk, not renamed) and NAME.renamed.
+ * Returns: 0, or -1 with VIR_ERR_SYSTEM_ERROR naming the path; then the old content stands and no
+ * temporary is left.
+ */
+int
+virFileReplaceDurable(const char *path, const char *data, size_t length, mode_t mode,
+                      const char *fault);
+/** Replace without fsync, for state below /run that dies with the host anyway. */
+int
+virFileReplaceVolatile(const char *path, const char *data, size_t length, mode_t mode);
+/** Unlink and fsync the directory. An absent file is not an error. */
+int
+virFileUnlinkDurable(const char *path, const char *fault);
+/** Read at most @max bytes; longer is an error. @out: (owned) NUL-terminated. Returns length or -1. */
+gssize
+virFileReadAll(const char *path, size_t max, char **out);
+/** mkdir -p; existing directories keep their mode. */
+int
+virFileMakeDirs(const char *path, mode_t mode);
+/** Remove temporaries an interrupted virFileReplace* left in @dir. */
+void
+virFileSweepTemporaries(const char *dir);
+bool
+virFileExists(const char *path);
+/** True if @name can be one path component: not empty, no '/', not "." or "..", no leading '.', no control characters. */
+bool
+virFileNameIsSafe(const char *name);
+/** Listening UNIX stream socket at @path (any old one is removed), mode @mode; fd or -1. */
+int
+virFileListenUnix(const char *path, mode_t mode);
+/** Connected UNIX stream socket (CLOEXEC, blocking), or -1 with errno set and no error object. */
+int
+virFileConnectUnix(const char *path);
+int
+virFileSetNonBlock(int fd, bool nonBlock);
