@@ -1,8 +1,8 @@
 /* SPDX-License-Identifier: LGPL-2.1-or-later */
 /* Where a device sits: <address type='...'>. Type NONE leaves it to QEMU. */
 #pragma once
-#include "util/virbuffer.h"
-#include "util/virxml.h"
+#include "virbuffer.h"
+#include "virxml.h"
 
 typedef enum {
     VIR_ADDRESS_NONE,

@@ -5,8 +5,8 @@
 #pragma once
 #include <glib.h>
 #include <stdbool.h>
-#include "util/virbuffer.h"
-#include "util/virxml.h"
+#include "virbuffer.h"
+#include "virxml.h"
 #include "device_address.h"
 
 typedef enum { VIR_STORAGE_TYPE_FILE, VIR_STORAGE_TYPE_BLOCK, VIR_STORAGE_TYPE_LAST } virStorageType;

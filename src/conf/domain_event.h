@@ -6,7 +6,7 @@
 #pragma once
 #include <glib.h>
 #include <libvirt/libvirt.h>
-#include "util/virtypedparam.h"
+#include "virtypedparam.h"
 
 typedef struct _virDomainEvent virDomainEvent;
 void virDomainEventFree(virDomainEvent *event);

@@ -7,7 +7,7 @@
  *                   snapshot-access <-- NBD export (read-only, + bitmap "since X")
  */
 #pragma once
-#include "conf/backup_def.h"
+#include "backup_def.h"
 #include "qemu_graph.h"
 #include "qemu_plan.h"
 #include "qemu_target.h"

@@ -3,7 +3,7 @@
  * Plans for creating and deleting checkpoints: each is one transaction over all disks. Pure.
  */
 #pragma once
-#include "conf/checkpoint_def.h"
+#include "checkpoint_def.h"
 #include "qemu_graph.h"
 #include "qemu_plan.h"
 

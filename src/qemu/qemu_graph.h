@@ -6,7 +6,7 @@
 #pragma once
 #include <glib.h>
 #include <stdbool.h>
-#include "util/virjson.h"
+#include "virjson.h"
 #include "qemu_target.h"
 
 typedef struct _qemuGraphBitmap {

@@ -5,7 +5,7 @@
  */
 #pragma once
 #include <glib.h>
-#include "util/virjson.h"
+#include "virjson.h"
 
 typedef struct _qemuMonitor qemuMonitor;
 

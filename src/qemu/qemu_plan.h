@@ -6,7 +6,7 @@
 #pragma once
 #include <glib.h>
 #include <stdbool.h>
-#include "util/virjson.h"
+#include "virjson.h"
 
 typedef enum {
     QEMU_STEP_QMP,            /* command; undo: another command, or none */

@@ -7,7 +7,7 @@
 #pragma once
 #include <glib.h>
 #include <stdbool.h>
-#include "conf/domain_def.h"
+#include "domain_def.h"
 #include "qemu_monitor.h"
 
 typedef struct _qemuTarget qemuTarget;

@@ -8,8 +8,8 @@
 #pragma once
 #include <glib.h>
 #include <sys/types.h>
-#include "conf/domain_def.h"
-#include "conf/domain_event.h"
+#include "domain_def.h"
+#include "domain_event.h"
 #include "qemu_conf.h"
 #include "qemu_job.h"
 #include "qemu_monitor.h"
