@@ -1,0 +1,29 @@
+/* SPDX-License-Identifier: LGPL-2.1-or-later */
+/*
+ * Backups of a domain: begin, look at, end. The theory is in docs/internals/backup-engine.rst.
+ */
+#pragma once
+#include "libvirt-driver.h"
+#include "qemu_backup_job.h"
+#include "qemu_vm.h"
+#include "virjson.h"
+
+/* Members of virDriver. */
+int qemuDomainBackupBegin(virDomainPtr dom, const char *backupXML, const char *checkpointXML, unsigned int flags);
+char *qemuDomainBackupGetXMLDesc(virDomainPtr dom, unsigned int flags);
+
+/** virDomainAbortJob: pull: the regular end; push: cancel. Holds MODIFY itself. */
+int qemuBackupAbort(qemuVM *vm);
+/** Type and statistics of the running backup; type VIR_DOMAIN_JOB_NONE if there is none. A push
+ * asks QEMU (one command). */
+int qemuBackupJobStats(qemuVM *vm, int *type, virTypedParamList *params);
+/** A QMP event of the vm's QEMU, from its event lane (may do QMP): JOB_STATUS_CHANGE of our jobs. */
+void qemuBackupEventJob(qemuVM *vm, const char *qmpEvent, const virJSONValue *data);
+/** QEMU is gone: the backup has failed; files removed, events published. Called once, from the
+ * event lane, before the run state is cleared. */
+void qemuBackupVMDied(qemuVM *vm);
+/** After a daemon restart: go on with a running backup, undo a half-begun or half-ended one.
+ * Called with MODIFY held and the monitor open. */
+int qemuBackupRecover(qemuVM *vm);
+/** Before a fresh start: a journal left by a QEMU that died with the daemon is worked off. */
+void qemuBackupSweep(qemuVM *vm);

@@ -1,0 +1,59 @@
+/* SPDX-License-Identifier: LGPL-2.1-or-later */
+/*
+ * A backup that runs: how far it got, and its journal on disk. The request is its Def, the effects
+ * are its Plans; this is the Job.
+ *
+ * Guarded by vm->lock. Life: BEGINNING -> RUNNING -> ENDING -> freed.
+ */
+#pragma once
+#include <glib.h>
+#include "backup_def.h"
+#include "qemu_plan.h"
+#include "qemu_vm.h"
+#include "virtypedparam.h"
+
+typedef enum {
+    QEMU_BACKUP_BEGINNING,
+    QEMU_BACKUP_RUNNING,
+    QEMU_BACKUP_ENDING,
+    QEMU_BACKUP_PHASE_LAST
+} qemuBackupPhase;
+
+/* One disk of a running backup, in the order of the Def's disks that are backed up. */
+typedef struct _qemuBackupJobDisk {
+    char *name;
+    char *storePath;
+    bool removeStore;              /* made by us and of no use without the job (scratch) */
+    bool hasUnion;                 /* temporary bitmap on the disk's node */
+    unsigned long long size;       /* virtual size */
+    bool done;                     /* push: its QEMU job has concluded */
+    bool cancelled;
+    char *error;                   /* push: why it failed, NULL = it did not */
+    unsigned long long processed, total;   /* push: last known progress, bytes */
+} qemuBackupJobDisk;
+
+struct _qemuBackupJob {
+    qemuBackupPhase phase;
+    virDomainBackupDef *def;       /* aligned */
+    char *checkpoint;              /* made at the same instant, or NULL */
+    bool reuseExternal;
+    qemuPlan *plan;                /* the begin plan: what a restarted daemon may have to undo */
+    long long startedMs;           /* wall clock, milliseconds since the epoch */
+    GPtrArray *disks;              /* qemuBackupJobDisk * */
+    bool abortRequested;
+};
+qemuBackupJob *qemuBackupJobNew(const virDomainBackupDef *def);
+void qemuBackupJobFree(qemuBackupJob *job);
+G_DEFINE_AUTOPTR_CLEANUP_FUNC(qemuBackupJob, qemuBackupJobFree)
+qemuBackupJobDisk *qemuBackupJobDiskLookup(const qemuBackupJob *job, const char *name);
+
+/** Journal: STATEDIR/NAME.backup, JSON, replaced whole. Below /run: lives as long as the QEMU it describes. */
+int qemuBackupJournalSave(const qemuConfig *config, const char *domain, const qemuBackupJob *job);
+/** (owned) NULL without error when there is none; NULL with an error when it is unreadable. */
+qemuBackupJob *qemuBackupJournalLoad(const qemuConfig *config, const char *domain, const virDomainDef *dom);
+void qemuBackupJournalRemove(const qemuConfig *config, const char *domain);
+
+/** Statistics as virDomainGetJobStats and the job-completed event give them. Pure.
+ * @completedType: VIR_DOMAIN_JOB_NONE while it runs, else how it ended; @errmsg may be NULL. */
+void qemuBackupJobStatsFill(const qemuBackupJob *job, long long nowMs, int completedType,
+                            const char *errmsg, virTypedParamList *params);

@@ -1,0 +1,49 @@
+/* SPDX-License-Identifier: LGPL-2.1-or-later */
+/*
+ * The checkpoints of one domain as the driver knows them: the records read from disk, in order of
+ * creation, and the last known state of the bitmaps ("books"), so that creating or deleting a
+ * checkpoint needs no query.
+ *
+ * Everything here is guarded by vm->lock unless a function says that it takes it. Changes are made
+ * by who holds the MODIFY job.
+ */
+#pragma once
+#include <glib.h>
+#include "checkpoint_def.h"
+#include "qemu_graph.h"
+#include "qemu_vm.h"
+
+struct _qemuCheckpointList {
+    GPtrArray *defs;        /* virDomainCheckpointDef *, oldest first; every state */
+    qemuGraph *books;       /* bitmaps as of our last query, kept true by our own transactions;
+                             * NULL = ask QEMU; touched only under the MODIFY job */
+};
+void qemuCheckpointListFree(qemuCheckpointList *list);
+
+/** Read all records of @vm from disk (takes vm->lock). Unreadable ones are logged and left alone.
+ * Returns 0, or -1 when the directory cannot be read. */
+int qemuCheckpointListLoad(qemuVM *vm);
+/** Remove all records of @vm, in memory and durably on disk (takes vm->lock). */
+int qemuCheckpointListDrop(qemuVM *vm);
+/** Number of checkpoints a client can see, i.e. READY ones (takes vm->lock). */
+size_t qemuCheckpointListCount(qemuVM *vm);
+
+/** Borrowed, any state; NULL if none. */
+virDomainCheckpointDef *qemuCheckpointListLookup(const qemuCheckpointList *list, const char *name);
+/** The newest READY one: parent of the next; borrowed, NULL if none. */
+virDomainCheckpointDef *qemuCheckpointListCurrent(const qemuCheckpointList *list);
+/** @def: consumed; goes behind its parent's other descendants, i.e. last. */
+void qemuCheckpointListAdd(qemuCheckpointList *list, virDomainCheckpointDef *def);
+void qemuCheckpointListRemove(qemuCheckpointList *list, const char *name);
+/**
+ * qemuCheckpointListOfDisk: names of the READY checkpoints with a bitmap on @disk, along the line of
+ * ancestors of @tip (included; NULL = current), oldest first.
+ * Returns: (owned, g_strfreev) NULL-terminated.
+ */
+char **qemuCheckpointListOfDisk(const qemuCheckpointList *list, const char *disk, const char *tip);
+/** Names of all descendants of @name, oldest first; (owned, g_strfreev). */
+char **qemuCheckpointListDescendants(const qemuCheckpointList *list, const char *name);
+
+/** One record to disk. @durable: survive power loss before we return. @fault: fault point prefix. */
+int qemuCheckpointRecordSave(qemuVM *vm, const virDomainCheckpointDef *def, bool durable, const char *fault);
+int qemuCheckpointRecordRemove(qemuVM *vm, const char *name, const char *fault);
