@@ -10,17 +10,30 @@
 #include <sys/types.h>
 #include "domain_def.h"
 #include "domain_event.h"
+#include "libvirt-object.h"
 #include "qemu_conf.h"
+#include "qemu_driver_state.h"
+#include "qemu_event_lane.h"
 #include "qemu_job.h"
 #include "qemu_monitor.h"
 #include "qemu_target.h"
 
 typedef struct _qemuCheckpointList qemuCheckpointList;   /* qemu_checkpoint_list.h */
 typedef struct _qemuBackupJob qemuBackupJob;             /* qemu_backup_job.h */
+typedef struct _qemuProcess qemuProcess;                 /* qemu_process_watch.h */
+void qemuCheckpointListFree(qemuCheckpointList *list);
+void qemuBackupJobFree(qemuBackupJob *job);
 
 typedef struct _qemuVM {
     gint refs;
     GMutex lock;
+    GCond changed;               /* with lock: state, process or a job changed */
+
+    /* immutable from creation */
+    char *name;
+    unsigned char uuid[VIR_UUID_BUFLEN];
+    qemuEventLane *events;       /* what QEMU reports */
+    qemuEventLane *publisher;    /* what clients are told */
 
     /* guarded by lock; the Defs themselves are immutable once set and are swapped whole */
     virDomainDef *def;           /* the running definition, or the persistent one when stopped */
@@ -30,13 +43,28 @@ typedef struct _qemuVM {
     bool removed;                /* undefined and stopped: out of the list */
     int state, stateReason;      /* VIR_DOMAIN_RUNNING, ... */
     pid_t pid;                   /* 0 = not running */
-    long long startedAt;
-    qemuMonitor *mon;            /* NULL = not running */
-    bool hidePause;
-    bool shutdownRequested;
+    unsigned long long pidStart; /* start time of pid in clock ticks, /proc/PID/stat field 22 */
+    unsigned int run;            /* counts starts: tells callbacks of an earlier QEMU from this one's */
+    long long startedAt;         /* seconds since the epoch */
+    qemuProcess *process;        /* watches pid; NULL = not running */
+    qemuMonitor *mon;            /* NULL = not running (or not yet connected) */
+    bool starting;               /* QEMU is there, the start has not finished */
+    bool exited;                 /* the process is gone, its end is being worked off */
+    bool finishing;              /* some thread works it off */
+    bool hidePause;              /* STOP and RESUME are the engine's own */
+    bool ownPause;               /* STOP and RESUME are an API call's own */
+    bool shutdownRequested;      /* the guest was asked to power off */
+    bool shutdownSeen;           /* QEMU reported the end of the guest */
+    bool destroyed;              /* we end this QEMU on a user's request */
+    bool fakeReboot;             /* power-off asked for by a reboot: reset and go on */
+    bool agentConnected;         /* guest end of the agent channel is open */
+    const void *autodestroy;     /* connection whose end destroys this domain; identity only */
+    char *privateDir;            /* libDir/domain-ID-NAME of this run */
     char *monitorPath;
     GPtrArray *targetDisks;      /* qemuTargetDisk *, node names of this run */
     unsigned int nodeCounter;    /* "libvirt-N-format" of the next image */
+    bool iothreadExportSafe;     /* probed for this run's emulator */
+    GPtrArray *lentFiles;        /* char *: image paths whose owner was changed for this run */
 
     qemuJob job;                 /* has its own lock and condition */
     qemuCheckpointList *checkpoints;   /* guarded by lock */
@@ -47,14 +75,57 @@ typedef struct _qemuVM {
     qemuTarget target;           /* the engine's view of this domain while it runs */
 } qemuVM;
 
+/** A stopped domain with @def (consumed), one reference. */
+qemuVM *qemuVMNew(virDomainDef *def);
 qemuVM *qemuVMRef(qemuVM *vm);
 void qemuVMUnref(qemuVM *vm);
 G_DEFINE_AUTOPTR_CLEANUP_FUNC(qemuVM, qemuVMUnref)
+
+/* QEMU_VM_LOCK_GUARD(vm); holds vm->lock to the end of the scope. */
+typedef qemuVM qemuVMLocker;
+static inline qemuVMLocker *
+qemuVMLockerNew(qemuVM *vm)
+{
+    g_mutex_lock(&vm->lock);
+    return vm;
+}
+static inline void
+qemuVMLockerFree(qemuVMLocker *locker)
+{
+    g_mutex_unlock(&locker->lock);
+}
+G_DEFINE_AUTOPTR_CLEANUP_FUNC(qemuVMLocker, qemuVMLockerFree)
+#define QEMU_VM_LOCK_GUARD(vm) \
+    g_autoptr(qemuVMLocker) G_PASTE(vmLocker, __LINE__) G_GNUC_UNUSED = qemuVMLockerNew(vm)
+
+/** Lock held, or an answer that may be outdated. */
 static inline bool
 qemuVMIsActive(const qemuVM *vm)
 {
     return vm->pid != 0;
 }
+/** Lock held. 0, or -1 with VIR_ERR_OPERATION_INVALID "domain is not running". */
+int qemuVMCheckActive(const qemuVM *vm);
 /** (owned reference to the) monitor, or NULL with VIR_ERR_OPERATION_INVALID "domain is not running". */
 qemuMonitor *qemuVMMonitor(qemuVM *vm);
-/** Wait on the vm's change condition (signalled at every state change, job event, QEMU death). */
+/** The engine's view of the running domain (borrowed from @vm). */
+qemuTarget *qemuVMTarget(qemuVM *vm);
+/** And back. */
+qemuVM *qemuVMOfTarget(qemuTarget *target);
+/** (owned) copies of the definition in force, and of the persistent one (NULL if transient). */
+virDomainDef *qemuVMCopyDef(qemuVM *vm);
+virDomainDef *qemuVMCopyPersistentDef(qemuVM *vm);
+
+/** Lock held. New state; wakes waiters. Publishes nothing. */
+void qemuVMSetState(qemuVM *vm, int state, int reason);
+/** Lock held (released while waiting). Wait for the next change, at most until @deadline
+ * (g_get_monotonic_time); false when it passed. */
+bool qemuVMWait(qemuVM *vm, gint64 deadline);
+/** Lock held. Wake all qemuVMWait. */
+void qemuVMSignal(qemuVM *vm);
+
+/** Announce to clients, after everything published before for this domain. @event: consumed; NULL
+ * does nothing. With or without the lock; never blocks. */
+void qemuVMPublish(qemuVM *vm, virDomainEvent *event);
+/** The commonest one, with the domain's name, UUID and present id. Lock held. */
+void qemuVMPublishLifecycle(qemuVM *vm, int type, int detail);
