@@ -1,13 +1,12 @@
 /* SPDX-License-Identifier: LGPL-2.1-or-later */
 /*
- * What the whole driver shares: configuration, the domains, the registered event callbacks, worker
- * threads. One a process; made by qemuDriverStart(), taken apart by qemuDriverStop(). Everything
+ * What the whole driver shares: configuration, the domains, the registered event callbacks.
+ * One a process; made by qemuDriverStart(), taken apart by qemuDriverStop(). Everything
  * below the API files asks here instead of carrying a driver pointer along.
  */
 #pragma once
 #include <glib.h>
 #include "domain_event.h"
-#include "qemu_capabilities.h"
 #include "qemu_conf.h"
 
 typedef struct _qemuVMList qemuVMList;   /* qemu_vm_list.h */
@@ -19,14 +18,8 @@ qemuConfig *qemuDriverConfig(void);
 virDomainEventList *qemuDriverEvents(void);
 /** All domains (borrowed). */
 qemuVMList *qemuDriverVMs(void);
-/** What the emulator @binary can do (owned reference): probed once, from the cache after that. NULL
- * with an error if it is no QEMU. @binary NULL: the default emulator. May run a process: no locks. */
-qemuCaps *qemuDriverCaps(const char *binary);
-/** Run @func(@data) soon on a driver thread that may block (QMP, disk); as many as needed. */
-void qemuDriverRun(void (*func)(void *data), void *data);
-
-/** Set up with @config (owned reference, consumed) and an empty list; -1 with an error. */
-int qemuDriverStateInit(qemuConfig *config);
+/** Set up with @config (owned reference, consumed) and an empty list. */
+void qemuDriverStateInit(qemuConfig *config);
 /** Replace the configuration (consumed): readers keep the one they hold. */
 void qemuDriverStateSetConfig(qemuConfig *config);
 /** Waits for the driver's threads, drops every domain. */

@@ -7,6 +7,7 @@
  */
 #pragma once
 #include <glib.h>
+#include <stdbool.h>
 
 typedef struct _qemuEventLane qemuEventLane;
 typedef void (*qemuEventLaneFunc)(void *data);

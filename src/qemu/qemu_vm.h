@@ -61,10 +61,9 @@ typedef struct _qemuVM {
     const void *autodestroy;     /* connection whose end destroys this domain; identity only */
     char *privateDir;            /* libDir/domain-ID-NAME of this run */
     char *monitorPath;
-    GPtrArray *targetDisks;      /* qemuTargetDisk *, node names of this run */
+    GArray *targetDisks;         /* qemuTargetDisk with owned strings, node names of this run */
     unsigned int nodeCounter;    /* "libvirt-N-format" of the next image */
     bool iothreadExportSafe;     /* probed for this run's emulator */
-    GPtrArray *lentFiles;        /* char *: image paths whose owner was changed for this run */
 
     qemuJob job;                 /* has its own lock and condition */
     qemuCheckpointList *checkpoints;   /* guarded by lock */
@@ -108,6 +107,8 @@ qemuVMIsActive(const qemuVM *vm)
 int qemuVMCheckActive(const qemuVM *vm);
 /** (owned reference to the) monitor, or NULL with VIR_ERR_OPERATION_INVALID "domain is not running". */
 qemuMonitor *qemuVMMonitor(qemuVM *vm);
+/** Empty array for vm->targetDisks: owns the strings of its elements. */
+GArray *qemuVMTargetDisksNew(void);
 /** The engine's view of the running domain (borrowed from @vm). */
 qemuTarget *qemuVMTarget(qemuVM *vm);
 /** And back. */
