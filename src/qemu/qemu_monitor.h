@@ -5,6 +5,7 @@
  */
 #pragma once
 #include <glib.h>
+#include <stdbool.h>
 #include "virjson.h"
 
 typedef struct _qemuMonitor qemuMonitor;
@@ -50,3 +51,11 @@ int qemuMonitorBatch(qemuMonitor *mon, virJSONValue *const *commands, size_t n, 
 char *qemuMonitorPassthrough(qemuMonitor *mon, const char *json);
 /** QMP round trips and commands so far; for tests and the budget in the docs. */
 void qemuMonitorCounters(qemuMonitor *mon, unsigned long long *roundTrips, unsigned long long *commands);
+/**
+ * qemuMonitorReplyError: look into a whole reply, of a batch say. @errorClass, @desc: NULL or set to
+ * borrowed text that lives as long as @reply ("DeviceNotFound", "Node 'x' not found"). No error is set.
+ * Returns: true if the reply is an error.
+ */
+bool qemuMonitorReplyError(const virJSONValue *reply, const char **errorClass, const char **desc);
+/** Set the error that qemuMonitorCommand would have set for this error reply to @command. */
+void qemuMonitorReportReplyError(const virJSONValue *command, const virJSONValue *reply);
