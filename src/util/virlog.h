@@ -5,6 +5,7 @@
  */
 #pragma once
 #include <glib.h>
+#include <stdbool.h>
 
 typedef enum {
     VIR_LOG_DEBUG = 1,
