@@ -22,8 +22,6 @@ void qemuBackupEventJob(qemuVM *vm, const char *qmpEvent, const virJSONValue *da
 /** QEMU is gone: the backup has failed; files removed, events published. Called once, from the
  * event lane, before the run state is cleared. */
 void qemuBackupVMDied(qemuVM *vm);
-/** After a daemon restart: go on with a running backup, undo a half-begun or half-ended one.
- * Called with MODIFY held and the monitor open. */
-int qemuBackupRecover(qemuVM *vm);
-/** Before a fresh start: a journal left by a QEMU that died with the daemon is worked off. */
-void qemuBackupSweep(qemuVM *vm);
+/** Lock held. Keep @params as the statistics of the last completed job: its contents are taken over,
+ * it is empty after. NULL = forget the last job. */
+void qemuBackupSetLastJob(qemuVM *vm, int type, virTypedParamList *params);

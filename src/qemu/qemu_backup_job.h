@@ -3,7 +3,9 @@
  * A backup that runs: how far it got, and its journal on disk. The request is its Def, the effects
  * are its Plans; this is the Job.
  *
- * Guarded by vm->lock. Life: BEGINNING -> RUNNING -> ENDING -> freed.
+ * Fields are guarded by vm->lock, but for def, checkpoint, reuseExternal and plan, which do not
+ * change once the Job is installed. Life: BEGINNING -> RUNNING -> ENDING -> dropped. Whoever moves it
+ * from RUNNING to ENDING (lock held) works the end off.
  */
 #pragma once
 #include <glib.h>
@@ -33,6 +35,7 @@ typedef struct _qemuBackupJobDisk {
 } qemuBackupJobDisk;
 
 struct _qemuBackupJob {
+    gint refs;
     qemuBackupPhase phase;
     virDomainBackupDef *def;       /* aligned */
     char *checkpoint;              /* made at the same instant, or NULL */
@@ -42,15 +45,17 @@ struct _qemuBackupJob {
     GPtrArray *disks;              /* qemuBackupJobDisk * */
     bool abortRequested;
 };
+/** One reference. The Job outlives vm->backup in whoever still works with it. */
 qemuBackupJob *qemuBackupJobNew(const virDomainBackupDef *def);
-void qemuBackupJobFree(qemuBackupJob *job);
-G_DEFINE_AUTOPTR_CLEANUP_FUNC(qemuBackupJob, qemuBackupJobFree)
+qemuBackupJob *qemuBackupJobRef(qemuBackupJob *job);
+void qemuBackupJobUnref(qemuBackupJob *job);
+G_DEFINE_AUTOPTR_CLEANUP_FUNC(qemuBackupJob, qemuBackupJobUnref)
 qemuBackupJobDisk *qemuBackupJobDiskLookup(const qemuBackupJob *job, const char *name);
 
 /** Journal: STATEDIR/NAME.backup, JSON, replaced whole. Below /run: lives as long as the QEMU it describes. */
 int qemuBackupJournalSave(const qemuConfig *config, const char *domain, const qemuBackupJob *job);
 /** (owned) NULL without error when there is none; NULL with an error when it is unreadable. */
-qemuBackupJob *qemuBackupJournalLoad(const qemuConfig *config, const char *domain, const virDomainDef *dom);
+qemuBackupJob *qemuBackupJournalLoad(const qemuConfig *config, const char *domain);
 void qemuBackupJournalRemove(const qemuConfig *config, const char *domain);
 
 /** Statistics as virDomainGetJobStats and the job-completed event give them. Pure.

@@ -37,8 +37,5 @@ void qemuCheckpointConfirm(qemuVM *vm, qemuCheckpointPrepared *prep);
 /** The transaction did not happen: forget the record. Keeps the current error. */
 void qemuCheckpointForget(qemuVM *vm, const char *name);
 
-/** qemuCheckpointBooks: the graph as far as checkpoints need it: cached, or one query. (borrowed,
- * valid while MODIFY is held and until qemuCheckpointBooksForget.) */
-qemuGraph *qemuCheckpointBooks(qemuVM *vm);
-/** Something else may have changed bitmaps (monitor passthrough, start, stop): ask QEMU next time. */
-void qemuCheckpointBooksForget(qemuVM *vm);
+/** The disk called @name of the running domain; borrowed while the job is held, NULL if none. */
+const qemuTargetDisk *qemuCheckpointTargetDisk(qemuTarget *target, const char *name);

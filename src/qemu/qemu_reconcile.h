@@ -6,8 +6,11 @@
 #include <stdbool.h>
 #include "qemu_vm.h"
 
-/** qemuReconcileVM: @reconnected: QEMU ran on while the daemon was away. Called with MODIFY held and
- * the monitor open. A record 'creating' with all bitmaps becomes ready, with none is forgotten, with
- * some is completed by deleting them; 'deleting' is finished. Problems are logged, not fatal.
- * Returns 0, or -1 if QEMU died meanwhile. */
+/**
+ * qemuReconcileVM: @reconnected: QEMU ran on while the daemon was away; otherwise it has just been
+ * started. Called with MODIFY held and the monitor open. A record 'creating' with all its bitmaps
+ * becomes ready, with none is forgotten, with some is taken back; 'deleting' is finished. Problems are
+ * logged, not fatal: the domain is usable, the checkpoint in question shows as broken.
+ * Returns 0, or -1 if QEMU died meanwhile.
+ */
 int qemuReconcileVM(qemuVM *vm, bool reconnected);

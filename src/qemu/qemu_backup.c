@@ -1,0 +1,362 @@
+/* SPDX-License-Identifier: LGPL-2.1-or-later */
+/*
+ * Beginning a backup: check everything, plan, journal, run.
+ *
+ *   Def, graph, chains -> Plan -> [checkpoint record 'creating'] -> journal 'beginning'
+ *     -> the Plan's steps -> [record 'ready'] -> journal 'running'
+ *
+ * Whatever fails on the way is undone by the executor; what a crash leaves is undone from the journal
+ * (qemu_backup_recover.c).
+ */
+#include "qemu_backup.h"
+
+#include "qemu_backup_plan.h"
+#include "qemu_bitmap_chain.h"
+#include "qemu_checkpoint.h"
+#include "qemu_checkpoint_books.h"
+#include "qemu_checkpoint_list.h"
+#include "qemu_driver_state.h"
+#include "qemu_plan_run.h"
+#include "qemu_vm_list.h"
+#include "virerror_report.h"
+#include "virlog.h"
+
+#define VIR_FROM_THIS VIR_FROM_QEMU
+
+/* The IANA port of NBD, and what clients expect when the request names none. */
+#define NBD_DEFAULT_PORT 10809
+
+/* All that a begin gathers before it has any effect. */
+typedef struct _beginContext {
+    virDomainBackupDef *def;             /* aligned */
+    qemuGraph *graph;                    /* borrowed: the books */
+    qemuCheckpointPrepared *checkpoint;  /* NULL = none wanted */
+    virJSONValue *checkpointActions;
+    GArray *disks;                       /* qemuBackupPlanDisk */
+    GPtrArray *chains;                   /* owns their since lists */
+    qemuPlan *plan;
+} beginContext;
+
+static void
+beginContextClear(beginContext *ctx)
+{
+    g_clear_pointer(&ctx->def, virDomainBackupDefFree);
+    g_clear_pointer(&ctx->checkpoint, qemuCheckpointPreparedFree);
+    g_clear_pointer(&ctx->checkpointActions, virJSONValueFree);
+    g_clear_pointer(&ctx->disks, g_array_unref);
+    g_clear_pointer(&ctx->chains, g_ptr_array_unref);
+    g_clear_pointer(&ctx->plan, qemuPlanFree);
+}
+G_DEFINE_AUTO_CLEANUP_CLEAR_FUNC(beginContext, beginContextClear)
+
+static int
+checkActive(qemuVM *vm)
+{
+    QEMU_VM_LOCK_GUARD(vm);
+
+    if (qemuVMIsActive(vm))
+        return 0;
+    virReportError(VIR_ERR_OPERATION_UNSUPPORTED,
+                   "cannot perform disk backup for inactive domain '%s'; start the domain first",
+                   vm->name);
+    return -1;
+}
+
+/* Stock names a store after the checkpoint made with it, else after the time. */
+static char *
+storeSuffix(const virDomainCheckpointDef *checkpoint)
+{
+    if (checkpoint && checkpoint->name)
+        return g_strdup(checkpoint->name);
+    return g_strdup_printf("%" G_GINT64_FORMAT, g_get_real_time() / G_USEC_PER_SEC);
+}
+
+static int
+alignRequest(qemuVM *vm, beginContext *ctx, const virDomainCheckpointDef *checkpoint)
+{
+    g_autoptr(qemuConfig) config = qemuDriverConfig();
+    g_autoptr(virDomainDef) dom = qemuVMCopyDef(vm);
+    g_autofree char *suffix = storeSuffix(checkpoint);
+
+    if (!dom || virDomainBackupDefAlign(ctx->def, dom, suffix, config->scratchDir) < 0)
+        return -1;
+    if (ctx->def->server.present && ctx->def->server.transport == VIR_BACKUP_SERVER_TCP &&
+        ctx->def->server.port == 0)
+        ctx->def->server.port = NBD_DEFAULT_PORT;
+    return 0;
+}
+
+static int
+checkIothread(qemuVM *vm, const beginContext *ctx, const qemuTargetDisk *disk)
+{
+    if (ctx->def->mode != VIR_BACKUP_MODE_PULL || !disk->iothread ||
+        vm->target.ops->iothreadExportSafe(&vm->target))
+        return 0;
+    virReportError(VIR_ERR_CONFIG_UNSUPPORTED,
+                   "cannot export disk '%s' of domain '%s' for a pull backup: it runs on an iothread, "
+                   "and this QEMU crashes when an NBD client of such a disk disconnects; use push "
+                   "mode, or a disk without iothread",
+                   disk->name, vm->name);
+    return -1;
+}
+
+static int
+checkCheckpointExists(qemuVM *vm, const virDomainBackupDiskDef *disk)
+{
+    const virDomainCheckpointDef *def = NULL;
+    QEMU_VM_LOCK_GUARD(vm);
+
+    def = qemuCheckpointListLookup(vm->checkpoints, disk->incremental);
+    if (def && def->state == VIR_CHECKPOINT_STATE_READY)
+        return 0;
+    virReportError(VIR_ERR_NO_DOMAIN_CHECKPOINT,
+                   "Checkpoint '%s' for incremental backup of disk '%s' not found", disk->incremental,
+                   disk->name);
+    return -1;
+}
+
+static GPtrArray *
+sinceOfDisk(qemuVM *vm, const virDomainBackupDiskDef *disk, const qemuGraphNode *node)
+{
+    g_auto(GStrv) chain = NULL;
+
+    if (checkCheckpointExists(vm, disk) < 0)
+        return NULL;
+    {
+        QEMU_VM_LOCK_GUARD(vm);
+
+        chain = qemuCheckpointListOfDisk(vm->checkpoints, disk->name, NULL);
+    }
+    return qemuBitmapChainSince(disk->name, node, (const char *const *)chain, disk->incremental);
+}
+
+static int
+collectDisk(qemuVM *vm, beginContext *ctx, const virDomainBackupDiskDef *disk)
+{
+    const qemuTargetDisk *td = qemuCheckpointTargetDisk(&vm->target, disk->name);
+    const qemuGraphNode *node = td ? qemuGraphNodeLookup(ctx->graph, td->node) : NULL;
+    qemuBackupPlanDisk plan = { .disk = td, .def = disk };
+    GPtrArray *since = NULL;
+
+    if (!node) {
+        virReportError(VIR_ERR_OPERATION_INVALID,
+                       "cannot back up disk '%s' of domain '%s': it has no image open in QEMU",
+                       disk->name, vm->name);
+        return -1;
+    }
+    if (checkIothread(vm, ctx, td) < 0)
+        return -1;
+    if (disk->incremental) {
+        if (!(since = sinceOfDisk(vm, disk, node)))
+            return -1;
+        g_ptr_array_add(ctx->chains, since);
+    }
+    plan.size = node->virtualSize;
+    plan.since = since;
+    g_array_append_val(ctx->disks, plan);
+    return 0;
+}
+
+static int
+collectDisks(qemuVM *vm, beginContext *ctx)
+{
+    for (guint i = 0; i < ctx->def->disks->len; i++) {
+        const virDomainBackupDiskDef *disk = g_ptr_array_index(ctx->def->disks, i);
+
+        if (disk->backup && collectDisk(vm, ctx, disk) < 0)
+            return -1;
+    }
+    if (ctx->disks->len > 0)
+        return 0;
+    virReportError(VIR_ERR_CONFIG_UNSUPPORTED,
+                   "no disks selected for backup of domain '%s'; name at least one with backup='yes'",
+                   vm->name);
+    return -1;
+}
+
+static int
+prepareCheckpoint(qemuVM *vm, beginContext *ctx, virDomainCheckpointDef **checkpoint)
+{
+    if (!*checkpoint)
+        return 0;
+    ctx->checkpoint = qemuCheckpointPrepare(vm, checkpoint, ctx->graph);
+    if (!ctx->checkpoint)
+        return -1;
+    ctx->checkpointActions = virJSONNewArray();
+    return qemuCheckpointPlanCreateActions(ctx->checkpointActions, ctx->checkpoint->disks,
+                                           ctx->checkpoint->ndisks);
+}
+
+static int
+makePlan(qemuVM *vm, beginContext *ctx, bool reuseExternal)
+{
+    g_autoptr(qemuConfig) config = qemuDriverConfig();
+    qemuBackupPlanInput input = {
+        .def = ctx->def,
+        .disks = (const qemuBackupPlanDisk *)(void *)ctx->disks->data,
+        .ndisks = ctx->disks->len,
+        .checkpointActions = ctx->checkpointActions,
+        .guestRuns = vm->target.ops->guestRuns(&vm->target),
+        .reuseExternal = reuseExternal,
+        .cbwTimeoutSec = config->cbwTimeoutSec,
+    };
+
+    ctx->plan = qemuBackupPlanBegin(&input);
+    return ctx->plan && qemuPlanRunValidate(ctx->plan) == 0 ? 0 : -1;
+}
+
+/* The Job as the rest of the driver sees it; owned by the vm from here. */
+static void
+installJob(qemuVM *vm, beginContext *ctx, bool reuseExternal)
+{
+    qemuBackupJob *job = qemuBackupJobNew(ctx->def);
+
+    job->checkpoint = ctx->checkpoint ? g_strdup(ctx->checkpoint->def->name) : NULL;
+    job->reuseExternal = reuseExternal;
+    job->plan = g_steal_pointer(&ctx->plan);
+    for (guint i = 0; i < ctx->disks->len; i++) {
+        const qemuBackupPlanDisk *disk = &g_array_index(ctx->disks, qemuBackupPlanDisk, i);
+        qemuBackupJobDisk *mine = qemuBackupJobDiskLookup(job, disk->def->name);
+
+        mine->size = disk->size;
+        mine->removeStore = mine->removeStore && !reuseExternal;
+    }
+    {
+        QEMU_VM_LOCK_GUARD(vm);
+
+        vm->backup = job;
+        qemuBackupSetLastJob(vm, VIR_DOMAIN_JOB_NONE, NULL);
+    }
+}
+
+static void
+dropJob(qemuVM *vm)
+{
+    g_autoptr(qemuConfig) config = qemuDriverConfig();
+    qemuBackupJob *job = NULL;
+
+    qemuBackupJournalRemove(config, vm->name);
+    {
+        QEMU_VM_LOCK_GUARD(vm);
+
+        job = g_steal_pointer(&vm->backup);
+    }
+    qemuBackupJobUnref(job);
+}
+
+/* Journal and records, then the effects. */
+static int
+runPlan(qemuVM *vm, beginContext *ctx)
+{
+    g_autoptr(qemuConfig) config = qemuDriverConfig();
+    qemuPlanRun run = { .plan = vm->backup->plan };
+
+    if (qemuBackupJournalSave(config, vm->name, vm->backup) < 0)
+        return -1;
+    if (ctx->checkpoint && qemuCheckpointAnnounce(vm, ctx->checkpoint) < 0)
+        return -1;
+    if (qemuPlanRunAll(&run, &vm->target) < 0) {
+        qemuCheckpointBooksForget(vm);
+        if (ctx->checkpoint)
+            qemuCheckpointForget(vm, ctx->checkpoint->def->name);
+        return -1;
+    }
+    if (ctx->checkpoint)
+        qemuCheckpointConfirm(vm, ctx->checkpoint);
+    return 0;
+}
+
+/* From here the backup runs whatever happens to this call. A journal that cannot be updated makes a
+ * restarted daemon undo the backup: safe, so only said. */
+static void
+announceRunning(qemuVM *vm)
+{
+    g_autoptr(qemuConfig) config = qemuDriverConfig();
+
+    {
+        QEMU_VM_LOCK_GUARD(vm);
+
+        vm->backup->phase = QEMU_BACKUP_RUNNING;
+    }
+    if (qemuBackupJournalSave(config, vm->name, vm->backup) < 0) {
+        VIR_WARN("domain '%s': the backup runs, but would not survive a restart of the daemon: %s",
+                 vm->name, virErrorLastMessage());
+        virErrorReset();
+    }
+}
+
+static int
+beginPrepared(qemuVM *vm, beginContext *ctx, virDomainCheckpointDef **checkpoint, bool reuseExternal)
+{
+    /* What an incremental is made of is asked from QEMU, not looked up in the books. */
+    qemuCheckpointBooksForget(vm);
+    if (!(ctx->graph = qemuCheckpointBooks(vm)) || collectDisks(vm, ctx) < 0 ||
+        prepareCheckpoint(vm, ctx, checkpoint) < 0 || makePlan(vm, ctx, reuseExternal) < 0)
+        return -1;
+    installJob(vm, ctx, reuseExternal);
+    if (runPlan(vm, ctx) < 0) {
+        dropJob(vm);
+        return -1;
+    }
+    announceRunning(vm);
+    return 0;
+}
+
+static int
+beginHeld(qemuVM *vm, virDomainBackupDef **def, virDomainCheckpointDef **checkpoint,
+          bool reuseExternal)
+{
+    g_auto(beginContext) ctx = {
+        .def = g_steal_pointer(def),
+        .disks = g_array_new(false, false, sizeof(qemuBackupPlanDisk)),
+        .chains = g_ptr_array_new_with_free_func((GDestroyNotify)g_ptr_array_unref),
+    };
+
+    if (checkActive(vm) < 0 || alignRequest(vm, &ctx, *checkpoint) < 0 ||
+        qemuJobBeginAsync(&vm->job, QEMU_ASYNC_JOB_BACKUP, "virDomainBackupBegin") < 0)
+        return -1;
+    if (beginPrepared(vm, &ctx, checkpoint, reuseExternal) < 0) {
+        qemuJobEndAsync(&vm->job);
+        return -1;
+    }
+    return 0;
+}
+
+int
+qemuDomainBackupBegin(virDomainPtr dom, const char *backupXML, const char *checkpointXML,
+                      unsigned int flags)
+{
+    g_autoptr(qemuVM) vm = NULL;
+    g_autoptr(virDomainBackupDef) def = NULL;
+    g_autoptr(virDomainCheckpointDef) checkpoint = NULL;
+    int rc = -1;
+
+    virCheckFlags(VIR_DOMAIN_BACKUP_BEGIN_REUSE_EXTERNAL, -1);
+    if (!(vm = qemuVMFromDomain(dom)) || !(def = virDomainBackupDefParse(backupXML)))
+        return -1;
+    if (checkpointXML && !(checkpoint = virDomainCheckpointDefParse(checkpointXML, 0)))
+        return -1;
+    if (qemuJobBegin(&vm->job, QEMU_JOB_MODIFY, "virDomainBackupBegin") < 0)
+        return -1;
+    rc = beginHeld(vm, &def, &checkpoint, flags & VIR_DOMAIN_BACKUP_BEGIN_REUSE_EXTERNAL);
+    qemuJobEnd(&vm->job);
+    return rc;
+}
+
+char *
+qemuDomainBackupGetXMLDesc(virDomainPtr dom, unsigned int flags)
+{
+    g_autoptr(qemuVM) vm = NULL;
+
+    virCheckFlags(0, NULL);
+    if (!(vm = qemuVMFromDomain(dom)))
+        return NULL;
+    {
+        QEMU_VM_LOCK_GUARD(vm);
+
+        if (vm->backup && vm->backup->phase != QEMU_BACKUP_BEGINNING)
+            return virDomainBackupDefFormat(vm->backup->def);
+    }
+    virReportError(VIR_ERR_NO_DOMAIN_BACKUP, "%s", "no domain backup job present");
+    return NULL;
+}

@@ -1,0 +1,345 @@
+/* SPDX-License-Identifier: LGPL-2.1-or-later */
+/*
+ * The end of a backup, however it comes: abort by the client, QEMU's jobs concluding, the death of
+ * QEMU. One path: RUNNING -> ENDING, statistics, the end Plan (every step goes on after a failure),
+ * journal gone, events.
+ */
+#include "qemu_backup_end.h"
+
+#include <errno.h>
+#include <unistd.h>
+
+#include "qemu_backup.h"
+#include "qemu_backup_plan.h"
+#include "qemu_backup_push.h"
+#include "qemu_checkpoint.h"
+#include "qemu_driver_state.h"
+#include "qemu_plan_run.h"
+#include "qemu_workers.h"
+#include "virerror_report.h"
+#include "virlog.h"
+
+#define VIR_FROM_THIS VIR_FROM_QEMU
+
+/* An abort is answered within two seconds, also when a job is slow to stop: the end then comes by
+ * its event. */
+#define ABORT_WAIT_MS 1500
+#define ABORT_POLL_MS 20
+
+qemuBackupJob *
+qemuBackupOfVM(qemuVM *vm)
+{
+    QEMU_VM_LOCK_GUARD(vm);
+
+    return vm->backup && vm->backup->phase == QEMU_BACKUP_RUNNING ? qemuBackupJobRef(vm->backup)
+                                                                  : NULL;
+}
+
+void
+qemuBackupSetLastJob(qemuVM *vm, int type, virTypedParamList *params)
+{
+    if (vm->lastJob)
+        virTypedParamListClear(vm->lastJob);
+    g_clear_pointer(&vm->lastJob, g_free);
+    vm->lastJobType = type;
+    if (!params)
+        return;
+    vm->lastJob = g_memdup2(params, sizeof(*params));
+    *params = (virTypedParamList){ 0 };
+}
+
+static bool
+claimEnd(qemuVM *vm, qemuBackupJob *job)
+{
+    QEMU_VM_LOCK_GUARD(vm);
+
+    if (vm->backup != job || job->phase != QEMU_BACKUP_RUNNING)
+        return false;
+    job->phase = QEMU_BACKUP_ENDING;
+    return true;
+}
+
+static void
+collectStats(qemuVM *vm, const qemuBackupJob *job, int type, const char *errmsg,
+             virTypedParamList *params)
+{
+    QEMU_VM_LOCK_GUARD(vm);
+
+    qemuBackupJobStatsFill(job, g_get_real_time() / 1000, type, errmsg, params);
+}
+
+/* What a failed push left in its targets is no backup; only what we made ourselves is removed. */
+static bool
+storeGoes(const qemuBackupJob *job, const qemuBackupJobDisk *disk, int type)
+{
+    if (job->def->mode == VIR_BACKUP_MODE_PULL)
+        return disk->removeStore;
+    return type != VIR_DOMAIN_JOB_COMPLETED && !job->reuseExternal;
+}
+
+static const virDomainBackupDiskDef *
+diskDef(const qemuBackupJob *job, const char *name)
+{
+    for (guint i = 0; i < job->def->disks->len; i++) {
+        const virDomainBackupDiskDef *def = g_ptr_array_index(job->def->disks, i);
+
+        if (g_str_equal(def->name, name))
+            return def;
+    }
+    return NULL;
+}
+
+static void
+undoGraph(qemuVM *vm, const qemuBackupJob *job, int type)
+{
+    g_autofree qemuBackupPlanEndDisk *disks = g_new0(qemuBackupPlanEndDisk, job->disks->len);
+    g_autoptr(qemuPlan) plan = NULL;
+    qemuPlanRun run = { 0 };
+    size_t n = 0;
+
+    for (guint i = 0; i < job->disks->len; i++) {
+        const qemuBackupJobDisk *disk = g_ptr_array_index(job->disks, i);
+        const qemuTargetDisk *td = qemuCheckpointTargetDisk(&vm->target, disk->name);
+
+        if (!td)
+            continue;
+        disks[n++] = (qemuBackupPlanEndDisk){
+            .disk = td,
+            .def = diskDef(job, disk->name),
+            .under = td->node,
+            .hasUnion = disk->hasUnion,
+            .removeStore = storeGoes(job, disk, type),
+        };
+    }
+    plan = qemuBackupPlanEnd(job->def, disks, n);
+    run.plan = plan;
+    if (qemuPlanRunAll(&run, &vm->target) < 0) {
+        VIR_WARN("domain '%s': the backup ended, but not all of it could be taken apart: %s", vm->name,
+                 virErrorLastMessage());
+        virErrorReset();
+    }
+}
+
+/* QEMU took its graph along; files and the socket's name are ours to remove. */
+static void
+removeFiles(qemuVM *vm, const qemuBackupJob *job, int type)
+{
+    for (guint i = 0; i < job->disks->len; i++) {
+        const qemuBackupJobDisk *disk = g_ptr_array_index(job->disks, i);
+
+        if (!disk->storePath || !storeGoes(job, disk, type))
+            continue;
+        vm->target.ops->returnFile(&vm->target, disk->storePath);
+        if (unlink(disk->storePath) < 0 && errno != ENOENT)
+            VIR_WARN("domain '%s': cannot remove '%s': %s", vm->name, disk->storePath,
+                     g_strerror(errno));
+    }
+    if (job->def->server.socket && unlink(job->def->server.socket) < 0 && errno != ENOENT)
+        VIR_WARN("domain '%s': cannot remove socket '%s': %s", vm->name, job->def->server.socket,
+                 g_strerror(errno));
+}
+
+static int
+blockJobStatus(int type)
+{
+    switch (type) {
+    case VIR_DOMAIN_JOB_COMPLETED:
+        return VIR_DOMAIN_BLOCK_JOB_COMPLETED;
+    case VIR_DOMAIN_JOB_CANCELLED:
+        return VIR_DOMAIN_BLOCK_JOB_CANCELED;
+    default:
+        return VIR_DOMAIN_BLOCK_JOB_FAILED;
+    }
+}
+
+/* Lock held. The job first, then its disks, in both forms clients may have registered for. */
+static void
+publishEnd(qemuVM *vm, const qemuBackupJob *job, int type, const virTypedParamList *params)
+{
+    int id = vm->def->id;
+
+    qemuVMPublish(vm, virDomainEventJobCompletedNew(vm->name, vm->uuid, id, params));
+    for (guint i = 0; i < job->disks->len; i++) {
+        const qemuBackupJobDisk *disk = g_ptr_array_index(job->disks, i);
+        const virDomainDiskDef *def = virDomainDefDisk(vm->def, disk->name, false);
+        const char *path = def && def->src ? def->src->path : disk->name;
+
+        qemuVMPublish(vm, virDomainEventBlockJobNew(vm->name, vm->uuid, id, path,
+                                                    VIR_DOMAIN_BLOCK_JOB_TYPE_BACKUP,
+                                                    blockJobStatus(type)));
+        qemuVMPublish(vm, virDomainEventBlockJob2New(vm->name, vm->uuid, id, disk->name,
+                                                     VIR_DOMAIN_BLOCK_JOB_TYPE_BACKUP,
+                                                     blockJobStatus(type)));
+    }
+}
+
+void
+qemuBackupFinish(qemuVM *vm, qemuBackupJob *job, int type, const char *errmsg)
+{
+    g_autoptr(qemuConfig) config = qemuDriverConfig();
+    g_auto(virTypedParamList) params = { 0 };
+
+    if (!claimEnd(vm, job))
+        return;
+    VIR_INFO("domain '%s': backup ends with type %d%s%s", vm->name, type, errmsg ? ": " : "",
+             errmsg ? errmsg : "");
+    collectStats(vm, job, type, errmsg, &params);
+    if (vm->target.ops->pid(&vm->target) != 0)
+        undoGraph(vm, job, type);
+    if (vm->target.ops->pid(&vm->target) == 0)
+        removeFiles(vm, job, type);
+    qemuBackupJournalRemove(config, vm->name);
+    {
+        QEMU_VM_LOCK_GUARD(vm);
+
+        qemuBackupJobUnref(g_steal_pointer(&vm->backup));
+        publishEnd(vm, job, type, &params);
+        qemuBackupSetLastJob(vm, type, &params);
+        qemuVMSignal(vm);
+    }
+    qemuJobEndAsync(&vm->job);
+}
+
+void
+qemuBackupFinishPushIfDone(qemuVM *vm, qemuBackupJob *job)
+{
+    g_autofree char *error = NULL;
+    bool done = false;
+    bool cancelled = false;
+
+    {
+        QEMU_VM_LOCK_GUARD(vm);
+
+        done = qemuBackupPushDone(job);
+        error = g_strdup(qemuBackupPushError(job));
+        for (guint i = 0; i < job->disks->len; i++)
+            cancelled |= ((const qemuBackupJobDisk *)g_ptr_array_index(job->disks, i))->cancelled;
+    }
+    if (!done)
+        return;
+    if (error)
+        qemuBackupFinish(vm, job, VIR_DOMAIN_JOB_FAILED, error);
+    else if (cancelled)
+        qemuBackupFinish(vm, job, VIR_DOMAIN_JOB_CANCELLED, "Operation canceled");
+    else
+        qemuBackupFinish(vm, job, VIR_DOMAIN_JOB_COMPLETED, NULL);
+}
+
+/* One disk that failed spoils the whole backup: the others need not go on. */
+static void
+cancelRestIfFailed(qemuVM *vm, qemuBackupJob *job)
+{
+    bool failed = false;
+    bool done = false;
+
+    {
+        QEMU_VM_LOCK_GUARD(vm);
+
+        failed = qemuBackupPushError(job) != NULL;
+        done = qemuBackupPushDone(job);
+        job->abortRequested |= failed;
+    }
+    if (failed && !done)
+        qemuBackupPushCancel(vm, job);
+}
+
+/* On a driver thread of its own: the event lane must not wait for the job slot. */
+static void
+pushConcluded(void *data)
+{
+    g_autoptr(qemuVM) vm = data;
+    g_autoptr(qemuBackupJob) job = NULL;
+
+    if (qemuJobBegin(&vm->job, QEMU_JOB_MODIFY, "backup job end") < 0) {
+        virErrorReset();
+        qemuWorkersRun(pushConcluded, qemuVMRef(vm));
+        return;
+    }
+    job = qemuBackupOfVM(vm);
+    if (job && job->def->mode == VIR_BACKUP_MODE_PUSH && qemuBackupPushRefresh(vm, job) == 0) {
+        cancelRestIfFailed(vm, job);
+        qemuBackupFinishPushIfDone(vm, job);
+    }
+    virErrorReset();
+    qemuJobEnd(&vm->job);
+}
+
+void
+qemuBackupEventJob(qemuVM *vm, const char *qmpEvent, const virJSONValue *data)
+{
+    if (!g_str_equal(qmpEvent, "JOB_STATUS_CHANGE") ||
+        !qemuBackupPushJobDisk(virJSONObjectLookupString(data, "id")) ||
+        g_strcmp0(virJSONObjectLookupString(data, "status"), "concluded") != 0)
+        return;
+    qemuWorkersRun(pushConcluded, qemuVMRef(vm));
+}
+
+void
+qemuBackupVMDied(qemuVM *vm)
+{
+    g_autoptr(qemuBackupJob) job = qemuBackupOfVM(vm);
+
+    if (job)
+        qemuBackupFinish(vm, job, VIR_DOMAIN_JOB_FAILED, "the domain's QEMU process ended");
+}
+
+static void
+abortPush(qemuVM *vm, qemuBackupJob *job)
+{
+    gint64 deadline = g_get_monotonic_time() + ABORT_WAIT_MS * G_TIME_SPAN_MILLISECOND;
+    bool done = false;
+
+    {
+        QEMU_VM_LOCK_GUARD(vm);
+
+        job->abortRequested = true;
+    }
+    qemuBackupPushCancel(vm, job);
+    while (qemuBackupPushRefresh(vm, job) == 0) {
+        {
+            QEMU_VM_LOCK_GUARD(vm);
+
+            done = qemuBackupPushDone(job);
+        }
+        if (done || g_get_monotonic_time() > deadline)
+            break;
+        g_usleep(ABORT_POLL_MS * G_TIME_SPAN_MILLISECOND);
+    }
+    qemuBackupFinishPushIfDone(vm, job);
+}
+
+int
+qemuBackupAbort(qemuVM *vm)
+{
+    g_autoptr(qemuBackupJob) job = NULL;
+
+    if (qemuJobBegin(&vm->job, QEMU_JOB_MODIFY, "virDomainAbortJob") < 0)
+        return -1;
+    job = qemuBackupOfVM(vm);
+    if (!job) {
+        virReportError(VIR_ERR_OPERATION_INVALID, "%s", "no job is active on the domain");
+        qemuJobEnd(&vm->job);
+        return -1;
+    }
+    if (job->def->mode == VIR_BACKUP_MODE_PULL)
+        qemuBackupFinish(vm, job, VIR_DOMAIN_JOB_COMPLETED, "Operation canceled");
+    else
+        abortPush(vm, job);
+    qemuJobEnd(&vm->job);
+    return 0;
+}
+
+int
+qemuBackupJobStats(qemuVM *vm, int *type, virTypedParamList *params)
+{
+    g_autoptr(qemuBackupJob) job = qemuBackupOfVM(vm);
+
+    *type = VIR_DOMAIN_JOB_NONE;
+    if (!job)
+        return 0;
+    if (job->def->mode == VIR_BACKUP_MODE_PUSH && qemuBackupPushRefresh(vm, job) < 0)
+        return -1;
+    *type = VIR_DOMAIN_JOB_UNBOUNDED;
+    collectStats(vm, job, VIR_DOMAIN_JOB_NONE, NULL, params);
+    return 0;
+}

@@ -1,0 +1,15 @@
+/* SPDX-License-Identifier: LGPL-2.1-or-later */
+/* Ending a backup: shared by the API, QEMU's job events and the repair after a restart. */
+#pragma once
+#include "qemu_backup_job.h"
+
+/**
+ * qemuBackupFinish: work the end of @job off and announce it. No-op if somebody else does already.
+ * @type: VIR_DOMAIN_JOB_COMPLETED, _FAILED or _CANCELLED   @errmsg: may be NULL
+ * The caller holds MODIFY, or QEMU is gone. After it vm->backup is NULL and the async job is over.
+ */
+void qemuBackupFinish(qemuVM *vm, qemuBackupJob *job, int type, const char *errmsg);
+/** Push: if every disk's job has concluded, finish with the result; otherwise nothing. */
+void qemuBackupFinishPushIfDone(qemuVM *vm, qemuBackupJob *job);
+/** (owned reference to the) running backup, NULL if there is none. */
+qemuBackupJob *qemuBackupOfVM(qemuVM *vm);

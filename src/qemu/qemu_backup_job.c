@@ -1,0 +1,276 @@
+/* SPDX-License-Identifier: LGPL-2.1-or-later */
+/*
+ * The Job of a backup and its journal.
+ *
+ * The journal is written twice: before the first effect of the begin (with the whole Plan, so that
+ * a restarted daemon can undo every step that may have happened) and when the backup runs. It is
+ * removed after the last step of the end. It lives below /run, because what it describes dies with
+ * the host.
+ */
+#include "qemu_backup_job.h"
+
+#include <errno.h>
+#include <string.h>
+#include <sys/stat.h>
+#include <unistd.h>
+
+#include "virerror_report.h"
+#include "virfile.h"
+#include "virjson.h"
+#include "virlog.h"
+
+#define VIR_FROM_THIS VIR_FROM_QEMU
+#define JOURNAL_MAX_BYTES (16 * 1024 * 1024)
+#define JOURNAL_VERSION 1
+
+static const char *const phaseNames[QEMU_BACKUP_PHASE_LAST] = {
+    [QEMU_BACKUP_BEGINNING] = "beginning",
+    [QEMU_BACKUP_RUNNING] = "running",
+    [QEMU_BACKUP_ENDING] = "ending",
+};
+
+static void
+diskFree(gpointer data)
+{
+    qemuBackupJobDisk *disk = data;
+
+    g_free(disk->name);
+    g_free(disk->storePath);
+    g_free(disk->error);
+    g_free(disk);
+}
+
+static qemuBackupJobDisk *
+diskNew(const virDomainBackupDef *def, const virDomainBackupDiskDef *from)
+{
+    qemuBackupJobDisk *disk = g_new0(qemuBackupJobDisk, 1);
+
+    disk->name = g_strdup(from->name);
+    disk->storePath = g_strdup(from->store ? from->store->path : NULL);
+    disk->hasUnion = from->incremental != NULL;
+    disk->removeStore = def->mode == VIR_BACKUP_MODE_PULL;
+    return disk;
+}
+
+qemuBackupJob *
+qemuBackupJobNew(const virDomainBackupDef *def)
+{
+    qemuBackupJob *job = g_new0(qemuBackupJob, 1);
+
+    job->refs = 1;
+    job->def = virDomainBackupDefCopy(def);
+    job->startedMs = g_get_real_time() / 1000;
+    job->disks = g_ptr_array_new_with_free_func(diskFree);
+    for (guint i = 0; i < job->def->disks->len; i++) {
+        const virDomainBackupDiskDef *disk = g_ptr_array_index(job->def->disks, i);
+
+        if (disk->backup)
+            g_ptr_array_add(job->disks, diskNew(job->def, disk));
+    }
+    return job;
+}
+
+qemuBackupJob *
+qemuBackupJobRef(qemuBackupJob *job)
+{
+    g_atomic_int_inc(&job->refs);
+    return job;
+}
+
+void
+qemuBackupJobUnref(qemuBackupJob *job)
+{
+    if (!job || !g_atomic_int_dec_and_test(&job->refs))
+        return;
+    virDomainBackupDefFree(job->def);
+    g_free(job->checkpoint);
+    qemuPlanFree(job->plan);
+    g_ptr_array_unref(job->disks);
+    g_free(job);
+}
+
+qemuBackupJobDisk *
+qemuBackupJobDiskLookup(const qemuBackupJob *job, const char *name)
+{
+    for (guint i = 0; i < job->disks->len; i++) {
+        qemuBackupJobDisk *disk = g_ptr_array_index(job->disks, i);
+
+        if (g_str_equal(disk->name, name))
+            return disk;
+    }
+    return NULL;
+}
+
+static char *
+journalPath(const qemuConfig *config, const char *domain)
+{
+    return g_strdup_printf("%s/%s.backup", config->stateDir, domain);
+}
+
+static virJSONValue *
+disksToJSON(const qemuBackupJob *job)
+{
+    virJSONValue *array = virJSONNewArray();
+
+    for (guint i = 0; i < job->disks->len; i++) {
+        const qemuBackupJobDisk *disk = g_ptr_array_index(job->disks, i);
+
+        virJSONArrayAppend(array, virJSONBuild("{'name':%s,'size':%llu,'remove':%b}", disk->name,
+                                               disk->size, disk->removeStore));
+    }
+    return array;
+}
+
+int
+qemuBackupJournalSave(const qemuConfig *config, const char *domain, const qemuBackupJob *job)
+{
+    g_autofree char *path = journalPath(config, domain);
+    g_autofree char *xml = virDomainBackupDefFormat(job->def);
+    g_autoptr(virJSONValue) json = virJSONBuild(
+        "{'version':%d,'phase':%s,'started':%lld,'reuse':%b,'checkpoint':%s,'backup':%s,'disks':%v,"
+        "'plan':%v}",
+        JOURNAL_VERSION, phaseNames[job->phase], job->startedMs, job->reuseExternal, job->checkpoint,
+        xml, disksToJSON(job), job->plan ? qemuPlanToJSON(job->plan) : NULL);
+    g_autofree char *text = virJSONFormat(json, false);
+
+    return virFileReplaceVolatile(path, text, strlen(text), 0600);
+}
+
+static int
+phaseFromString(const char *name)
+{
+    for (int i = 0; i < QEMU_BACKUP_PHASE_LAST; i++) {
+        if (g_strcmp0(name, phaseNames[i]) == 0)
+            return i;
+    }
+    return -1;
+}
+
+static int
+disksFromJSON(qemuBackupJob *job, const virJSONValue *array)
+{
+    for (size_t i = 0; i < virJSONArraySize(array); i++) {
+        const virJSONValue *entry = virJSONArrayAt(array, i);
+        const char *name = virJSONObjectLookupString(entry, "name");
+        qemuBackupJobDisk *disk = name ? qemuBackupJobDiskLookup(job, name) : NULL;
+
+        if (!disk || virJSONObjectGetUInt(entry, "size", &disk->size) < 0)
+            return -1;
+        disk->removeStore = virJSONObjectIsTrue(entry, "remove");
+    }
+    return virJSONArraySize(array) == job->disks->len ? 0 : -1;
+}
+
+static qemuBackupJob *
+journalParse(const virJSONValue *json)
+{
+    g_autoptr(qemuBackupJob) job = NULL;
+    g_autoptr(virDomainBackupDef) def = NULL;
+    const char *xml = virJSONObjectLookupString(json, "backup");
+    const virJSONValue *plan = virJSONObjectLookupObject(json, "plan");
+    int phase = phaseFromString(virJSONObjectLookupString(json, "phase"));
+
+    if (!xml || phase < 0 || !(def = virDomainBackupDefParse(xml)))
+        return NULL;
+    job = qemuBackupJobNew(def);
+    job->phase = phase;
+    job->checkpoint = g_strdup(virJSONObjectLookupString(json, "checkpoint"));
+    job->reuseExternal = virJSONObjectIsTrue(json, "reuse");
+    if (virJSONObjectGetInt(json, "started", &job->startedMs) < 0 ||
+        disksFromJSON(job, virJSONObjectLookupArray(json, "disks")) < 0)
+        return NULL;
+    if (plan && !(job->plan = qemuPlanFromJSON(plan)))
+        return NULL;
+    return g_steal_pointer(&job);
+}
+
+qemuBackupJob *
+qemuBackupJournalLoad(const qemuConfig *config, const char *domain)
+{
+    g_autofree char *path = journalPath(config, domain);
+    g_autofree char *text = NULL;
+    g_autoptr(virJSONValue) json = NULL;
+    qemuBackupJob *job = NULL;
+
+    virErrorReset();
+    if (!virFileExists(path))
+        return NULL;
+    if (virFileReadAll(path, JOURNAL_MAX_BYTES, &text) < 0 || !(json = virJSONParse(text, -1)))
+        return NULL;
+    job = journalParse(json);
+    if (!job)
+        virReportError(VIR_ERR_INTERNAL_ERROR,
+                       "backup journal '%s' of domain '%s' does not describe a backup", path, domain);
+    return job;
+}
+
+void
+qemuBackupJournalRemove(const qemuConfig *config, const char *domain)
+{
+    g_autofree char *path = journalPath(config, domain);
+
+    if (unlink(path) < 0 && errno != ENOENT)
+        VIR_WARN("cannot remove backup journal '%s': %s", path, g_strerror(errno));
+}
+
+/* A scratch file grows with what the guest overwrites; the file system knows its size. */
+static unsigned long long
+storeUsed(const qemuBackupJobDisk *disk)
+{
+    struct stat st = { 0 };
+
+    if (!disk->storePath || stat(disk->storePath, &st) < 0 || !S_ISREG(st.st_mode))
+        return 0;
+    return (unsigned long long)st.st_blocks * 512;
+}
+
+static void
+fillPull(const qemuBackupJob *job, virTypedParamList *params)
+{
+    unsigned long long used = 0;
+    unsigned long long total = 0;
+
+    for (guint i = 0; i < job->disks->len; i++) {
+        const qemuBackupJobDisk *disk = g_ptr_array_index(job->disks, i);
+
+        used += storeUsed(disk);
+        total += disk->size;
+    }
+    virTypedParamListAddULLong(params, used, VIR_DOMAIN_JOB_DISK_TEMP_USED);
+    virTypedParamListAddULLong(params, total, VIR_DOMAIN_JOB_DISK_TEMP_TOTAL);
+}
+
+static void
+fillPush(const qemuBackupJob *job, virTypedParamList *params)
+{
+    unsigned long long processed = 0;
+    unsigned long long total = 0;
+
+    for (guint i = 0; i < job->disks->len; i++) {
+        const qemuBackupJobDisk *disk = g_ptr_array_index(job->disks, i);
+
+        processed += disk->processed;
+        total += disk->total;
+    }
+    virTypedParamListAddULLong(params, total, VIR_DOMAIN_JOB_DISK_TOTAL);
+    virTypedParamListAddULLong(params, processed, VIR_DOMAIN_JOB_DISK_PROCESSED);
+    virTypedParamListAddULLong(params, total - MIN(processed, total), VIR_DOMAIN_JOB_DISK_REMAINING);
+}
+
+void
+qemuBackupJobStatsFill(const qemuBackupJob *job, long long nowMs, int completedType,
+                       const char *errmsg, virTypedParamList *params)
+{
+    virTypedParamListAddInt(params, VIR_DOMAIN_JOB_OPERATION_BACKUP, VIR_DOMAIN_JOB_OPERATION);
+    virTypedParamListAddULLong(params, MAX(nowMs - job->startedMs, 0), VIR_DOMAIN_JOB_TIME_ELAPSED);
+    if (job->def->mode == VIR_BACKUP_MODE_PULL)
+        fillPull(job, params);
+    else
+        fillPush(job, params);
+    if (completedType == VIR_DOMAIN_JOB_NONE)
+        return;
+    virTypedParamListAddBoolean(params, completedType == VIR_DOMAIN_JOB_COMPLETED,
+                                VIR_DOMAIN_JOB_SUCCESS);
+    if (errmsg)
+        virTypedParamListAddString(params, errmsg, VIR_DOMAIN_JOB_ERRMSG);
+}

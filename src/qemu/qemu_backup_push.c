@@ -1,0 +1,118 @@
+/* SPDX-License-Identifier: LGPL-2.1-or-later */
+/*
+ * Push backups run as one blockdev-backup job a disk. The jobs stay in QEMU after their end
+ * (auto-dismiss off) until we have read how they ended, so neither a missed event nor a restart of
+ * the daemon loses the result.
+ */
+#include "qemu_backup_push.h"
+
+#include <string.h>
+
+#include "qemu_backup_plan.h"
+#include "virerror_report.h"
+#include "virlog.h"
+
+#define VIR_FROM_THIS VIR_FROM_QEMU
+#define PUSH_PREFIX "fleece-push-"
+
+const char *
+qemuBackupPushJobDisk(const char *id)
+{
+    return id && g_str_has_prefix(id, PUSH_PREFIX) ? id + strlen(PUSH_PREFIX) : NULL;
+}
+
+static const virJSONValue *
+jobLookup(const virJSONValue *jobs, const char *disk)
+{
+    for (size_t i = 0; i < virJSONArraySize(jobs); i++) {
+        const virJSONValue *entry = virJSONArrayAt(jobs, i);
+
+        if (g_strcmp0(qemuBackupPushJobDisk(virJSONObjectLookupString(entry, "id")), disk) == 0)
+            return entry;
+    }
+    return NULL;
+}
+
+static void
+diskUpdate(qemuBackupJobDisk *disk, const virJSONValue *entry, bool cancelled)
+{
+    const char *error = virJSONObjectLookupString(entry, "error");
+
+    if (!entry) {
+        disk->done = true;
+        if (!disk->error)
+            disk->error = g_strdup("its job vanished from QEMU");
+        return;
+    }
+    virJSONObjectGetUInt(entry, "current-progress", &disk->processed);
+    virJSONObjectGetUInt(entry, "total-progress", &disk->total);
+    if (g_strcmp0(virJSONObjectLookupString(entry, "status"), "concluded") != 0)
+        return;
+    disk->done = true;
+    disk->cancelled = cancelled && (error || disk->processed < disk->total);
+    if (error && !disk->error)
+        disk->error = g_strdup(error);
+}
+
+int
+qemuBackupPushRefresh(qemuVM *vm, qemuBackupJob *job)
+{
+    g_autoptr(virJSONValue) command = virJSONBuild("{'execute':'query-jobs'}");
+    g_autoptr(virJSONValue) jobs = NULL;
+
+    if (vm->target.ops->command(&vm->target, command, &jobs) < 0)
+        return -1;
+    {
+        QEMU_VM_LOCK_GUARD(vm);
+
+        for (guint i = 0; i < job->disks->len; i++) {
+            qemuBackupJobDisk *disk = g_ptr_array_index(job->disks, i);
+
+            if (!disk->done)
+                diskUpdate(disk, jobLookup(jobs, disk->name), job->abortRequested);
+        }
+    }
+    return 0;
+}
+
+void
+qemuBackupPushCancel(qemuVM *vm, qemuBackupJob *job)
+{
+    for (guint i = 0; i < job->disks->len; i++) {
+        const qemuBackupJobDisk *disk = g_ptr_array_index(job->disks, i);
+        g_autofree char *id = g_strconcat(PUSH_PREFIX, disk->name, NULL);
+        g_autoptr(virJSONValue) command =
+            virJSONBuild("{'execute':'job-cancel','arguments':{'id':%s}}", id);
+
+        if (disk->done)
+            continue;
+        if (vm->target.ops->command(&vm->target, command, NULL) < 0) {
+            /* It has just concluded by itself: its event is on the way. */
+            VIR_INFO("domain '%s': cancelling push of disk '%s': %s", vm->name, disk->name,
+                     virErrorLastMessage());
+            virErrorReset();
+        }
+    }
+}
+
+bool
+qemuBackupPushDone(const qemuBackupJob *job)
+{
+    for (guint i = 0; i < job->disks->len; i++) {
+        if (!((const qemuBackupJobDisk *)g_ptr_array_index(job->disks, i))->done)
+            return false;
+    }
+    return true;
+}
+
+const char *
+qemuBackupPushError(const qemuBackupJob *job)
+{
+    for (guint i = 0; i < job->disks->len; i++) {
+        const qemuBackupJobDisk *disk = g_ptr_array_index(job->disks, i);
+
+        if (disk->error && !disk->cancelled)
+            return disk->error;
+    }
+    return NULL;
+}

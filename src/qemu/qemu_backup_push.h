@@ -1,0 +1,18 @@
+/* SPDX-License-Identifier: LGPL-2.1-or-later */
+/* The QEMU block jobs of a push backup: how far, how ended, cancel. */
+#pragma once
+#include <stdbool.h>
+#include "qemu_backup_job.h"
+#include "qemu_target.h"
+
+/** "fleece-push-DISK" -> the disk's name within @id (borrowed), NULL if it is not a job of ours. */
+const char *qemuBackupPushJobDisk(const char *id);
+/** Bring progress, end and error of every disk of @job up to date: one QMP command (query-jobs). A
+ * job that QEMU does not know any more counts as failed. @vm->lock is taken for the update. */
+int qemuBackupPushRefresh(qemuVM *vm, qemuBackupJob *job);
+/** Ask every job that has not concluded to stop; does not wait. */
+void qemuBackupPushCancel(qemuVM *vm, qemuBackupJob *job);
+/** Every disk's job has concluded. Lock held. */
+bool qemuBackupPushDone(const qemuBackupJob *job);
+/** First failure in words, NULL if none. Lock held; borrowed. */
+const char *qemuBackupPushError(const qemuBackupJob *job);

@@ -1,0 +1,14 @@
+/* SPDX-License-Identifier: LGPL-2.1-or-later */
+/* What a daemon that comes back does with the journal of a backup. */
+#pragma once
+#include "qemu_vm.h"
+
+/**
+ * qemuBackupRecover: the domain's QEMU ran on while the daemon was away. A running backup goes on
+ * (a push that concluded meanwhile is finished); a half-begun one is undone; a half-ended one is ended.
+ * @undone: (owned) name of the checkpoint whose backup was undone, or NULL: its record must go too.
+ * Caller holds MODIFY. Returns 0, or -1 if the journal is unreadable (it is moved out of the way).
+ */
+int qemuBackupRecover(qemuVM *vm, char **undone);
+/** The domain does not run: what an earlier QEMU's backup left in files is removed, and its journal. */
+void qemuBackupSweep(qemuVM *vm);

@@ -1,0 +1,279 @@
+/* SPDX-License-Identifier: LGPL-2.1-or-later */
+/*
+ * Deleting checkpoints: records 'deleting' (durable) -> one transaction that merges and removes the
+ * bitmaps of all of them -> surviving children get their new parent -> records unlinked. A record
+ * 'deleting' found at start-up is finished from wherever it stopped.
+ */
+#include "qemu_checkpoint_delete.h"
+
+#include "libvirt-object.h"
+#include "qemu_checkpoint.h"
+#include "qemu_checkpoint_books.h"
+#include "qemu_checkpoint_list.h"
+#include "qemu_plan_run.h"
+#include "qemu_vm_list.h"
+#include "virerror_report.h"
+#include "virlog.h"
+
+#define VIR_FROM_THIS VIR_FROM_DOMAIN_CHECKPOINT
+
+/* What the planner gets, with the memory its borrowed strings live in. */
+typedef struct _deleteInput {
+    GArray *disks;           /* qemuCheckpointPlanDisk */
+    GPtrArray *strings;      /* char **: chains and deletions of the disks */
+} deleteInput;
+
+static void
+deleteInputClear(deleteInput *input)
+{
+    g_clear_pointer(&input->disks, g_array_unref);
+    g_clear_pointer(&input->strings, g_ptr_array_unref);
+}
+G_DEFINE_AUTO_CLEANUP_CLEAR_FUNC(deleteInput, deleteInputClear)
+
+/* The chain of a disk along the whole line, with those being deleted in their places. */
+static char **
+chainWithDeleting(const qemuCheckpointList *list, const char *disk)
+{
+    g_autoptr(GStrvBuilder) builder = g_strv_builder_new();
+
+    for (guint i = 0; i < list->defs->len; i++) {
+        const virDomainCheckpointDef *def = g_ptr_array_index(list->defs, i);
+        const virDomainCheckpointDiskDef *entry = virDomainCheckpointDefDisk(def, disk);
+
+        if (entry && entry->type == VIR_CHECKPOINT_DISK_BITMAP &&
+            def->state != VIR_CHECKPOINT_STATE_CREATING)
+            g_strv_builder_add(builder, def->name);
+    }
+    return g_strv_builder_end(builder);
+}
+
+static char **
+intersect(char **chain, char **names)
+{
+    g_autoptr(GStrvBuilder) builder = g_strv_builder_new();
+
+    for (gsize i = 0; chain[i]; i++) {
+        if (g_strv_contains((const char *const *)names, chain[i]))
+            g_strv_builder_add(builder, chain[i]);
+    }
+    return g_strv_builder_end(builder);
+}
+
+/* A disk that is no longer part of the domain took its bitmaps along. */
+static void
+collectDisks(qemuVM *vm, char **names, const qemuGraph *books, deleteInput *input)
+{
+    size_t n = 0;
+    const qemuTargetDisk *disks = vm->target.ops->disks(&vm->target, &n);
+
+    for (size_t i = 0; i < n; i++) {
+        g_auto(GStrv) chain = chainWithDeleting(vm->checkpoints, disks[i].name);
+        g_auto(GStrv) gone = intersect(chain, names);
+        qemuCheckpointPlanDisk disk = {
+            .name = disks[i].name,
+            .node = qemuGraphNodeLookup(books, disks[i].node),
+        };
+
+        if (!gone[0] || !disk.node)
+            continue;
+        disk.bitmap = gone[0];
+        disk.bitmaps = (const char *const *)gone;
+        disk.checkpoints = (const char *const *)chain;
+        g_array_append_val(input->disks, disk);
+        g_ptr_array_add(input->strings, g_steal_pointer(&chain));
+        g_ptr_array_add(input->strings, g_steal_pointer(&gone));
+    }
+}
+
+static int
+deleteBitmaps(qemuVM *vm, char **names)
+{
+    qemuGraph *books = qemuCheckpointBooks(vm);
+    g_auto(deleteInput) input = {
+        .disks = g_array_new(false, false, sizeof(qemuCheckpointPlanDisk)),
+        .strings = g_ptr_array_new_with_free_func((GDestroyNotify)g_strfreev),
+    };
+    g_autoptr(qemuPlan) plan = NULL;
+    qemuPlanRun run = { 0 };
+
+    if (!books)
+        return -1;
+    collectDisks(vm, names, books, &input);
+    plan = qemuCheckpointPlanDelete((const qemuCheckpointPlanDisk *)(void *)input.disks->data,
+                                    input.disks->len);
+    run.plan = plan;
+    if (!plan || qemuPlanRunAll(&run, &vm->target) < 0) {
+        qemuCheckpointBooksForget(vm);
+        return -1;
+    }
+    qemuCheckpointBooksDeleted(vm, (const qemuCheckpointPlanDisk *)(void *)input.disks->data,
+                               input.disks->len);
+    return 0;
+}
+
+/* Records that stay but name a parent that goes: their nearest surviving ancestor takes its place. */
+static int
+reparent(qemuVM *vm, char **names)
+{
+    for (guint i = 0; i < vm->checkpoints->defs->len; i++) {
+        virDomainCheckpointDef *def = g_ptr_array_index(vm->checkpoints->defs, i);
+        const char *parent = def->parent;
+
+        if (g_strv_contains((const char *const *)names, def->name) || !parent ||
+            !g_strv_contains((const char *const *)names, parent))
+            continue;
+        while (parent && g_strv_contains((const char *const *)names, parent))
+            parent = qemuCheckpointListLookup(vm->checkpoints, parent)->parent;
+        {
+            QEMU_VM_LOCK_GUARD(vm);
+            g_autofree char *old = def->parent;
+
+            def->parent = g_strdup(parent);
+        }
+        if (qemuCheckpointRecordSave(vm, def, true, "checkpoint.delete.reparent") < 0)
+            return -1;
+    }
+    return 0;
+}
+
+static int
+removeRecords(qemuVM *vm, char **names)
+{
+    for (gsize i = 0; names[i]; i++) {
+        if (qemuCheckpointRecordRemove(vm, names[i], "checkpoint.delete.unlink") < 0)
+            return -1;
+        {
+            QEMU_VM_LOCK_GUARD(vm);
+
+            qemuCheckpointListRemove(vm->checkpoints, names[i]);
+        }
+    }
+    return 0;
+}
+
+static void
+setState(qemuVM *vm, virDomainCheckpointDef *def, virCheckpointState state)
+{
+    QEMU_VM_LOCK_GUARD(vm);
+
+    def->state = state;
+}
+
+/* Back to READY when nothing has happened yet: the user sees the error and the checkpoint. */
+static void
+unmark(qemuVM *vm, char **names)
+{
+    virErrorPtr saved = NULL;
+
+    virErrorPreserveLast(&saved);
+    for (gsize i = 0; names[i]; i++) {
+        virDomainCheckpointDef *def = qemuCheckpointListLookup(vm->checkpoints, names[i]);
+
+        if (!def || def->state != VIR_CHECKPOINT_STATE_DELETING)
+            continue;
+        setState(vm, def, VIR_CHECKPOINT_STATE_READY);
+        if (qemuCheckpointRecordSave(vm, def, true, "checkpoint.delete.unmark") < 0)
+            VIR_WARN("record of checkpoint '%s' of domain '%s' still says 'deleting': %s", names[i],
+                     vm->name, virErrorLastMessage());
+    }
+    virErrorRestore(&saved);
+}
+
+static int
+mark(qemuVM *vm, char **names)
+{
+    for (gsize i = 0; names[i]; i++) {
+        virDomainCheckpointDef *def = qemuCheckpointListLookup(vm->checkpoints, names[i]);
+
+        setState(vm, def, VIR_CHECKPOINT_STATE_DELETING);
+        if (qemuCheckpointRecordSave(vm, def, true, "checkpoint.delete.record") < 0)
+            return -1;
+    }
+    return 0;
+}
+
+int
+qemuCheckpointDeleteFinish(qemuVM *vm, char **names)
+{
+    if (deleteBitmaps(vm, names) < 0 || reparent(vm, names) < 0)
+        return -1;
+    return removeRecords(vm, names);
+}
+
+static int
+deleteWithBitmaps(qemuVM *vm, char **names)
+{
+    if (mark(vm, names) < 0 || deleteBitmaps(vm, names) < 0) {
+        unmark(vm, names);
+        return -1;
+    }
+    if (reparent(vm, names) < 0)
+        return -1;
+    return removeRecords(vm, names);
+}
+
+/* Lock held. Which ones @flags name; NULL with an error if @name is not there. */
+static char **
+selectNames(qemuVM *vm, const char *name, unsigned int flags)
+{
+    const virDomainCheckpointDef *def = qemuCheckpointListLookup(vm->checkpoints, name);
+    g_auto(GStrv) family = NULL;
+    g_autoptr(GStrvBuilder) builder = g_strv_builder_new();
+
+    if (!def || def->state != VIR_CHECKPOINT_STATE_READY) {
+        virReportError(VIR_ERR_NO_DOMAIN_CHECKPOINT,
+                       "no domain checkpoint with matching name '%s'", name);
+        return NULL;
+    }
+    if (!(flags & VIR_DOMAIN_CHECKPOINT_DELETE_CHILDREN_ONLY))
+        g_strv_builder_add(builder, name);
+    if (flags & (VIR_DOMAIN_CHECKPOINT_DELETE_CHILDREN | VIR_DOMAIN_CHECKPOINT_DELETE_CHILDREN_ONLY)) {
+        family = qemuCheckpointListDescendants(vm->checkpoints, name);
+        g_strv_builder_addv(builder, (const char **)family);
+    }
+    return g_strv_builder_end(builder);
+}
+
+static int
+deleteHeld(qemuVM *vm, const char *name, unsigned int flags)
+{
+    g_auto(GStrv) names = NULL;
+    bool metadataOnly = flags & VIR_DOMAIN_CHECKPOINT_DELETE_METADATA_ONLY;
+
+    {
+        QEMU_VM_LOCK_GUARD(vm);
+
+        if (!(names = selectNames(vm, name, flags)))
+            return -1;
+        if (!metadataOnly && !qemuVMIsActive(vm)) {
+            virReportError(VIR_ERR_OPERATION_UNSUPPORTED,
+                           "cannot delete checkpoint '%s' of inactive domain '%s'; start the domain "
+                           "first, or delete only the record with --metadata",
+                           name, vm->name);
+            return -1;
+        }
+    }
+    if (!metadataOnly)
+        return deleteWithBitmaps(vm, names);
+    if (reparent(vm, names) < 0)
+        return -1;
+    return removeRecords(vm, names);
+}
+
+int
+qemuDomainCheckpointDelete(virDomainCheckpointPtr chk, unsigned int flags)
+{
+    g_autoptr(qemuVM) vm = NULL;
+    int rc = -1;
+
+    virCheckFlags(VIR_DOMAIN_CHECKPOINT_DELETE_CHILDREN | VIR_DOMAIN_CHECKPOINT_DELETE_METADATA_ONLY |
+                      VIR_DOMAIN_CHECKPOINT_DELETE_CHILDREN_ONLY,
+                  -1);
+    if (!(vm = qemuVMFromDomain(chk->domain)) ||
+        qemuJobBegin(&vm->job, QEMU_JOB_MODIFY, "virDomainCheckpointDelete") < 0)
+        return -1;
+    rc = deleteHeld(vm, chk->name, flags);
+    qemuJobEnd(&vm->job);
+    return rc;
+}

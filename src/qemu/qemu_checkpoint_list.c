@@ -1,0 +1,335 @@
+/* SPDX-License-Identifier: LGPL-2.1-or-later */
+/*
+ * Records of checkpoints: CHECKPOINTDIR/DOMAIN/NAME.xml, one file each, in libvirt's format plus a
+ * state in our namespace. The list in memory mirrors that directory.
+ */
+#include "qemu_checkpoint_list.h"
+
+#include <errno.h>
+#include <string.h>
+#include <unistd.h>
+
+#include "qemu_driver_state.h"
+#include "virerror_report.h"
+#include "virfile.h"
+#include "virlog.h"
+
+#define VIR_FROM_THIS VIR_FROM_DOMAIN_CHECKPOINT
+
+/* A record holds the domain's XML; one that is larger was not written by us. */
+#define RECORD_MAX_BYTES (8 * 1024 * 1024)
+
+static char *
+recordDirectory(const qemuConfig *config, const char *domain)
+{
+    return g_build_filename(config->checkpointDir, domain, NULL);
+}
+
+static char *
+recordPath(const qemuConfig *config, const char *domain, const char *name)
+{
+    g_autofree char *file = g_strconcat(name, ".xml", NULL);
+
+    return g_build_filename(config->checkpointDir, domain, file, NULL);
+}
+
+static qemuCheckpointList *
+listNew(void)
+{
+    qemuCheckpointList *list = g_new0(qemuCheckpointList, 1);
+
+    list->defs = g_ptr_array_new_with_free_func((GDestroyNotify)virDomainCheckpointDefFree);
+    return list;
+}
+
+void
+qemuCheckpointListFree(qemuCheckpointList *list)
+{
+    if (!list)
+        return;
+    g_ptr_array_unref(list->defs);
+    g_clear_pointer(&list->books, qemuGraphFree);
+    g_free(list);
+}
+
+static virDomainCheckpointDef *
+recordRead(const char *path)
+{
+    g_autofree char *text = NULL;
+
+    if (virFileReadAll(path, RECORD_MAX_BYTES, &text) < 0)
+        return NULL;
+    return virDomainCheckpointDefParse(text, VIR_CHECKPOINT_PARSE_REDEFINE |
+                                                 VIR_CHECKPOINT_PARSE_RECORD);
+}
+
+static GPtrArray *
+recordsRead(const char *dir)
+{
+    g_autoptr(GPtrArray) defs =
+        g_ptr_array_new_with_free_func((GDestroyNotify)virDomainCheckpointDefFree);
+    g_autoptr(GError) err = NULL;
+    g_autoptr(GDir) handle = g_dir_open(dir, 0, &err);
+    const char *file = NULL;
+
+    if (!handle) {
+        if (g_error_matches(err, G_FILE_ERROR, G_FILE_ERROR_NOENT))
+            return g_steal_pointer(&defs);
+        virReportError(VIR_ERR_OPERATION_FAILED, "cannot read checkpoint records in '%s': %s", dir,
+                       err->message);
+        return NULL;
+    }
+    virFileSweepTemporaries(dir);
+    while ((file = g_dir_read_name(handle))) {
+        g_autofree char *path = g_build_filename(dir, file, NULL);
+        virDomainCheckpointDef *def = NULL;
+
+        if (!g_str_has_suffix(file, ".xml"))
+            continue;
+        def = recordRead(path);
+        if (!def) {
+            VIR_WARN("checkpoint record '%s' is unreadable and is left alone: %s", path,
+                     virErrorLastMessage());
+            virErrorReset();
+            continue;
+        }
+        g_ptr_array_add(defs, def);
+    }
+    return g_steal_pointer(&defs);
+}
+
+static bool
+namesContain(const qemuCheckpointList *list, const char *name)
+{
+    return name && qemuCheckpointListLookup(list, name);
+}
+
+/* Older first: a record may only follow its parent. Seconds are too coarse to sort by, so the
+ * parent links decide and the creation time only breaks ties. */
+static gint
+compareCreation(gconstpointer a, gconstpointer b)
+{
+    const virDomainCheckpointDef *one = *(virDomainCheckpointDef *const *)a;
+    const virDomainCheckpointDef *two = *(virDomainCheckpointDef *const *)b;
+
+    if (one->creationTime != two->creationTime)
+        return one->creationTime < two->creationTime ? -1 : 1;
+    return strcmp(one->name, two->name);
+}
+
+static bool
+parentPending(const GPtrArray *pending, const virDomainCheckpointDef *def)
+{
+    for (guint i = 0; def->parent && i < pending->len; i++) {
+        const virDomainCheckpointDef *other = g_ptr_array_index(pending, i);
+
+        if (other != def && g_str_equal(other->name, def->parent))
+            return true;
+    }
+    return false;
+}
+
+/* Move @pending over to @list, parents before children. A loop of parents (a forged record) is
+ * broken at its oldest member. */
+static void
+listTakeSorted(qemuCheckpointList *list, GPtrArray *pending)
+{
+    g_ptr_array_sort(pending, compareCreation);
+    while (pending->len > 0) {
+        guint pick = 0;
+
+        for (guint i = 0; i < pending->len; i++) {
+            if (!parentPending(pending, g_ptr_array_index(pending, i))) {
+                pick = i;
+                break;
+            }
+        }
+        g_ptr_array_add(list->defs, g_ptr_array_steal_index(pending, pick));
+    }
+    for (guint i = 0; i < list->defs->len; i++) {
+        virDomainCheckpointDef *def = g_ptr_array_index(list->defs, i);
+
+        if (def->parent && !namesContain(list, def->parent)) {
+            VIR_WARN("checkpoint '%s' names the parent '%s', which has no record; it becomes a root",
+                     def->name, def->parent);
+            g_clear_pointer(&def->parent, g_free);
+        }
+    }
+}
+
+int
+qemuCheckpointListLoad(qemuVM *vm)
+{
+    g_autoptr(qemuConfig) config = qemuDriverConfig();
+    g_autofree char *dir = recordDirectory(config, vm->name);
+    g_autoptr(GPtrArray) defs = NULL;
+    qemuCheckpointList *list = NULL;
+
+    defs = recordsRead(dir);
+    if (!defs)
+        return -1;
+    list = listNew();
+    listTakeSorted(list, defs);
+    {
+        QEMU_VM_LOCK_GUARD(vm);
+
+        qemuCheckpointListFree(vm->checkpoints);
+        vm->checkpoints = list;
+    }
+    return 0;
+}
+
+int
+qemuCheckpointListDrop(qemuVM *vm)
+{
+    g_autoptr(qemuConfig) config = qemuDriverConfig();
+    g_autofree char *dir = recordDirectory(config, vm->name);
+    g_auto(GStrv) names = NULL;
+    g_autoptr(GStrvBuilder) builder = g_strv_builder_new();
+
+    {
+        QEMU_VM_LOCK_GUARD(vm);
+
+        for (guint i = 0; vm->checkpoints && i < vm->checkpoints->defs->len; i++) {
+            const virDomainCheckpointDef *def = g_ptr_array_index(vm->checkpoints->defs, i);
+
+            g_strv_builder_add(builder, def->name);
+        }
+    }
+    names = g_strv_builder_end(builder);
+    for (gsize i = 0; names[i]; i++) {
+        if (qemuCheckpointRecordRemove(vm, names[i], "checkpoint.drop.record") < 0)
+            return -1;
+        {
+        QEMU_VM_LOCK_GUARD(vm);
+
+            qemuCheckpointListRemove(vm->checkpoints, names[i]);
+        }
+    }
+    if (rmdir(dir) < 0 && errno != ENOENT)
+        VIR_INFO("directory '%s' stays: %s", dir, g_strerror(errno));
+    return 0;
+}
+
+size_t
+qemuCheckpointListCount(qemuVM *vm)
+{
+    size_t n = 0;
+
+    {
+        QEMU_VM_LOCK_GUARD(vm);
+
+        for (guint i = 0; vm->checkpoints && i < vm->checkpoints->defs->len; i++) {
+            const virDomainCheckpointDef *def = g_ptr_array_index(vm->checkpoints->defs, i);
+
+            n += def->state == VIR_CHECKPOINT_STATE_READY;
+        }
+    }
+    return n;
+}
+
+virDomainCheckpointDef *
+qemuCheckpointListLookup(const qemuCheckpointList *list, const char *name)
+{
+    for (guint i = 0; list && i < list->defs->len; i++) {
+        virDomainCheckpointDef *def = g_ptr_array_index(list->defs, i);
+
+        if (g_str_equal(def->name, name))
+            return def;
+    }
+    return NULL;
+}
+
+virDomainCheckpointDef *
+qemuCheckpointListCurrent(const qemuCheckpointList *list)
+{
+    for (guint i = list ? list->defs->len : 0; i > 0; i--) {
+        virDomainCheckpointDef *def = g_ptr_array_index(list->defs, i - 1);
+
+        if (def->state == VIR_CHECKPOINT_STATE_READY)
+            return def;
+    }
+    return NULL;
+}
+
+void
+qemuCheckpointListAdd(qemuCheckpointList *list, virDomainCheckpointDef *def)
+{
+    g_ptr_array_add(list->defs, def);
+}
+
+void
+qemuCheckpointListRemove(qemuCheckpointList *list, const char *name)
+{
+    virDomainCheckpointDef *def = qemuCheckpointListLookup(list, name);
+
+    if (def)
+        g_ptr_array_remove(list->defs, def);
+}
+
+char **
+qemuCheckpointListOfDisk(const qemuCheckpointList *list, const char *disk, const char *tip)
+{
+    g_autoptr(GPtrArray) newestFirst = g_ptr_array_new();
+    const virDomainCheckpointDef *def =
+        tip ? qemuCheckpointListLookup(list, tip) : qemuCheckpointListCurrent(list);
+    char **names = NULL;
+
+    /* The bound holds even if records on disk formed a loop of parents. */
+    for (guint i = 0; def && i < list->defs->len; i++) {
+        const virDomainCheckpointDiskDef *entry = virDomainCheckpointDefDisk(def, disk);
+
+        if (entry && entry->type == VIR_CHECKPOINT_DISK_BITMAP &&
+            def->state == VIR_CHECKPOINT_STATE_READY)
+            g_ptr_array_add(newestFirst, def->name);
+        def = def->parent ? qemuCheckpointListLookup(list, def->parent) : NULL;
+    }
+    names = g_new0(char *, newestFirst->len + 1);
+    for (guint i = 0; i < newestFirst->len; i++)
+        names[i] = g_strdup(g_ptr_array_index(newestFirst, newestFirst->len - 1 - i));
+    return names;
+}
+
+char **
+qemuCheckpointListDescendants(const qemuCheckpointList *list, const char *name)
+{
+    g_autoptr(GStrvBuilder) builder = g_strv_builder_new();
+    g_autoptr(GHashTable) family = g_hash_table_new(g_str_hash, g_str_equal);
+
+    g_hash_table_add(family, (gpointer)name);
+    for (guint i = 0; i < list->defs->len; i++) {
+        virDomainCheckpointDef *def = g_ptr_array_index(list->defs, i);
+
+        if (def->parent && g_hash_table_contains(family, def->parent)) {
+            g_hash_table_add(family, def->name);
+            g_strv_builder_add(builder, def->name);
+        }
+    }
+    return g_strv_builder_end(builder);
+}
+
+int
+qemuCheckpointRecordSave(qemuVM *vm, const virDomainCheckpointDef *def, bool durable,
+                         const char *fault)
+{
+    g_autoptr(qemuConfig) config = qemuDriverConfig();
+    g_autofree char *dir = recordDirectory(config, vm->name);
+    g_autofree char *path = recordPath(config, vm->name, def->name);
+    g_autofree char *text = virDomainCheckpointDefFormat(def, VIR_CHECKPOINT_FORMAT_SECURE |
+                                                                  VIR_CHECKPOINT_FORMAT_RECORD);
+
+    if (virFileMakeDirs(dir, 0700) < 0)
+        return -1;
+    if (durable)
+        return virFileReplaceDurable(path, text, strlen(text), 0600, fault);
+    return virFileReplaceVolatile(path, text, strlen(text), 0600);
+}
+
+int
+qemuCheckpointRecordRemove(qemuVM *vm, const char *name, const char *fault)
+{
+    g_autoptr(qemuConfig) config = qemuDriverConfig();
+    g_autofree char *path = recordPath(config, vm->name, name);
+
+    return virFileUnlinkDurable(path, fault);
+}
