@@ -11,6 +11,7 @@ static GMutex configLock;
 static qemuConfig *driverConfig;          /* guarded by configLock */
 static virDomainEventList *driverEvents;
 static qemuVMList *driverVMs;
+static qemuCapsCache *driverCaps;
 
 qemuConfig *
 qemuDriverConfig(void)
@@ -35,6 +36,14 @@ qemuDriverVMs(void)
     return driverVMs;
 }
 
+qemuCaps *
+qemuDriverCaps(const char *binary)
+{
+    g_autoptr(qemuConfig) config = qemuDriverConfig();
+
+    return qemuCapsCacheLookup(driverCaps, binary ? binary : config->defaultEmulator);
+}
+
 void
 qemuDriverStateSetConfig(qemuConfig *config)
 {
@@ -51,6 +60,7 @@ qemuDriverStateSetConfig(qemuConfig *config)
 void
 qemuDriverStateInit(qemuConfig *config)
 {
+    driverCaps = qemuCapsCacheNew(config->cacheDir, config->user, config->group);
     qemuDriverStateSetConfig(config);
     driverEvents = virDomainEventListNew();
     driverVMs = qemuVMListNew();
@@ -62,6 +72,7 @@ qemuDriverStateClear(void)
     qemuWorkersDrain();
     g_clear_pointer(&driverVMs, qemuVMListFree);
     qemuWorkersDrain();
+    g_clear_pointer(&driverCaps, qemuCapsCacheFree);
     g_clear_pointer(&driverEvents, virDomainEventListFree);
     qemuDriverStateSetConfig(NULL);
 }

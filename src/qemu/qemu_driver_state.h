@@ -7,6 +7,7 @@
 #pragma once
 #include <glib.h>
 #include "domain_event.h"
+#include "qemu_capabilities.h"
 #include "qemu_conf.h"
 
 typedef struct _qemuVMList qemuVMList;   /* qemu_vm_list.h */
@@ -18,6 +19,10 @@ qemuConfig *qemuDriverConfig(void);
 virDomainEventList *qemuDriverEvents(void);
 /** All domains (borrowed). */
 qemuVMList *qemuDriverVMs(void);
+/** What the emulator @binary (NULL: the default one) can do (owned reference), or NULL as
+ * qemuCapsCacheLookup. May run a process: no locks. */
+qemuCaps *qemuDriverCaps(const char *binary);
+
 /** Set up with @config (owned reference, consumed) and an empty list. */
 void qemuDriverStateInit(qemuConfig *config);
 /** Replace the configuration (consumed): readers keep the one they hold. */

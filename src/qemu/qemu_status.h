@@ -10,7 +10,7 @@
  * 0, or -1 with VIR_ERR_SYSTEM_ERROR. A domain that does not run has no status: 0. */
 int qemuStatusSave(qemuVM *vm);
 /** Its run is over: remove the file. */
-void qemuStatusRemove(const char *name);
+void qemuStatusRemove(qemuVM *vm);
 
 /** Pure halves of the above. Format: lock held or @vm private; (owned) text. */
 char *qemuStatusFormat(const qemuVM *vm);

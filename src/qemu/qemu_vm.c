@@ -17,6 +17,7 @@ qemuVMNew(virDomainDef *def)
 
     vm->refs = 1;
     g_mutex_init(&vm->lock);
+    g_mutex_init(&vm->statusLock);
     g_cond_init(&vm->changed);
     vm->name = g_strdup(def->name);
     memcpy(vm->uuid, def->uuid, VIR_UUID_BUFLEN);
@@ -47,9 +48,9 @@ qemuVMUnref(qemuVM *vm)
     g_clear_pointer(&vm->def, virDomainDefFree);
     g_clear_pointer(&vm->newDef, virDomainDefFree);
     g_clear_pointer(&vm->mon, qemuMonitorUnref);
-    g_clear_pointer(&vm->targetDisks, g_array_unref);
+    qemuVMSetTargetDisks(vm, NULL);
     g_clear_pointer(&vm->checkpoints, qemuCheckpointListFree);
-    g_clear_pointer(&vm->backup, qemuBackupJobFree);
+    g_clear_pointer(&vm->backup, qemuBackupJobUnref);
     if (vm->lastJob)
         virTypedParamListClear(vm->lastJob);
     g_free(vm->lastJob);
@@ -58,6 +59,7 @@ qemuVMUnref(qemuVM *vm)
     g_free(vm->name);
     qemuJobClear(&vm->job);
     g_cond_clear(&vm->changed);
+    g_mutex_clear(&vm->statusLock);
     g_mutex_clear(&vm->lock);
     g_free(vm);
 }
@@ -86,24 +88,19 @@ qemuVMMonitor(qemuVM *vm)
     return qemuMonitorRef(vm->mon);
 }
 
-static void
-qemuVMTargetDiskClear(void *data)
+void
+qemuVMSetTargetDisks(qemuVM *vm, GPtrArray *disks)
 {
-    qemuTargetDisk *disk = data;
+    guint i = 0;
 
-    g_free((char *)disk->name);
-    g_free((char *)disk->qdev);
-    g_free((char *)disk->node);
-    g_free((char *)disk->sourcePath);
-}
-
-GArray *
-qemuVMTargetDisksNew(void)
-{
-    GArray *disks = g_array_new(FALSE, TRUE, sizeof(qemuTargetDisk));
-
-    g_array_set_clear_func(disks, qemuVMTargetDiskClear);
-    return disks;
+    g_clear_pointer(&vm->diskTable, g_free);
+    g_clear_pointer(&vm->targetDisks, g_ptr_array_unref);
+    vm->targetDisks = disks;
+    if (!disks)
+        return;
+    vm->diskTable = g_new0(qemuTargetDisk, disks->len);
+    for (i = 0; i < disks->len; i++)
+        vm->diskTable[i] = *(const qemuTargetDisk *)g_ptr_array_index(disks, i);
 }
 
 qemuTarget *

@@ -22,12 +22,13 @@ typedef struct _qemuCheckpointList qemuCheckpointList;   /* qemu_checkpoint_list
 typedef struct _qemuBackupJob qemuBackupJob;             /* qemu_backup_job.h */
 typedef struct _qemuProcess qemuProcess;                 /* qemu_process_watch.h */
 void qemuCheckpointListFree(qemuCheckpointList *list);
-void qemuBackupJobFree(qemuBackupJob *job);
+void qemuBackupJobUnref(qemuBackupJob *job);
 
 typedef struct _qemuVM {
     gint refs;
     GMutex lock;
     GCond changed;               /* with lock: state, process or a job changed */
+    GMutex statusLock;           /* orders writes of the status file; taken before lock */
 
     /* immutable from creation */
     char *name;
@@ -61,7 +62,8 @@ typedef struct _qemuVM {
     const void *autodestroy;     /* connection whose end destroys this domain; identity only */
     char *privateDir;            /* libDir/domain-ID-NAME of this run */
     char *monitorPath;
-    GArray *targetDisks;         /* qemuTargetDisk with owned strings, node names of this run */
+    GPtrArray *targetDisks;      /* qemuTargetDisk *, node names of this run */
+    qemuTargetDisk *diskTable;   /* the same in one piece; strings are those of targetDisks */
     unsigned int nodeCounter;    /* "libvirt-N-format" of the next image */
     bool iothreadExportSafe;     /* probed for this run's emulator */
 
@@ -107,8 +109,8 @@ qemuVMIsActive(const qemuVM *vm)
 int qemuVMCheckActive(const qemuVM *vm);
 /** (owned reference to the) monitor, or NULL with VIR_ERR_OPERATION_INVALID "domain is not running". */
 qemuMonitor *qemuVMMonitor(qemuVM *vm);
-/** Empty array for vm->targetDisks: owns the strings of its elements. */
-GArray *qemuVMTargetDisksNew(void);
+/** Lock held. The disks of this run (consumed, may be NULL), as qemuNodesTargetDisks makes them. */
+void qemuVMSetTargetDisks(qemuVM *vm, GPtrArray *disks);
 /** The engine's view of the running domain (borrowed from @vm). */
 qemuTarget *qemuVMTarget(qemuVM *vm);
 /** And back. */

@@ -166,22 +166,6 @@ qemuVMListAdd(qemuVMList *list, const virDomainDef *def, bool *added)
     return vm;
 }
 
-int
-qemuVMListInsert(qemuVMList *list, qemuVM *vm)
-{
-    int ret = -1;
-
-    g_rw_lock_writer_lock(&list->lock);
-    if (!g_hash_table_contains(list->byUUID, vm->uuid) &&
-        !g_hash_table_contains(list->byName, vm->name)) {
-        g_hash_table_insert(list->byUUID, vm->uuid, qemuVMRef(vm));
-        g_hash_table_insert(list->byName, vm->name, vm);
-        ret = 0;
-    }
-    g_rw_lock_writer_unlock(&list->lock);
-    return ret;
-}
-
 void
 qemuVMListRemove(qemuVMList *list, qemuVM *vm)
 {

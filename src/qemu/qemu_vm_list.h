@@ -23,8 +23,6 @@ virDomainPtr qemuVMHandle(qemuVM *vm, virConnectPtr conn);
  * @def. NULL with VIR_ERR_OPERATION_FAILED "domain 'x' already exists with uuid U" when name and
  * UUID belong to different domains. *@added says which. (owned reference) */
 qemuVM *qemuVMListAdd(qemuVMList *list, const virDomainDef *def, bool *added);
-/** A domain read from a status file. -1 without an error when its name or UUID is taken. */
-int qemuVMListInsert(qemuVMList *list, qemuVM *vm);
 /** Out of the list, marked removed. No-op when it is out already. Lock of @vm not held. */
 void qemuVMListRemove(qemuVMList *list, qemuVM *vm);
 /** (owned, frees its members) references to all domains at this moment, in the order of their names. */

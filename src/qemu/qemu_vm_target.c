@@ -20,7 +20,7 @@ qemuVMTargetDisks(qemuTarget *t, size_t *n)
     QEMU_VM_LOCK_GUARD(vm);
 
     *n = vm->targetDisks ? vm->targetDisks->len : 0;
-    return *n > 0 ? (const qemuTargetDisk *)(void *)vm->targetDisks->data : NULL;
+    return vm->diskTable;
 }
 
 static bool
