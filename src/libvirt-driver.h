@@ -17,16 +17,18 @@ typedef struct _virDriver {
     const char *name;
     /** connectOpen: sets conn->privateData. @name: URI. @flags: VIR_CONNECT_RO. */
     int (*connectOpen)(virConnectPtr conn, const char *name, unsigned int flags);
-    /** connectClose: last reference is gone; frees privateData, drops this connection's callbacks. */
+    /** connectClose: last reference is gone; frees privateData, drops this connection's callbacks.
+     */
     void (*connectClose)(virConnectPtr conn);
-    const char *(*connectGetType)(virConnectPtr conn);      /* static text */
+    const char *(*connectGetType)(virConnectPtr conn); /* static text */
     int (*connectGetVersion)(virConnectPtr conn, unsigned long *version);
     int (*connectGetLibVersion)(virConnectPtr conn, unsigned long *version);
     char *(*connectGetHostname)(virConnectPtr conn);
     char *(*connectGetURI)(virConnectPtr conn);
     char *(*connectGetCapabilities)(virConnectPtr conn);
-    char *(*connectGetDomainCapabilities)(virConnectPtr conn, const char *emulator, const char *arch,
-                                          const char *machine, const char *virttype, unsigned int flags);
+    char *(*connectGetDomainCapabilities)(virConnectPtr conn, const char *emulator,
+                                          const char *arch, const char *machine,
+                                          const char *virttype, unsigned int flags);
     int (*connectGetMaxVcpus)(virConnectPtr conn, const char *type);
     int (*connectIsAlive)(virConnectPtr conn);
     int (*connectIsSecure)(virConnectPtr conn);
@@ -79,37 +81,53 @@ typedef struct _virDriver {
     int (*domainSetMetadata)(virDomainPtr dom, int type, const char *metadata, const char *key,
                              const char *uri, unsigned int flags);
 
-    int (*domainGetBlockInfo)(virDomainPtr dom, const char *disk, virDomainBlockInfoPtr info, unsigned int flags);
+    int (*domainGetBlockInfo)(virDomainPtr dom, const char *disk, virDomainBlockInfoPtr info,
+                              unsigned int flags);
     int (*domainBlockStats)(virDomainPtr dom, const char *disk, virDomainBlockStatsPtr stats);
     int (*domainBlockStatsFlags)(virDomainPtr dom, const char *disk, virTypedParameterPtr params,
                                  int *nparams, unsigned int flags);
-    int (*domainGetBlockJobInfo)(virDomainPtr dom, const char *disk, virDomainBlockJobInfoPtr info, unsigned int flags);
+    int (*domainGetBlockJobInfo)(virDomainPtr dom, const char *disk, virDomainBlockJobInfoPtr info,
+                                 unsigned int flags);
     int (*connectGetAllDomainStats)(virConnectPtr conn, virDomainPtr *doms, unsigned int ndoms,
-                                    unsigned int stats, virDomainStatsRecordPtr **records, unsigned int flags);
-    int (*domainFSFreeze)(virDomainPtr dom, const char **mountpoints, unsigned int n, unsigned int flags);
-    int (*domainFSThaw)(virDomainPtr dom, const char **mountpoints, unsigned int n, unsigned int flags);
+                                    unsigned int stats, virDomainStatsRecordPtr **records,
+                                    unsigned int flags);
+    int (*domainFSFreeze)(virDomainPtr dom, const char **mountpoints, unsigned int n,
+                          unsigned int flags);
+    int (*domainFSThaw)(virDomainPtr dom, const char **mountpoints, unsigned int n,
+                        unsigned int flags);
 
     int (*domainGetJobInfo)(virDomainPtr dom, virDomainJobInfoPtr info);
-    int (*domainGetJobStats)(virDomainPtr dom, int *type, virTypedParameterPtr *params, int *nparams, unsigned int flags);
+    int (*domainGetJobStats)(virDomainPtr dom, int *type, virTypedParameterPtr *params,
+                             int *nparams, unsigned int flags);
     int (*domainAbortJobFlags)(virDomainPtr dom, unsigned int flags);
 
     int (*connectDomainEventRegisterAny)(virConnectPtr conn, virDomainPtr dom, int eventID,
-                                         virConnectDomainEventGenericCallback cb, void *opaque, virFreeCallback freecb);
+                                         virConnectDomainEventGenericCallback cb, void *opaque,
+                                         virFreeCallback freecb);
     int (*connectDomainEventDeregisterAny)(virConnectPtr conn, int callbackID);
 
-    virDomainCheckpointPtr (*domainCheckpointCreateXML)(virDomainPtr dom, const char *xml, unsigned int flags);
+    virDomainCheckpointPtr (*domainCheckpointCreateXML)(virDomainPtr dom, const char *xml,
+                                                        unsigned int flags);
     char *(*domainCheckpointGetXMLDesc)(virDomainCheckpointPtr chk, unsigned int flags);
-    int (*domainListAllCheckpoints)(virDomainPtr dom, virDomainCheckpointPtr **chks, unsigned int flags);
-    int (*domainCheckpointListAllChildren)(virDomainCheckpointPtr chk, virDomainCheckpointPtr **children, unsigned int flags);
-    virDomainCheckpointPtr (*domainCheckpointLookupByName)(virDomainPtr dom, const char *name, unsigned int flags);
-    virDomainCheckpointPtr (*domainCheckpointGetParent)(virDomainCheckpointPtr chk, unsigned int flags);
+    int (*domainListAllCheckpoints)(virDomainPtr dom, virDomainCheckpointPtr **chks,
+                                    unsigned int flags);
+    int (*domainCheckpointListAllChildren)(virDomainCheckpointPtr chk,
+                                           virDomainCheckpointPtr **children, unsigned int flags);
+    virDomainCheckpointPtr (*domainCheckpointLookupByName)(virDomainPtr dom, const char *name,
+                                                           unsigned int flags);
+    virDomainCheckpointPtr (*domainCheckpointGetParent)(virDomainCheckpointPtr chk,
+                                                        unsigned int flags);
     int (*domainCheckpointDelete)(virDomainCheckpointPtr chk, unsigned int flags);
-    int (*domainBackupBegin)(virDomainPtr dom, const char *backupXML, const char *checkpointXML, unsigned int flags);
+    int (*domainBackupBegin)(virDomainPtr dom, const char *backupXML, const char *checkpointXML,
+                             unsigned int flags);
     char *(*domainBackupGetXMLDesc)(virDomainPtr dom, unsigned int flags);
 
-    int (*domainQemuMonitorCommand)(virDomainPtr dom, const char *cmd, char **result, unsigned int flags);
-    int (*connectDomainQemuMonitorEventRegister)(virConnectPtr conn, virDomainPtr dom, const char *event,
-                                                 virConnectDomainQemuMonitorEventCallback cb, void *opaque,
-                                                 virFreeCallback freecb, unsigned int flags);
+    int (*domainQemuMonitorCommand)(virDomainPtr dom, const char *cmd, char **result,
+                                    unsigned int flags);
+    int (*connectDomainQemuMonitorEventRegister)(virConnectPtr conn, virDomainPtr dom,
+                                                 const char *event,
+                                                 virConnectDomainQemuMonitorEventCallback cb,
+                                                 void *opaque, virFreeCallback freecb,
+                                                 unsigned int flags);
     int (*connectDomainQemuMonitorEventDeregister)(virConnectPtr conn, int callbackID);
 } virDriver;

@@ -5,16 +5,17 @@
  */
 #pragma once
 #include <glib.h>
+#include <stdbool.h>
 #include <libvirt/libvirt.h>
 #include "libvirt-driver.h"
 
 struct _virConnect {
     gint refs;
-    const virDriver *driver;     /* borrowed, static */
-    void *privateData;           /* the driver's, from connectOpen to connectClose */
-    char *uri;                   /* as given by the user; NULL if none */
+    const virDriver *driver; /* borrowed, static */
+    void *privateData;       /* the driver's, from connectOpen to connectClose */
+    char *uri;               /* as given by the user; NULL if none */
     bool readonly;
-    bool registeredClose;        /* close callback set; guarded by lock */
+    bool registeredClose; /* close callback set; guarded by lock */
     GMutex lock;
     virConnectCloseFunc closeCb;
     void *closeOpaque;
@@ -22,20 +23,39 @@ struct _virConnect {
 };
 struct _virDomain {
     gint refs;
-    virConnectPtr conn;          /* (owned reference) */
+    virConnectPtr conn; /* (owned reference) */
     char *name;
     int id;
     unsigned char uuid[VIR_UUID_BUFLEN];
 };
 struct _virDomainCheckpoint {
     gint refs;
-    virDomainPtr domain;         /* (owned reference) */
+    virDomainPtr domain; /* (owned reference) */
     char *name;
 };
 
+/* Each New: (owned), one reference; strings are copied. */
 virConnectPtr virObjectConnectNew(const virDriver *driver);
-virDomainPtr virObjectDomainNew(virConnectPtr conn, const char *name, const unsigned char *uuid, int id);
+virDomainPtr virObjectDomainNew(virConnectPtr conn, const char *name, const unsigned char *uuid,
+                                int id);
 virDomainCheckpointPtr virObjectCheckpointNew(virDomainPtr domain, const char *name);
+
+/* Dropping a reference without touching the thread's error, unlike the public functions. NULL is
+ * fine. Returns: true if it was the last; a connection is closed then. */
+bool virObjectConnectUnref(virConnectPtr conn);
+bool virObjectDomainUnref(virDomainPtr domain);
+bool virObjectCheckpointUnref(virDomainCheckpointPtr checkpoint);
+G_DEFINE_AUTOPTR_CLEANUP_FUNC(virConnect, virObjectConnectUnref)
+G_DEFINE_AUTOPTR_CLEANUP_FUNC(virDomain, virObjectDomainUnref)
+G_DEFINE_AUTOPTR_CLEANUP_FUNC(virDomainCheckpoint, virObjectCheckpointUnref)
+/** One more reference, unless the last is already gone: then false, and @conn may only be compared.
+ */
+bool virObjectConnectTryRef(virConnectPtr conn);
+/** Free @n objects and the array, as a list function made it. */
+void virObjectDomainListFree(virDomainPtr *domains, size_t n);
+void virObjectCheckpointListFree(virDomainCheckpointPtr *checkpoints, size_t n);
+/** The connection broke: call its close callback, if any, once. No lock is held meanwhile. */
+void virObjectConnectNotifyClose(virConnectPtr conn, int reason);
 
 /* The driver virConnectOpen*() hands every URI to: the remote driver in the library; the daemon
  * sets its own connections up without these functions. */

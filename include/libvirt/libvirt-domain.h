@@ -952,13 +952,15 @@ typedef enum {
 #define VIR_DOMAIN_TUNABLE_BLKDEV_SIZE_IOPS_SEC "blkdeviotune.size_iops_sec"
 #define VIR_DOMAIN_TUNABLE_BLKDEV_TOTAL_BYTES_SEC "blkdeviotune.total_bytes_sec"
 #define VIR_DOMAIN_TUNABLE_BLKDEV_TOTAL_BYTES_SEC_MAX "blkdeviotune.total_bytes_sec_max"
-#define VIR_DOMAIN_TUNABLE_BLKDEV_TOTAL_BYTES_SEC_MAX_LENGTH "blkdeviotune.total_bytes_sec_max_length"
+#define VIR_DOMAIN_TUNABLE_BLKDEV_TOTAL_BYTES_SEC_MAX_LENGTH \
+    "blkdeviotune.total_bytes_sec_max_length"
 #define VIR_DOMAIN_TUNABLE_BLKDEV_TOTAL_IOPS_SEC "blkdeviotune.total_iops_sec"
 #define VIR_DOMAIN_TUNABLE_BLKDEV_TOTAL_IOPS_SEC_MAX "blkdeviotune.total_iops_sec_max"
 #define VIR_DOMAIN_TUNABLE_BLKDEV_TOTAL_IOPS_SEC_MAX_LENGTH "blkdeviotune.total_iops_sec_max_length"
 #define VIR_DOMAIN_TUNABLE_BLKDEV_WRITE_BYTES_SEC "blkdeviotune.write_bytes_sec"
 #define VIR_DOMAIN_TUNABLE_BLKDEV_WRITE_BYTES_SEC_MAX "blkdeviotune.write_bytes_sec_max"
-#define VIR_DOMAIN_TUNABLE_BLKDEV_WRITE_BYTES_SEC_MAX_LENGTH "blkdeviotune.write_bytes_sec_max_length"
+#define VIR_DOMAIN_TUNABLE_BLKDEV_WRITE_BYTES_SEC_MAX_LENGTH \
+    "blkdeviotune.write_bytes_sec_max_length"
 #define VIR_DOMAIN_TUNABLE_BLKDEV_WRITE_IOPS_SEC "blkdeviotune.write_iops_sec"
 #define VIR_DOMAIN_TUNABLE_BLKDEV_WRITE_IOPS_SEC_MAX "blkdeviotune.write_iops_sec_max"
 #define VIR_DOMAIN_TUNABLE_BLKDEV_WRITE_IOPS_SEC_MAX_LENGTH "blkdeviotune.write_iops_sec_max_length"
@@ -1078,8 +1080,9 @@ typedef void (*virConnectDomainEventMemoryFailureCallback)(
 /** id 26; @size: KiB. */
 typedef void (*virConnectDomainEventMemoryDeviceSizeChangeCallback)(
     virConnectPtr conn, virDomainPtr dom, const char *alias, unsigned long long size, void *opaque);
-/** Casts a callback of any of these types. */
-#define VIR_DOMAIN_EVENT_CALLBACK(cb) ((virConnectDomainEventGenericCallback)(cb))
+/** Casts a callback of any of these types; by way of void (*)(void), which compilers let pass. */
+#define VIR_DOMAIN_EVENT_CALLBACK(cb) \
+    ((virConnectDomainEventGenericCallback)(void (*)(void))(cb))
 
 /* ---- finding domains ---- */
 
@@ -1168,6 +1171,8 @@ int virDomainGetControlInfo(virDomainPtr domain, virDomainControlInfoPtr info, u
 unsigned long virDomainGetMaxMemory(virDomainPtr domain);
 /** @flags: virDomainVcpuFlags. Returns: the count, or -1. */
 int virDomainGetVcpusFlags(virDomainPtr domain, unsigned int flags);
+/** The most vCPUs the running domain can have. */
+int virDomainGetMaxVcpus(virDomainPtr domain);
 /** The definition (owned). @flags: virDomainXMLFlags. */
 char *virDomainGetXMLDesc(virDomainPtr domain, unsigned int flags);
 /* Questions: 1 yes, 0 no, -1 failed. */
