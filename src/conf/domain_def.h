@@ -22,6 +22,26 @@ typedef enum { VIR_DOMAIN_ACTION_DESTROY, VIR_DOMAIN_ACTION_RESTART, VIR_DOMAIN_
 typedef enum { VIR_DOMAIN_CPU_NONE, VIR_DOMAIN_CPU_CUSTOM, VIR_DOMAIN_CPU_HOST_PASSTHROUGH,
                VIR_DOMAIN_CPU_HOST_MODEL, VIR_DOMAIN_CPU_MAXIMUM, VIR_DOMAIN_CPU_LAST } virDomainCPUMode;
 
+/* What the user said, what stock's dumpxml says back; QEMU is not asked. */
+typedef enum { VIR_TRISTATE_ABSENT, VIR_TRISTATE_NO, VIR_TRISTATE_YES } virTristate;
+typedef enum { VIR_DOMAIN_CPU_MATCH_EXACT, VIR_DOMAIN_CPU_MATCH_MINIMUM, VIR_DOMAIN_CPU_MATCH_STRICT,
+               VIR_DOMAIN_CPU_MATCH_LAST } virDomainCPUMatch;
+typedef enum { VIR_DOMAIN_CPU_CHECK_DEFAULT, VIR_DOMAIN_CPU_CHECK_NONE, VIR_DOMAIN_CPU_CHECK_PARTIAL,
+               VIR_DOMAIN_CPU_CHECK_FULL, VIR_DOMAIN_CPU_CHECK_LAST } virDomainCPUCheck;
+typedef enum { VIR_DOMAIN_CPU_FALLBACK_ALLOW, VIR_DOMAIN_CPU_FALLBACK_FORBID,
+               VIR_DOMAIN_CPU_FALLBACK_LAST } virDomainCPUFallback;
+
+typedef enum { VIR_DOMAIN_TIMER_RTC, VIR_DOMAIN_TIMER_PIT, VIR_DOMAIN_TIMER_HPET,
+               VIR_DOMAIN_TIMER_LAST } virDomainTimerName;
+typedef enum { VIR_DOMAIN_TICKPOLICY_DEFAULT, VIR_DOMAIN_TICKPOLICY_DELAY,
+               VIR_DOMAIN_TICKPOLICY_CATCHUP, VIR_DOMAIN_TICKPOLICY_MERGE,
+               VIR_DOMAIN_TICKPOLICY_DISCARD, VIR_DOMAIN_TICKPOLICY_LAST } virDomainTickPolicy;
+typedef struct _virDomainTimerDef {
+    virDomainTimerName name;
+    virDomainTickPolicy tickpolicy;
+    virTristate present;
+} virDomainTimerDef;
+
 typedef enum { VIR_DOMAIN_CLOCK_UTC, VIR_DOMAIN_CLOCK_LOCALTIME, VIR_DOMAIN_CLOCK_LAST } virDomainClockOffset;
 
 typedef enum { VIR_CONTROLLER_PCI, VIR_CONTROLLER_SCSI, VIR_CONTROLLER_SATA, VIR_CONTROLLER_IDE,
@@ -31,6 +51,9 @@ typedef struct _virDomainControllerDef {
     int index;                   /* -1 = not given */
     char *model;                 /* "virtio-scsi", "pcie-root-port", "qemu-xhci", "none", ... or NULL */
     unsigned int iothread;       /* scsi, 0 = none */
+    char *modelName;             /* pci: <model name='pcie-root-port'/>, the QEMU device; or NULL */
+    int targetChassis;           /* pcie-root-port; -1 = not given */
+    int targetPort;              /* pcie-root-port; -1 = not given */
     char *alias;
     virDeviceAddress addr;
 } virDomainControllerDef;
@@ -39,6 +62,8 @@ typedef enum { VIR_CHARDEV_SERIAL, VIR_CHARDEV_CONSOLE, VIR_CHARDEV_CHANNEL,
                VIR_CHARDEV_LAST } virChardevKind;
 typedef enum { VIR_CHARDEV_PTY, VIR_CHARDEV_FILE, VIR_CHARDEV_UNIX, VIR_CHARDEV_NULL,
                VIR_CHARDEV_TYPE_LAST } virChardevType;
+/* The console of type 'serial' that dumpxml shows mirrors the first serial: it is made by the
+ * formatter and never stored. A stored console is a virtio one. */
 typedef struct _virDomainChardevDef {
     virChardevKind kind;
     virChardevType type;
@@ -49,6 +74,7 @@ typedef struct _virDomainChardevDef {
     char *targetModel;           /* serial: isa-serial */
     char *targetName;            /* channel: org.qemu.guest_agent.0 */
     int port;                    /* -1 = not given */
+    virTristate connected;       /* running channel: has the guest opened its end */
     char *alias;
     virDeviceAddress addr;
 } virDomainChardevDef;
@@ -65,6 +91,15 @@ typedef struct _virDomainRngDef {
     char *alias;
     virDeviceAddress addr;
 } virDomainRngDef;               /* model virtio, backend random */
+
+typedef enum { VIR_INPUT_MOUSE, VIR_INPUT_KEYBOARD, VIR_INPUT_TABLET, VIR_INPUT_LAST } virInputType;
+typedef enum { VIR_INPUT_BUS_PS2, VIR_INPUT_BUS_USB, VIR_INPUT_BUS_LAST } virInputBus;
+typedef struct _virDomainInputDef {
+    virInputType type;
+    virInputBus bus;             /* ps2: part of the board, no QEMU device of its own */
+    char *alias;
+    virDeviceAddress addr;
+} virDomainInputDef;             /* mouse, keyboard: ps2; tablet: usb */
 
 typedef struct _virDomainDef {
     virDomainType virtType;
@@ -88,7 +123,14 @@ typedef struct _virDomainDef {
 
     virDomainCPUMode cpuMode;
     char *cpuModel;
+    virDomainCPUMatch cpuMatch;          /* custom */
+    virDomainCPUCheck cpuCheck;
+    virTristate cpuMigratable;           /* host-passthrough, maximum */
+    virDomainCPUFallback cpuFallback;    /* of the model */
     virDomainClockOffset clockOffset;
+    virDomainTimerDef timers[VIR_DOMAIN_TIMER_LAST];  /* in the user's order */
+    size_t ntimers;
+    virTristate suspendToMem, suspendToDisk;
     virDomainLifecycleAction onPoweroff, onReboot, onCrash;
     unsigned int iothreads;
 
@@ -98,6 +140,7 @@ typedef struct _virDomainDef {
     GPtrArray *chardevs;         /* virDomainChardevDef *: serials, consoles, channels in order */
     GPtrArray *nets;             /* virDomainNetDef * */
     GPtrArray *rngs;             /* virDomainRngDef * */
+    GPtrArray *inputs;           /* virDomainInputDef * */
     bool memballoonNone;         /* model none; otherwise virtio */
     char *memballoonAlias;
     virDeviceAddress memballoonAddr;
@@ -112,7 +155,7 @@ typedef enum {
     VIR_DOMAIN_PARSE_LIVE = 1 << 0,   /* our own status file: aliases and the id are read too */
 } virDomainParseFlags;
 /** Parse, fill defaults, validate. Returns (owned) or NULL: VIR_ERR_XML_ERROR, XML_DETAIL,
- * VIR_ERR_CONFIG_UNSUPPORTED ("unsupported element <x> in <devices>"), VIR_ERR_OS_TYPE, ... */
+ * VIR_ERR_CONFIG_UNSUPPORTED ("unsupported element <x> in <devices>"), VIR_ERR_NO_NAME, ... */
 virDomainDef *virDomainDefParse(const char *xml, unsigned int flags);
 virDomainDef *virDomainDefParseNode(xmlNodePtr node, unsigned int flags);
 
@@ -125,6 +168,8 @@ char *virDomainDefFormat(const virDomainDef *def, unsigned int flags);
 void virDomainDefFormatBuf(virBuffer *buf, const virDomainDef *def, unsigned int flags);
 virDomainDef *virDomainDefCopy(const virDomainDef *def);
 
+/** Is the board q35 (as an alias or a versioned name)? */
+bool virDomainDefIsQ35(const virDomainDef *def);
 /** Disk by target name ("vda") or, if @orPath, by source path; borrowed, NULL if none. */
 virDomainDiskDef *virDomainDefDisk(const virDomainDef *def, const char *nameOrPath, bool orPath);
 /** Give every device an alias as libvirt names them: virtio-disk0, ide0-0-0, scsi0-0-0-0, sata0-0-0,

@@ -1,0 +1,202 @@
+/* SPDX-License-Identifier: LGPL-2.1-or-later */
+/*
+ * A backup request against its domain: after this every disk of the domain is in the list, in the
+ * domain's order, and each that takes part has its mode, checkpoint, export and store.
+ */
+#include "backup_internal.h"
+
+#include <string.h>
+#include "virerror_report.h"
+
+#define VIR_FROM_THIS VIR_FROM_DOMAIN
+
+/* Names are checked first, so that nothing is changed for a request that cannot be met. */
+static int
+namesCheck(const virDomainBackupDef *def, const virDomainDef *dom)
+{
+    g_autoptr(GHashTable) seen = g_hash_table_new(g_str_hash, g_str_equal);
+
+    for (guint i = 0; i < def->disks->len; i++) {
+        const virDomainBackupDiskDef *disk = g_ptr_array_index(def->disks, i);
+        const virDomainDiskDef *domDisk = virDomainDefDisk(dom, disk->name, false);
+
+        if (!domDisk) {
+            virReportError(VIR_ERR_CONFIG_UNSUPPORTED, "no disk named '%s' in domain '%s'", disk->name,
+                           dom->name);
+            return -1;
+        }
+        if (!g_hash_table_add(seen, disk->name)) {
+            virReportError(VIR_ERR_CONFIG_UNSUPPORTED, "disk '%s' specified twice", disk->name);
+            return -1;
+        }
+        if (disk->backup && !domDisk->src) {
+            virReportError(VIR_ERR_CONFIG_UNSUPPORTED, "disk '%s' has no media", disk->name);
+            return -1;
+        }
+    }
+    return 0;
+}
+
+static virDomainBackupDiskDef *
+listedTake(virDomainBackupDef *def, const char *name)
+{
+    for (guint i = 0; i < def->disks->len; i++) {
+        virDomainBackupDiskDef *disk = g_ptr_array_index(def->disks, i);
+
+        if (strcmp(disk->name, name) == 0)
+            return g_ptr_array_steal_index(def->disks, i);
+    }
+    return NULL;
+}
+
+static void
+listComplete(virDomainBackupDef *def, const virDomainDef *dom)
+{
+    bool all = def->disks->len == 0;
+    GPtrArray *complete = g_ptr_array_new_with_free_func((GDestroyNotify)virDomainBackupDiskDefFree);
+
+    for (guint i = 0; i < dom->disks->len; i++) {
+        const virDomainDiskDef *domDisk = g_ptr_array_index(dom->disks, i);
+        virDomainBackupDiskDef *disk = listedTake(def, domDisk->dst);
+
+        if (!disk) {
+            disk = virDomainBackupDiskDefNew(domDisk->dst);
+            disk->backup = all && domDisk->src && !domDisk->readonly;
+        }
+        g_ptr_array_add(complete, disk);
+    }
+    g_ptr_array_unref(def->disks);
+    def->disks = complete;
+}
+
+static int
+modeSettle(const virDomainBackupDef *def, virDomainBackupDiskDef *disk)
+{
+    if (!disk->modeGiven)
+        disk->mode = disk->incremental || def->incremental ? VIR_BACKUP_DISK_INCREMENTAL
+                                                           : VIR_BACKUP_DISK_FULL;
+    disk->modeGiven = true;
+    if (disk->mode == VIR_BACKUP_DISK_FULL)
+        return 0;
+    if (!disk->incremental)
+        disk->incremental = g_strdup(def->incremental);
+    if (!disk->incremental || !*disk->incremental) {
+        virReportError(VIR_ERR_CONFIG_UNSUPPORTED,
+                       "backup mode 'incremental' of disk '%s' needs a checkpoint in attribute "
+                       "'incremental' of the disk or in <incremental>",
+                       disk->name);
+        return -1;
+    }
+    return 0;
+}
+
+static void
+exportSettle(virDomainBackupDiskDef *disk)
+{
+    if (!disk->exportName || !*disk->exportName) {
+        g_free(disk->exportName);
+        disk->exportName = g_strdup(disk->name);
+    }
+    if (disk->mode == VIR_BACKUP_DISK_INCREMENTAL && (!disk->exportBitmap || !*disk->exportBitmap)) {
+        g_free(disk->exportBitmap);
+        disk->exportBitmap = g_strdup_printf("backup-%s", disk->name);
+    }
+}
+
+static int
+storeSettle(const virDomainBackupDef *def, virDomainBackupDiskDef *disk, const virStorageSource *source,
+            const char *suffix, const char *scratchDir)
+{
+    if (!disk->store)
+        disk->store = virStorageSourceNew(VIR_STORAGE_TYPE_FILE, VIR_STORAGE_FORMAT_QCOW2, NULL);
+    if (disk->store->path)
+        return 0;
+    if (def->mode == VIR_BACKUP_MODE_PULL) {
+        disk->store->path = g_strdup_printf("%s/%s.%s", scratchDir, disk->name, suffix);
+        return 0;
+    }
+    if (source->type == VIR_STORAGE_TYPE_BLOCK) {
+        virReportError(VIR_ERR_CONFIG_UNSUPPORTED,
+                       "cannot make up a file name for the backup of disk '%s' on block device '%s': name "
+                       "a <target>",
+                       disk->name, source->path);
+        return -1;
+    }
+    disk->store->path = g_strdup_printf("%s.%s", source->path, suffix);
+    return 0;
+}
+
+static int
+storeCheckChain(const virDomainBackupDiskDef *disk, const virDomainDef *dom)
+{
+    for (guint i = 0; i < dom->disks->len; i++) {
+        const virDomainDiskDef *domDisk = g_ptr_array_index(dom->disks, i);
+
+        for (const virStorageSource *src = domDisk->src; src; src = src->backing) {
+            if (g_strcmp0(src->path, disk->store->path) == 0) {
+                virReportError(VIR_ERR_INVALID_ARG,
+                               "store '%s' for backup of '%s' is in use as an image of disk '%s'",
+                               disk->store->path, disk->name, domDisk->dst);
+                return -1;
+            }
+        }
+    }
+    return 0;
+}
+
+/* Two disks in one file, or a backup over the guest's own image, would destroy data. */
+static int
+storesCheck(const virDomainBackupDef *def, const virDomainDef *dom)
+{
+    g_autoptr(GHashTable) paths = g_hash_table_new(g_str_hash, g_str_equal);
+    g_autoptr(GHashTable) exports = g_hash_table_new(g_str_hash, g_str_equal);
+
+    for (guint i = 0; i < def->disks->len; i++) {
+        const virDomainBackupDiskDef *disk = g_ptr_array_index(def->disks, i);
+
+        if (!disk->backup)
+            continue;
+        if (storeCheckChain(disk, dom) < 0)
+            return -1;
+        if (!g_hash_table_add(paths, disk->store->path)) {
+            virReportError(VIR_ERR_INVALID_ARG, "store '%s' is given to more than one disk", disk->store->path);
+            return -1;
+        }
+        if (disk->exportName && !g_hash_table_add(exports, disk->exportName)) {
+            virReportError(VIR_ERR_INVALID_ARG, "export name '%s' is given to more than one disk",
+                           disk->exportName);
+            return -1;
+        }
+    }
+    return 0;
+}
+
+int
+virDomainBackupDefAlign(virDomainBackupDef *def, const virDomainDef *dom, const char *suffix,
+                        const char *scratchDir)
+{
+    unsigned int selected = 0;
+
+    if (namesCheck(def, dom) < 0)
+        return -1;
+    listComplete(def, dom);
+    for (guint i = 0; i < def->disks->len; i++) {
+        virDomainBackupDiskDef *disk = g_ptr_array_index(def->disks, i);
+        const virDomainDiskDef *domDisk = g_ptr_array_index(dom->disks, i);
+
+        if (!disk->backup)
+            continue;
+        selected++;
+        if (modeSettle(def, disk) < 0)
+            return -1;
+        if (def->mode == VIR_BACKUP_MODE_PULL)
+            exportSettle(disk);
+        if (storeSettle(def, disk, domDisk->src, suffix, scratchDir) < 0)
+            return -1;
+    }
+    if (selected == 0) {
+        virReportError(VIR_ERR_CONFIG_UNSUPPORTED, "no disks of domain '%s' selected for backup", dom->name);
+        return -1;
+    }
+    return storesCheck(def, dom);
+}

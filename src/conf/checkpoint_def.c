@@ -1,0 +1,298 @@
+/* SPDX-License-Identifier: LGPL-2.1-or-later */
+/*
+ * <domaincheckpoint>: parse and format, for requests, for redefinition and for our own records.
+ * What is checked against a domain is in checkpoint_align.c.
+ */
+#include "checkpoint_def.h"
+
+#include <string.h>
+#include "virerror_report.h"
+#include "xml_enum.h"
+
+#define VIR_FROM_THIS VIR_FROM_DOMAIN_CHECKPOINT
+
+/* The record is called NAME.xml. */
+#define NAME_MAX_BYTES 240
+
+static const char *const diskTypes[VIR_CHECKPOINT_DISK_LAST] = { NULL, "no", "bitmap" };
+static const char *const stateNames[VIR_CHECKPOINT_STATE_LAST] = { "ready", "creating", "deleting" };
+
+static void
+diskFree(virDomainCheckpointDiskDef *disk)
+{
+    g_free(disk->name);
+    g_free(disk->bitmap);
+    g_free(disk);
+}
+G_DEFINE_AUTOPTR_CLEANUP_FUNC(virDomainCheckpointDiskDef, diskFree)
+
+void
+virDomainCheckpointDefFree(virDomainCheckpointDef *def)
+{
+    if (!def)
+        return;
+    g_free(def->name);
+    g_free(def->description);
+    g_free(def->parent);
+    g_ptr_array_unref(def->disks);
+    virDomainDefFree(def->dom);
+    g_free(def);
+}
+
+virDomainCheckpointDiskDef *
+virDomainCheckpointDefDisk(const virDomainCheckpointDef *def, const char *name)
+{
+    for (guint i = 0; i < def->disks->len; i++) {
+        virDomainCheckpointDiskDef *disk = g_ptr_array_index(def->disks, i);
+
+        if (strcmp(disk->name, name) == 0)
+            return disk;
+    }
+    return NULL;
+}
+
+/* The names libvirt's schema allows; the code is the one its validation gives. They become file
+ * and bitmap names as they are. */
+static int
+nameCheck(const char *name, const char *element)
+{
+    if (!*name || name[0] == '.' || name[strspn(name, G_CSET_A_2_Z G_CSET_a_2_z G_CSET_DIGITS "_-.")]) {
+        virReportError(VIR_ERR_XML_INVALID_SCHEMA,
+                       "invalid checkpoint name '%s' in <%s>: letters, digits, '_', '-' and '.' are "
+                       "allowed, the first must not be '.'",
+                       name, element);
+        return -1;
+    }
+    if (strlen(name) > NAME_MAX_BYTES) {
+        virReportError(VIR_ERR_XML_INVALID_SCHEMA, "checkpoint name '%s' is longer than %d bytes", name,
+                       NAME_MAX_BYTES);
+        return -1;
+    }
+    return 0;
+}
+
+static int
+diskParse(xmlNodePtr node, virDomainCheckpointDef *def)
+{
+    g_autoptr(virDomainCheckpointDiskDef) disk = g_new0(virDomainCheckpointDiskDef, 1);
+
+    disk->name = virXMLPropRequired(node, "name");
+    if (!disk->name || virXMLCheckKnown(node, "name checkpoint bitmap size", NULL) < 0 ||
+        VIR_XML_ENUM_PROP(node, "checkpoint", diskTypes, NULL, disk->type) < 0)
+        return -1;
+    disk->bitmap = virXMLProp(node, "bitmap");
+    if (disk->bitmap && disk->type == VIR_CHECKPOINT_DISK_NONE) {
+        virReportError(VIR_ERR_XML_ERROR, "disk '%s' has checkpoint='no' and yet names bitmap '%s'",
+                       disk->name, disk->bitmap);
+        return -1;
+    }
+    g_ptr_array_add(def->disks, g_steal_pointer(&disk));
+    return 0;
+}
+
+static int
+disksParse(xmlNodePtr root, virDomainCheckpointDef *def)
+{
+    xmlNodePtr disks = virXMLChild(root, "disks");
+
+    if (!disks)
+        return 0;
+    if (virXMLCheckKnown(disks, NULL, "disk") < 0)
+        return -1;
+    if (!virXMLChild(disks, "disk")) {
+        virReportError(VIR_ERR_XML_ERROR, "%s",
+                       "<disks> of a checkpoint is empty: name a disk, or leave <disks> out to mean all");
+        return -1;
+    }
+    for (xmlNodePtr node = virXMLChild(disks, "disk"); node; node = virXMLNext(node)) {
+        if (diskParse(node, def) < 0)
+            return -1;
+    }
+    return 0;
+}
+
+static int
+creationTimeParse(xmlNodePtr root, virDomainCheckpointDef *def)
+{
+    g_autofree char *text = virXMLChildText(root, "creationTime");
+    gint64 value = 0;
+
+    if (!text) {
+        virReportError(VIR_ERR_XML_ERROR, "missing creationTime from existing checkpoint '%s'", def->name);
+        return -1;
+    }
+    if (!g_ascii_string_to_signed(text, 10, 0, G_MAXINT64, &value, NULL)) {
+        virReportError(VIR_ERR_XML_ERROR, "invalid creationTime '%s' of checkpoint '%s'", text, def->name);
+        return -1;
+    }
+    def->creationTime = value;
+    return 0;
+}
+
+static int
+parentParse(xmlNodePtr root, virDomainCheckpointDef *def)
+{
+    xmlNodePtr parent = virXMLChild(root, "parent");
+
+    if (!parent)
+        return 0;
+    if (virXMLCheckKnown(parent, NULL, "name") < 0)
+        return -1;
+    def->parent = virXMLChildText(parent, "name");
+    if (!def->parent) {
+        virReportError(VIR_ERR_XML_ERROR, "<parent> of checkpoint '%s' has no <name>", def->name);
+        return -1;
+    }
+    return nameCheck(def->parent, "parent");
+}
+
+/* In an existing checkpoint nothing is left to choose: a disk listed takes part unless it says no. */
+static int
+existingDisksSettle(virDomainCheckpointDef *def)
+{
+    for (guint i = 0; i < def->disks->len; i++) {
+        virDomainCheckpointDiskDef *disk = g_ptr_array_index(def->disks, i);
+
+        if (virDomainCheckpointDefDisk(def, disk->name) != disk) {
+            virReportError(VIR_ERR_CONFIG_UNSUPPORTED, "disk '%s' specified twice", disk->name);
+            return -1;
+        }
+        if (disk->type == VIR_CHECKPOINT_DISK_NONE)
+            continue;
+        disk->type = VIR_CHECKPOINT_DISK_BITMAP;
+        if (!disk->bitmap)
+            disk->bitmap = g_strdup(def->name);
+        if (strcmp(disk->bitmap, def->name) != 0) {
+            virReportError(VIR_ERR_CONFIG_UNSUPPORTED, "bitmap for disk '%s' must match checkpoint name '%s'",
+                           disk->name, def->name);
+            return -1;
+        }
+    }
+    return 0;
+}
+
+static int
+existingParse(xmlNodePtr root, virDomainCheckpointDef *def)
+{
+    xmlNodePtr dom = virXMLChild(root, "domain");
+
+    if (!def->name) {
+        virReportError(VIR_ERR_XML_ERROR, "%s", "a redefined checkpoint must have a name");
+        return -1;
+    }
+    if (creationTimeParse(root, def) < 0 || parentParse(root, def) < 0 || existingDisksSettle(def) < 0)
+        return -1;
+    if (dom && !(def->dom = virDomainDefParseNode(dom, 0)))
+        return -1;
+    return 0;
+}
+
+static int
+stateParse(xmlNodePtr root, virDomainCheckpointDef *def)
+{
+    xmlNodePtr node = virXMLChildFleece(root, "state");
+    g_autofree char *text = virXMLText(node);
+    int found;
+
+    if (!node)
+        return 0;
+    found = virXMLEnumLookup(text ? text : "", "checkpoint state", stateNames,
+                             G_N_ELEMENTS(stateNames), NULL);
+    if (found < 0)
+        return -1;
+    def->state = found;
+    return 0;
+}
+
+#define CHECKPOINT_CHILDREN "name description parent creationTime disks domain"
+
+virDomainCheckpointDef *
+virDomainCheckpointDefParse(const char *xml, unsigned int flags)
+{
+    g_autoptr(xmlDoc) doc = virXMLParse(xml, "(domain_checkpoint)", "domaincheckpoint");
+    g_autoptr(virDomainCheckpointDef) def = g_new0(virDomainCheckpointDef, 1);
+    bool record = flags & VIR_CHECKPOINT_PARSE_RECORD;
+    xmlNodePtr root;
+
+    def->disks = g_ptr_array_new_with_free_func((GDestroyNotify)diskFree);
+    if (!doc)
+        return NULL;
+    root = xmlDocGetRootElement(doc);
+    if (virXMLCheckKnown(root, NULL, record ? CHECKPOINT_CHILDREN " f:state" : CHECKPOINT_CHILDREN) < 0 ||
+        virXMLCheckOnce(root, CHECKPOINT_CHILDREN) < 0)
+        return NULL;
+    if (virXMLChild(root, "name"))
+        def->name = virXMLChildText(root, "name");
+    if (virXMLChild(root, "name") && nameCheck(def->name ? def->name : "", "name") < 0)
+        return NULL;
+    def->description = virXMLChildText(root, "description");
+    if (disksParse(root, def) < 0)
+        return NULL;
+    if ((record || (flags & VIR_CHECKPOINT_PARSE_REDEFINE)) && existingParse(root, def) < 0)
+        return NULL;
+    if (record && stateParse(root, def) < 0)
+        return NULL;
+    return g_steal_pointer(&def);
+}
+
+static void
+diskFormat(virBuffer *buf, const virDomainCheckpointDiskDef *disk, bool size)
+{
+    virBufferEscapeString(buf, "<disk name='%s'", disk->name);
+    if (diskTypes[disk->type])
+        virBufferAsprintf(buf, " checkpoint='%s'", diskTypes[disk->type]);
+    virBufferEscapeString(buf, " bitmap='%s'", disk->bitmap);
+    if (size && disk->sizeValid)
+        virBufferAsprintf(buf, " size='%llu'", disk->size);
+    virBufferAdd(buf, "/>\n");
+}
+
+static void
+disksFormat(virBuffer *buf, const virDomainCheckpointDef *def, bool size)
+{
+    if (def->disks->len == 0)
+        return;
+    virBufferAdd(buf, "<disks>\n");
+    virBufferAdjustIndent(buf, 2);
+    for (guint i = 0; i < def->disks->len; i++)
+        diskFormat(buf, g_ptr_array_index(def->disks, i), size);
+    virBufferAdjustIndent(buf, -2);
+    virBufferAdd(buf, "</disks>\n");
+}
+
+/* READY is said by saying nothing, so that a finished record is a plain libvirt document. */
+static void
+openFormat(virBuffer *buf, const virDomainCheckpointDef *def, bool record)
+{
+    if (!record || def->state == VIR_CHECKPOINT_STATE_READY) {
+        virBufferAdd(buf, "<domaincheckpoint>\n");
+        return;
+    }
+    virBufferAdd(buf, "<domaincheckpoint xmlns:f='" VIR_XML_NS_FLEECE "'>\n");
+    virBufferAsprintf(buf, "  <f:state>%s</f:state>\n", stateNames[def->state]);
+}
+
+char *
+virDomainCheckpointDefFormat(const virDomainCheckpointDef *def, unsigned int flags)
+{
+    g_auto(virBuffer) buf = VIR_BUFFER_INITIALIZER;
+
+    openFormat(&buf, def, flags & VIR_CHECKPOINT_FORMAT_RECORD);
+    virBufferAdjustIndent(&buf, 2);
+    virBufferEscapeString(&buf, "<name>%s</name>\n", def->name);
+    virBufferEscapeString(&buf, "<description>%s</description>\n", def->description);
+    if (def->parent) {
+        virBufferAdd(&buf, "<parent>\n");
+        virBufferEscapeString(&buf, "  <name>%s</name>\n", def->parent);
+        virBufferAdd(&buf, "</parent>\n");
+    }
+    if (def->creationTime)
+        virBufferAsprintf(&buf, "<creationTime>%lld</creationTime>\n", def->creationTime);
+    disksFormat(&buf, def, flags & VIR_CHECKPOINT_FORMAT_SIZE);
+    if (def->dom && !(flags & VIR_CHECKPOINT_FORMAT_NO_DOMAIN))
+        virDomainDefFormatBuf(&buf, def->dom,
+                              flags & VIR_CHECKPOINT_FORMAT_SECURE ? VIR_DOMAIN_FORMAT_SECURE : 0);
+    virBufferAdjustIndent(&buf, -2);
+    virBufferAdd(&buf, "</domaincheckpoint>\n");
+    return virBufferContentAndReset(&buf);
+}
