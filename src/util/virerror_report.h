@@ -10,7 +10,8 @@
 #include <libvirt/virterror.h>
 
 /**
- * virReportErrorFull: sets the thread's error (replacing any earlier one) and logs it.
+ * virReportErrorFull: sets the thread's error (replacing any earlier one), logs it, and hands it to
+ * the handler of virSetErrorFunc(); without a handler and without a log it is printed to stderr.
  * @domain: VIR_FROM_*   @code: VIR_ERR_*   @fmt: the detail; it is put into the code's pattern
  * ("Domain not found: %s") to make the message, and also kept as str2.
  */
@@ -52,7 +53,8 @@ virReportUnsupportedFlags(int domain, const char *func, unsigned int flags);
 void
 virErrorSetCopy(const virError *err);
 
-/** Clean-up code runs between Preserve and Restore and cannot replace the first error. */
+/** Clean-up code runs between Preserve and Restore and cannot replace the first error, nor does a
+ * handler or stderr see what happens meanwhile (the log does). Always used in pairs. */
 void
 virErrorPreserveLast(virErrorPtr *saved);
 void

@@ -25,7 +25,8 @@ virFileReplaceDurable(const char *path, const char *data, size_t length, mode_t 
 /** Replace without fsync, for state below /run that dies with the host anyway. */
 int
 virFileReplaceVolatile(const char *path, const char *data, size_t length, mode_t mode);
-/** Unlink and fsync the directory. An absent file is not an error. */
+/** Unlink and fsync the directory. An absent file is not an error. Fault point NAME.unlinked lies
+ * between the two. @fault may be NULL here and above: no fault points. */
 int
 virFileUnlinkDurable(const char *path, const char *fault);
 /** Read at most @max bytes; longer is an error. @out: (owned) NUL-terminated. Returns length or -1. */
@@ -34,7 +35,8 @@ virFileReadAll(const char *path, size_t max, char **out);
 /** mkdir -p; existing directories keep their mode. */
 int
 virFileMakeDirs(const char *path, mode_t mode);
-/** Remove temporaries an interrupted virFileReplace* left in @dir. */
+/** Remove temporaries an interrupted virFileReplace* left in @dir. At start-up only: a temporary
+ * that somebody is writing now would go too. */
 void
 virFileSweepTemporaries(const char *dir);
 bool

@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: LGPL-2.1-or-later */
 /*
- * JSON values as a tree (parsed and printed with yajl), and a builder that writes QMP the way it
+ * JSON values as a tree (parsed with yajl; numbers keep their text, so 64 bits survive), and a builder that writes QMP the way it
  * reads: virJSONBuild("{'execute':'blockdev-del','arguments':{'node-name':%s}}", node).
  * Objects keep the order of their members, so golden output is stable.
  */
@@ -47,6 +47,13 @@ virJSONNewArray(void);
 virJSONValue *
 virJSONNewString(const char *text);
 virJSONValue *
+virJSONNewNull(void);
+virJSONValue *
+virJSONNewBoolean(bool value);
+/** @text: a number as JSON writes it; kept as it is. @length: bytes, or -1. */
+virJSONValue *
+virJSONNewNumber(const char *text, gssize length);
+virJSONValue *
 virJSONCopy(const virJSONValue *value);
 /** Append or replace a member. @value: consumed; NULL does nothing. */
 void
@@ -89,5 +96,10 @@ size_t
 virJSONArraySize(const virJSONValue *array);
 const virJSONValue *
 virJSONArrayAt(const virJSONValue *array, size_t i);
+/** Borrowed, NULL if @value is NULL or of another type. */
 const char *
 virJSONStringOf(const virJSONValue *value);
+const char *
+virJSONNumberOf(const virJSONValue *value);
+bool
+virJSONBooleanOf(const virJSONValue *value);

@@ -1,6 +1,7 @@
 /* SPDX-License-Identifier: LGPL-2.1-or-later */
 /*
- * Log lines: "TIME: THREAD: LEVEL : FUNCTION:LINE : text" on stderr, syslog or a file.
+ * Log lines: "TIME: THREAD: LEVEL : FUNCTION:LINE : text" on stderr or a file.
+ * Silent until virLogSetup() or virLogSetupFromEnv() opens it.
  * Logged are boundaries (public call, RPC, QMP, step), with the object's name; never a secret.
  */
 #pragma once

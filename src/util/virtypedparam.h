@@ -3,6 +3,7 @@
 #pragma once
 #include <glib.h>
 #include <libvirt/libvirt.h>
+#include <stdbool.h>
 
 typedef struct _virTypedParamList {
     virTypedParameterPtr params;

@@ -34,7 +34,7 @@ virXMLNext(xmlNodePtr node);
 xmlNodePtr
 virXMLChildFleece(xmlNodePtr node, const char *name);
 
-/** Attribute as (owned) text, NULL if absent. */
+/** Attribute as (owned) text, NULL if absent. A @name "f:x" is x in our namespace. */
 char *
 virXMLProp(xmlNodePtr node, const char *name);
 /** Text content, stripped of surrounding white space, (owned); NULL for NULL node. */
