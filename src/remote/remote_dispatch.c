@@ -123,7 +123,7 @@ clientClosed(virNetServerClient *client)
     g_mutex_unlock(&priv->lock);
 
     remoteEventDropAll(conn, callbacks);
-    remoteConnectRelease(conn);
+    virObjectConnectUnref(conn);
 }
 
 const virNetServerHooks remoteDispatchHooks = {
@@ -224,7 +224,7 @@ runRow(const procedureRow *row, virNetServerClient *client, const virNetMessage 
         reply = virNetMessageEncode(replyHeader, row->retXdr, ret, 0);
     xdr_free(row->retXdr, ret);
     xdr_free(row->argsXdr, args);
-    remoteConnectRelease(call.conn);
+    virObjectConnectUnref(call.conn);
     return reply;
 }
 

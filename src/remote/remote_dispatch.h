@@ -45,18 +45,6 @@ typedef struct _remoteCall {
     virConnectPtr conn;        /* NULL only in the few calls that work before CONNECT_OPEN */
 } remoteCall;
 
-/* Drop an object without touching the thread's error, which public free functions reset. */
-void
-remoteDomainRelease(virDomainPtr dom);
-void
-remoteCheckpointRelease(virDomainCheckpointPtr chk);
-void
-remoteConnectRelease(virConnectPtr conn);
-typedef struct _virDomain remoteDomainRef;
-typedef struct _virDomainCheckpoint remoteCheckpointRef;
-G_DEFINE_AUTOPTR_CLEANUP_FUNC(remoteDomainRef, remoteDomainRelease)
-G_DEFINE_AUTOPTR_CLEANUP_FUNC(remoteCheckpointRef, remoteCheckpointRelease)
-
 /** The objects a reference on the wire stands for (owned). */
 virDomainPtr
 remoteGetDomain(virConnectPtr conn, const remote_domain *ref);

@@ -11,7 +11,7 @@ int
 remoteDispatchDomainGetBlockInfo(remoteCall *call, remote_domain_get_block_info_args *args,
                                  remote_domain_get_block_info_ret *ret)
 {
-    g_autoptr(remoteDomainRef) dom = remoteGetDomain(call->conn, &args->dom);
+    g_autoptr(virDomain) dom = remoteGetDomain(call->conn, &args->dom);
     virDomainBlockInfo info = { 0 };
 
     if (virDomainGetBlockInfo(dom, args->path, &info, args->flags) < 0)
@@ -26,7 +26,7 @@ int
 remoteDispatchDomainBlockStats(remoteCall *call, remote_domain_block_stats_args *args,
                                remote_domain_block_stats_ret *ret)
 {
-    g_autoptr(remoteDomainRef) dom = remoteGetDomain(call->conn, &args->dom);
+    g_autoptr(virDomain) dom = remoteGetDomain(call->conn, &args->dom);
     virDomainBlockStatsStruct stats = { 0 };
 
     if (virDomainBlockStats(dom, args->path, &stats, sizeof(stats)) < 0)
@@ -44,7 +44,7 @@ int
 remoteDispatchDomainBlockStatsFlags(remoteCall *call, remote_domain_block_stats_flags_args *args,
                                     remote_domain_block_stats_flags_ret *ret)
 {
-    g_autoptr(remoteDomainRef) dom = remoteGetDomain(call->conn, &args->dom);
+    g_autoptr(virDomain) dom = remoteGetDomain(call->conn, &args->dom);
     virTypedParameterPtr params = NULL;
     int nparams = args->nparams;
     int rc;
@@ -69,7 +69,7 @@ int
 remoteDispatchDomainGetBlockJobInfo(remoteCall *call, remote_domain_get_block_job_info_args *args,
                                     remote_domain_get_block_job_info_ret *ret)
 {
-    g_autoptr(remoteDomainRef) dom = remoteGetDomain(call->conn, &args->dom);
+    g_autoptr(virDomain) dom = remoteGetDomain(call->conn, &args->dom);
     virDomainBlockJobInfo info = { 0 };
     int rc = virDomainGetBlockJobInfo(dom, args->path, &info, args->flags);
 
@@ -108,18 +108,18 @@ remoteDispatchConnectGetAllDomainStats(remoteCall *call,
                                        remote_connect_get_all_domain_stats_args *args,
                                        remote_connect_get_all_domain_stats_ret *ret)
 {
-    g_autoptr(GPtrArray) doms = g_ptr_array_new_full(
-        args->doms.doms_len + 1, (GDestroyNotify)remoteDomainRelease);
+    u_int ndoms = args->doms.doms_len;
+    virDomainPtr *doms = g_new0(virDomainPtr, (gsize)ndoms + 1);
     virDomainStatsRecordPtr *records = NULL;
     int n, rc;
 
-    for (u_int i = 0; i < args->doms.doms_len; i++)
-        g_ptr_array_add(doms, remoteGetDomain(call->conn, &args->doms.doms_val[i]));
-    g_ptr_array_add(doms, NULL);
-    if (args->doms.doms_len > 0)
-        n = virDomainListGetStats((virDomainPtr *)doms->pdata, args->stats, &records, args->flags);
+    for (u_int i = 0; i < ndoms; i++)
+        doms[i] = remoteGetDomain(call->conn, &args->doms.doms_val[i]);
+    if (ndoms > 0)
+        n = virDomainListGetStats(doms, args->stats, &records, args->flags);
     else
         n = virConnectGetAllDomainStats(call->conn, args->stats, &records, args->flags);
+    virObjectDomainListFree(doms, ndoms);
     if (n < 0)
         return -1;
     rc = putStats(ret, records, n);
@@ -131,7 +131,7 @@ int
 remoteDispatchDomainFSFreeze(remoteCall *call, remote_domain_fsfreeze_args *args,
                              remote_domain_fsfreeze_ret *ret)
 {
-    g_autoptr(remoteDomainRef) dom = remoteGetDomain(call->conn, &args->dom);
+    g_autoptr(virDomain) dom = remoteGetDomain(call->conn, &args->dom);
 
     ret->filesystems = virDomainFSFreeze(dom, (const char **)args->mountpoints.mountpoints_val,
                                          args->mountpoints.mountpoints_len, args->flags);
@@ -142,7 +142,7 @@ int
 remoteDispatchDomainFSThaw(remoteCall *call, remote_domain_fsthaw_args *args,
                            remote_domain_fsthaw_ret *ret)
 {
-    g_autoptr(remoteDomainRef) dom = remoteGetDomain(call->conn, &args->dom);
+    g_autoptr(virDomain) dom = remoteGetDomain(call->conn, &args->dom);
 
     ret->filesystems = virDomainFSThaw(dom, (const char **)args->mountpoints.mountpoints_val,
                                        args->mountpoints.mountpoints_len, args->flags);

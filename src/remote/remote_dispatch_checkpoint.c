@@ -1,7 +1,6 @@
 /* SPDX-License-Identifier: LGPL-2.1-or-later */
 /* Checkpoints: create, look up, list, describe, delete. */
 #include "config.h"
-#include <stdlib.h>
 #include "remote_dispatch.h"
 
 int
@@ -9,7 +8,7 @@ remoteDispatchDomainCheckpointCreateXML(remoteCall *call,
                                         remote_domain_checkpoint_create_xml_args *args,
                                         remote_domain_checkpoint_create_xml_ret *ret)
 {
-    g_autoptr(remoteDomainRef) dom = remoteGetDomain(call->conn, &args->dom);
+    g_autoptr(virDomain) dom = remoteGetDomain(call->conn, &args->dom);
 
     return remotePutNewCheckpoint(&ret->checkpoint,
                                   virDomainCheckpointCreateXML(dom, args->xml_desc, args->flags));
@@ -20,7 +19,7 @@ remoteDispatchDomainCheckpointLookupByName(remoteCall *call,
                                            remote_domain_checkpoint_lookup_by_name_args *args,
                                            remote_domain_checkpoint_lookup_by_name_ret *ret)
 {
-    g_autoptr(remoteDomainRef) dom = remoteGetDomain(call->conn, &args->dom);
+    g_autoptr(virDomain) dom = remoteGetDomain(call->conn, &args->dom);
 
     return remotePutNewCheckpoint(&ret->checkpoint,
                                   virDomainCheckpointLookupByName(dom, args->name, args->flags));
@@ -31,7 +30,7 @@ remoteDispatchDomainCheckpointGetParent(remoteCall *call,
                                         remote_domain_checkpoint_get_parent_args *args,
                                         remote_domain_checkpoint_get_parent_ret *ret)
 {
-    g_autoptr(remoteCheckpointRef) chk = remoteGetCheckpoint(call->conn, &args->checkpoint);
+    g_autoptr(virDomainCheckpoint) chk = remoteGetCheckpoint(call->conn, &args->checkpoint);
 
     return remotePutNewCheckpoint(&ret->parent, virDomainCheckpointGetParent(chk, args->flags));
 }
@@ -41,7 +40,7 @@ remoteDispatchDomainCheckpointGetXMLDesc(remoteCall *call,
                                          remote_domain_checkpoint_get_xml_desc_args *args,
                                          remote_domain_checkpoint_get_xml_desc_ret *ret)
 {
-    g_autoptr(remoteCheckpointRef) chk = remoteGetCheckpoint(call->conn, &args->checkpoint);
+    g_autoptr(virDomainCheckpoint) chk = remoteGetCheckpoint(call->conn, &args->checkpoint);
 
     return remotePutText(&ret->xml, virDomainCheckpointGetXMLDesc(chk, args->flags));
 }
@@ -50,7 +49,7 @@ int
 remoteDispatchDomainCheckpointDelete(remoteCall *call, remote_domain_checkpoint_delete_args *args,
                                      remote_none *ret)
 {
-    g_autoptr(remoteCheckpointRef) chk = remoteGetCheckpoint(call->conn, &args->checkpoint);
+    g_autoptr(virDomainCheckpoint) chk = remoteGetCheckpoint(call->conn, &args->checkpoint);
 
     return virDomainCheckpointDelete(chk, args->flags);
 }
@@ -65,12 +64,9 @@ putCheckpoints(remote_domain_checkpoint **val, u_int *len, virDomainCheckpointPt
         *val = g_new0(remote_domain_checkpoint, (gsize)n + 1);
         *len = (u_int)n;
     }
-    for (int i = 0; chks && i < n; i++) {
-        if (rc == 0)
-            remotePutCheckpoint(&(*val)[i], chks[i]);
-        remoteCheckpointRelease(chks[i]);
-    }
-    free(chks);
+    for (int i = 0; rc == 0 && chks && i < n; i++)
+        remotePutCheckpoint(&(*val)[i], chks[i]);
+    virObjectCheckpointListFree(chks, (size_t)MAX(n, 0));
     return rc;
 }
 
@@ -79,7 +75,7 @@ remoteDispatchDomainListAllCheckpoints(remoteCall *call,
                                        remote_domain_list_all_checkpoints_args *args,
                                        remote_domain_list_all_checkpoints_ret *ret)
 {
-    g_autoptr(remoteDomainRef) dom = remoteGetDomain(call->conn, &args->dom);
+    g_autoptr(virDomain) dom = remoteGetDomain(call->conn, &args->dom);
     virDomainCheckpointPtr *chks = NULL;
 
     ret->ret = virDomainListAllCheckpoints(dom, args->need_results ? &chks : NULL, args->flags);
@@ -92,7 +88,7 @@ remoteDispatchDomainCheckpointListAllChildren(
     remoteCall *call, remote_domain_checkpoint_list_all_children_args *args,
     remote_domain_checkpoint_list_all_children_ret *ret)
 {
-    g_autoptr(remoteCheckpointRef) chk = remoteGetCheckpoint(call->conn, &args->checkpoint);
+    g_autoptr(virDomainCheckpoint) chk = remoteGetCheckpoint(call->conn, &args->checkpoint);
     virDomainCheckpointPtr *chks = NULL;
 
     ret->ret = virDomainCheckpointListAllChildren(chk, args->need_results ? &chks : NULL,

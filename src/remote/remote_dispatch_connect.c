@@ -86,7 +86,7 @@ remoteDispatchConnectOpen(remoteCall *call, remote_connect_open_args *args, remo
     conn->readonly = readonly;
     if (driver->connectOpen(conn, name, readonly ? VIR_CONNECT_RO : 0) < 0 ||
         adopt(call->priv, conn) < 0) {
-        remoteConnectRelease(conn);
+        virObjectConnectUnref(conn);
         return -1;
     }
     return 0;
@@ -331,12 +331,9 @@ remoteDispatchConnectListAllDomains(remoteCall *call, remote_connect_list_all_do
         ret->domains.domains_val = g_new0(remote_domain, (gsize)n + 1);
         ret->domains.domains_len = (u_int)n;
     }
-    for (int i = 0; doms && i < n; i++) {
-        if (rc == 0)
-            remotePutDomain(&ret->domains.domains_val[i], doms[i]);
-        remoteDomainRelease(doms[i]);
-    }
-    free(doms);
+    for (int i = 0; rc == 0 && doms && i < n; i++)
+        remotePutDomain(&ret->domains.domains_val[i], doms[i]);
+    virObjectDomainListFree(doms, (size_t)MAX(n, 0));
     ret->ret = (u_int)n;
     return rc;
 }

@@ -53,7 +53,7 @@ int
 remoteDispatchDomainCreateWithFlags(remoteCall *call, remote_domain_create_with_flags_args *args,
                                     remote_domain_create_with_flags_ret *ret)
 {
-    g_autoptr(remoteDomainRef) dom = remoteGetDomain(call->conn, &args->dom);
+    g_autoptr(virDomain) dom = remoteGetDomain(call->conn, &args->dom);
 
     if (virDomainCreateWithFlags(dom, args->flags) < 0)
         return -1;
@@ -65,7 +65,7 @@ int
 remoteDispatchDomainGetAutostart(remoteCall *call, remote_domain_get_autostart_args *args,
                                  remote_domain_get_autostart_ret *ret)
 {
-    g_autoptr(remoteDomainRef) dom = remoteGetDomain(call->conn, &args->dom);
+    g_autoptr(virDomain) dom = remoteGetDomain(call->conn, &args->dom);
 
     return virDomainGetAutostart(dom, &ret->autostart);
 }
@@ -74,7 +74,7 @@ int
 remoteDispatchDomainSetAutostart(remoteCall *call, remote_domain_set_autostart_args *args,
                                  remote_none *ret)
 {
-    g_autoptr(remoteDomainRef) dom = remoteGetDomain(call->conn, &args->dom);
+    g_autoptr(virDomain) dom = remoteGetDomain(call->conn, &args->dom);
 
     return virDomainSetAutostart(dom, args->autostart);
 }
@@ -83,7 +83,7 @@ remoteDispatchDomainSetAutostart(remoteCall *call, remote_domain_set_autostart_a
 #define DOMAIN_HANDLER(handler, args_t, function) \
     int handler(remoteCall *call, remote_##args_t *args, remote_none *ret) \
     { \
-        g_autoptr(remoteDomainRef) dom = remoteGetDomain(call->conn, &args->dom); \
+        g_autoptr(virDomain) dom = remoteGetDomain(call->conn, &args->dom); \
 \
         return function(dom); \
     }
@@ -91,7 +91,7 @@ remoteDispatchDomainSetAutostart(remoteCall *call, remote_domain_set_autostart_a
 #define DOMAIN_FLAGS_HANDLER(handler, args_t, function) \
     int handler(remoteCall *call, remote_##args_t *args, remote_none *ret) \
     { \
-        g_autoptr(remoteDomainRef) dom = remoteGetDomain(call->conn, &args->dom); \
+        g_autoptr(virDomain) dom = remoteGetDomain(call->conn, &args->dom); \
 \
         return function(dom, args->flags); \
     }

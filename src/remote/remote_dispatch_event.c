@@ -119,7 +119,7 @@ static int
 registerCallback(remoteCall *call, remoteEventCallback *cb, const remote_domain *filter,
                  const remote_string *event, unsigned int flags)
 {
-    g_autoptr(remoteDomainRef) dom = filter ? remoteGetDomain(call->conn, filter) : NULL;
+    g_autoptr(virDomain) dom = filter ? remoteGetDomain(call->conn, filter) : NULL;
     int eventID = cb->eventID;
     int id;
 

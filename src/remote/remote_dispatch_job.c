@@ -7,7 +7,7 @@ int
 remoteDispatchDomainGetJobInfo(remoteCall *call, remote_domain_get_job_info_args *args,
                                remote_domain_get_job_info_ret *ret)
 {
-    g_autoptr(remoteDomainRef) dom = remoteGetDomain(call->conn, &args->dom);
+    g_autoptr(virDomain) dom = remoteGetDomain(call->conn, &args->dom);
     virDomainJobInfo info = { 0 };
 
     if (virDomainGetJobInfo(dom, &info) < 0)
@@ -31,7 +31,7 @@ int
 remoteDispatchDomainGetJobStats(remoteCall *call, remote_domain_get_job_stats_args *args,
                                 remote_domain_get_job_stats_ret *ret)
 {
-    g_autoptr(remoteDomainRef) dom = remoteGetDomain(call->conn, &args->dom);
+    g_autoptr(virDomain) dom = remoteGetDomain(call->conn, &args->dom);
     virTypedParameterPtr params = NULL;
     int nparams = 0;
     int rc;
@@ -47,7 +47,7 @@ remoteDispatchDomainGetJobStats(remoteCall *call, remote_domain_get_job_stats_ar
 int
 remoteDispatchDomainAbortJob(remoteCall *call, remote_domain_abort_job_args *args, remote_none *ret)
 {
-    g_autoptr(remoteDomainRef) dom = remoteGetDomain(call->conn, &args->dom);
+    g_autoptr(virDomain) dom = remoteGetDomain(call->conn, &args->dom);
 
     return virDomainAbortJob(dom);
 }
@@ -56,7 +56,7 @@ int
 remoteDispatchDomainAbortJobFlags(remoteCall *call, remote_domain_abort_job_flags_args *args,
                                   remote_none *ret)
 {
-    g_autoptr(remoteDomainRef) dom = remoteGetDomain(call->conn, &args->dom);
+    g_autoptr(virDomain) dom = remoteGetDomain(call->conn, &args->dom);
 
     return virDomainAbortJobFlags(dom, args->flags);
 }
@@ -65,7 +65,7 @@ int
 remoteDispatchDomainBackupBegin(remoteCall *call, remote_domain_backup_begin_args *args,
                                 remote_none *ret)
 {
-    g_autoptr(remoteDomainRef) dom = remoteGetDomain(call->conn, &args->dom);
+    g_autoptr(virDomain) dom = remoteGetDomain(call->conn, &args->dom);
 
     return virDomainBackupBegin(dom, args->backup_xml, remoteGetText(args->checkpoint_xml),
                                 args->flags);
@@ -75,7 +75,7 @@ int
 remoteDispatchDomainBackupGetXMLDesc(remoteCall *call, remote_domain_backup_get_xml_desc_args *args,
                                      remote_domain_backup_get_xml_desc_ret *ret)
 {
-    g_autoptr(remoteDomainRef) dom = remoteGetDomain(call->conn, &args->dom);
+    g_autoptr(virDomain) dom = remoteGetDomain(call->conn, &args->dom);
 
     return remotePutText(&ret->xml, virDomainBackupGetXMLDesc(dom, args->flags));
 }

@@ -9,7 +9,7 @@ int
 remoteDispatchQemuMonitorCommand(remoteCall *call, qemu_domain_monitor_command_args *args,
                                  qemu_domain_monitor_command_ret *ret)
 {
-    g_autoptr(remoteDomainRef) dom = remoteGetDomain(call->conn, &args->dom);
+    g_autoptr(virDomain) dom = remoteGetDomain(call->conn, &args->dom);
 
     return virDomainQemuMonitorCommand(dom, args->cmd, &ret->result, args->flags);
 }

@@ -8,7 +8,7 @@ int
 remoteDispatchDomainGetOSType(remoteCall *call, remote_domain_get_os_type_args *args,
                               remote_domain_get_os_type_ret *ret)
 {
-    g_autoptr(remoteDomainRef) dom = remoteGetDomain(call->conn, &args->dom);
+    g_autoptr(virDomain) dom = remoteGetDomain(call->conn, &args->dom);
 
     return remotePutText(&ret->type, virDomainGetOSType(dom));
 }
@@ -17,7 +17,7 @@ int
 remoteDispatchDomainGetInfo(remoteCall *call, remote_domain_get_info_args *args,
                             remote_domain_get_info_ret *ret)
 {
-    g_autoptr(remoteDomainRef) dom = remoteGetDomain(call->conn, &args->dom);
+    g_autoptr(virDomain) dom = remoteGetDomain(call->conn, &args->dom);
     virDomainInfo info = { 0 };
 
     if (virDomainGetInfo(dom, &info) < 0)
@@ -34,7 +34,7 @@ int
 remoteDispatchDomainGetState(remoteCall *call, remote_domain_get_state_args *args,
                              remote_domain_get_state_ret *ret)
 {
-    g_autoptr(remoteDomainRef) dom = remoteGetDomain(call->conn, &args->dom);
+    g_autoptr(virDomain) dom = remoteGetDomain(call->conn, &args->dom);
 
     return virDomainGetState(dom, &ret->state, &ret->reason, args->flags);
 }
@@ -43,7 +43,7 @@ int
 remoteDispatchDomainGetControlInfo(remoteCall *call, remote_domain_get_control_info_args *args,
                                    remote_domain_get_control_info_ret *ret)
 {
-    g_autoptr(remoteDomainRef) dom = remoteGetDomain(call->conn, &args->dom);
+    g_autoptr(virDomain) dom = remoteGetDomain(call->conn, &args->dom);
     virDomainControlInfo info = { 0 };
 
     if (virDomainGetControlInfo(dom, &info, args->flags) < 0)
@@ -58,7 +58,7 @@ int
 remoteDispatchDomainGetMaxMemory(remoteCall *call, remote_domain_get_max_memory_args *args,
                                  remote_domain_get_max_memory_ret *ret)
 {
-    g_autoptr(remoteDomainRef) dom = remoteGetDomain(call->conn, &args->dom);
+    g_autoptr(virDomain) dom = remoteGetDomain(call->conn, &args->dom);
 
     ret->memory = virDomainGetMaxMemory(dom);
     return ret->memory == 0 ? -1 : 0;
@@ -68,7 +68,7 @@ int
 remoteDispatchDomainGetMaxVcpus(remoteCall *call, remote_domain_get_max_vcpus_args *args,
                                 remote_domain_get_max_vcpus_ret *ret)
 {
-    g_autoptr(remoteDomainRef) dom = remoteGetDomain(call->conn, &args->dom);
+    g_autoptr(virDomain) dom = remoteGetDomain(call->conn, &args->dom);
 
     ret->num = virDomainGetVcpusFlags(dom, VIR_DOMAIN_VCPU_MAXIMUM);
     return ret->num < 0 ? -1 : 0;
@@ -78,7 +78,7 @@ int
 remoteDispatchDomainGetVcpusFlags(remoteCall *call, remote_domain_get_vcpus_flags_args *args,
                                   remote_domain_get_vcpus_flags_ret *ret)
 {
-    g_autoptr(remoteDomainRef) dom = remoteGetDomain(call->conn, &args->dom);
+    g_autoptr(virDomain) dom = remoteGetDomain(call->conn, &args->dom);
 
     ret->num = virDomainGetVcpusFlags(dom, args->flags);
     return ret->num < 0 ? -1 : 0;
@@ -88,7 +88,7 @@ int
 remoteDispatchDomainGetXMLDesc(remoteCall *call, remote_domain_get_xml_desc_args *args,
                                remote_domain_get_xml_desc_ret *ret)
 {
-    g_autoptr(remoteDomainRef) dom = remoteGetDomain(call->conn, &args->dom);
+    g_autoptr(virDomain) dom = remoteGetDomain(call->conn, &args->dom);
 
     return remotePutText(&ret->xml, virDomainGetXMLDesc(dom, args->flags));
 }
@@ -97,7 +97,7 @@ int
 remoteDispatchDomainIsActive(remoteCall *call, remote_domain_is_active_args *args,
                              remote_domain_is_active_ret *ret)
 {
-    g_autoptr(remoteDomainRef) dom = remoteGetDomain(call->conn, &args->dom);
+    g_autoptr(virDomain) dom = remoteGetDomain(call->conn, &args->dom);
 
     ret->active = virDomainIsActive(dom);
     return ret->active < 0 ? -1 : 0;
@@ -107,7 +107,7 @@ int
 remoteDispatchDomainIsPersistent(remoteCall *call, remote_domain_is_persistent_args *args,
                                  remote_domain_is_persistent_ret *ret)
 {
-    g_autoptr(remoteDomainRef) dom = remoteGetDomain(call->conn, &args->dom);
+    g_autoptr(virDomain) dom = remoteGetDomain(call->conn, &args->dom);
 
     ret->persistent = virDomainIsPersistent(dom);
     return ret->persistent < 0 ? -1 : 0;
@@ -117,7 +117,7 @@ int
 remoteDispatchDomainIsUpdated(remoteCall *call, remote_domain_is_updated_args *args,
                               remote_domain_is_updated_ret *ret)
 {
-    g_autoptr(remoteDomainRef) dom = remoteGetDomain(call->conn, &args->dom);
+    g_autoptr(virDomain) dom = remoteGetDomain(call->conn, &args->dom);
 
     ret->updated = virDomainIsUpdated(dom);
     return ret->updated < 0 ? -1 : 0;
@@ -128,7 +128,7 @@ remoteDispatchDomainHasManagedSaveImage(remoteCall *call,
                                         remote_domain_has_managed_save_image_args *args,
                                         remote_domain_has_managed_save_image_ret *ret)
 {
-    g_autoptr(remoteDomainRef) dom = remoteGetDomain(call->conn, &args->dom);
+    g_autoptr(virDomain) dom = remoteGetDomain(call->conn, &args->dom);
 
     ret->result = virDomainHasManagedSaveImage(dom, args->flags);
     return ret->result < 0 ? -1 : 0;
@@ -138,7 +138,7 @@ int
 remoteDispatchDomainSnapshotNum(remoteCall *call, remote_domain_snapshot_num_args *args,
                                 remote_domain_snapshot_num_ret *ret)
 {
-    g_autoptr(remoteDomainRef) dom = remoteGetDomain(call->conn, &args->dom);
+    g_autoptr(virDomain) dom = remoteGetDomain(call->conn, &args->dom);
 
     ret->num = virDomainSnapshotNum(dom, args->flags);
     return ret->num < 0 ? -1 : 0;
@@ -148,7 +148,7 @@ int
 remoteDispatchDomainGetSecurityLabel(remoteCall *call, remote_domain_get_security_label_args *args,
                                      remote_domain_get_security_label_ret *ret)
 {
-    g_autoptr(remoteDomainRef) dom = remoteGetDomain(call->conn, &args->dom);
+    g_autoptr(virDomain) dom = remoteGetDomain(call->conn, &args->dom);
     g_autofree virSecurityLabelPtr label = g_new0(virSecurityLabel, 1);
 
     if (virDomainGetSecurityLabel(dom, label) < 0)
@@ -162,7 +162,7 @@ int
 remoteDispatchDomainGetMessages(remoteCall *call, remote_domain_get_messages_args *args,
                                 remote_domain_get_messages_ret *ret)
 {
-    g_autoptr(remoteDomainRef) dom = remoteGetDomain(call->conn, &args->dom);
+    g_autoptr(virDomain) dom = remoteGetDomain(call->conn, &args->dom);
     int n = virDomainGetMessages(dom, &ret->msgs.msgs_val, args->flags);
 
     ret->msgs.msgs_len = (u_int)MAX(n, 0);
@@ -173,7 +173,7 @@ int
 remoteDispatchDomainGetMetadata(remoteCall *call, remote_domain_get_metadata_args *args,
                                 remote_domain_get_metadata_ret *ret)
 {
-    g_autoptr(remoteDomainRef) dom = remoteGetDomain(call->conn, &args->dom);
+    g_autoptr(virDomain) dom = remoteGetDomain(call->conn, &args->dom);
 
     return remotePutText(&ret->metadata, virDomainGetMetadata(dom, args->type,
                                                               remoteGetText(args->uri),
@@ -184,7 +184,7 @@ int
 remoteDispatchDomainSetMetadata(remoteCall *call, remote_domain_set_metadata_args *args,
                                 remote_none *ret)
 {
-    g_autoptr(remoteDomainRef) dom = remoteGetDomain(call->conn, &args->dom);
+    g_autoptr(virDomain) dom = remoteGetDomain(call->conn, &args->dom);
 
     return virDomainSetMetadata(dom, args->type, remoteGetText(args->metadata),
                                 remoteGetText(args->key), remoteGetText(args->uri), args->flags);

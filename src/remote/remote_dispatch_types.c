@@ -7,42 +7,6 @@
 
 #define VIR_FROM_THIS VIR_FROM_RPC
 
-void
-remoteDomainRelease(virDomainPtr dom)
-{
-    virErrorPtr saved = NULL;
-
-    if (!dom)
-        return;
-    virErrorPreserveLast(&saved);
-    virDomainFree(dom);
-    virErrorRestore(&saved);
-}
-
-void
-remoteCheckpointRelease(virDomainCheckpointPtr chk)
-{
-    virErrorPtr saved = NULL;
-
-    if (!chk)
-        return;
-    virErrorPreserveLast(&saved);
-    virDomainCheckpointFree(chk);
-    virErrorRestore(&saved);
-}
-
-void
-remoteConnectRelease(virConnectPtr conn)
-{
-    virErrorPtr saved = NULL;
-
-    if (!conn)
-        return;
-    virErrorPreserveLast(&saved);
-    virConnectClose(conn);
-    virErrorRestore(&saved);
-}
-
 virDomainPtr
 remoteGetDomain(virConnectPtr conn, const remote_domain *ref)
 {
@@ -52,7 +16,7 @@ remoteGetDomain(virConnectPtr conn, const remote_domain *ref)
 virDomainCheckpointPtr
 remoteGetCheckpoint(virConnectPtr conn, const remote_domain_checkpoint *ref)
 {
-    g_autoptr(remoteDomainRef) dom = remoteGetDomain(conn, &ref->dom);
+    g_autoptr(virDomain) dom = remoteGetDomain(conn, &ref->dom);
 
     return virObjectCheckpointNew(dom, ref->name);
 }
@@ -81,7 +45,7 @@ remotePutCheckpoint(remote_domain_checkpoint *out, virDomainCheckpointPtr chk)
 int
 remotePutNewDomain(remote_domain *out, virDomainPtr dom)
 {
-    g_autoptr(remoteDomainRef) owned = dom;
+    g_autoptr(virDomain) owned = dom;
 
     if (!owned)
         return -1;
@@ -92,7 +56,7 @@ remotePutNewDomain(remote_domain *out, virDomainPtr dom)
 int
 remotePutNewCheckpoint(remote_domain_checkpoint *out, virDomainCheckpointPtr chk)
 {
-    g_autoptr(remoteCheckpointRef) owned = chk;
+    g_autoptr(virDomainCheckpoint) owned = chk;
 
     if (!owned)
         return -1;
