@@ -1,7 +1,8 @@
 /* SPDX-License-Identifier: LGPL-2.1-or-later */
 /*
- * Scripts match on the words before the detail, so these are libvirt's, as its daemon and library
- * print them. One row a code; a test walks the enumerations and finds a code without a row.
+ * The fixed texts of errors. Scripts match on the words before the detail, so these are libvirt's,
+ * as its daemon and library print them. One row a code; a test walks the enumerations and finds a
+ * code without a row.
  */
 #include <glib.h>
 #include <string.h>
@@ -120,6 +121,9 @@ static const char *const virErrorPatterns[] = {
     [VIR_ERR_NO_HOSTNAME] = "no hostname found: %s",
     [VIR_ERR_CHECKPOINT_INCONSISTENT] = "checkpoint inconsistent: %s",
     [VIR_ERR_MULTIPLE_DOMAINS] = "multiple matching domains found: %s",
+    [VIR_ERR_NO_NETWORK_METADATA] = "Network metadata not found: %s",
+    [VIR_ERR_AGENT_COMMAND_TIMEOUT] = "Guest agent command timed out: %s",
+    [VIR_ERR_AGENT_COMMAND_FAILED] = "Guest agent command failed: %s",
 };
 
 static const char *const virErrorDomainNames[] = {

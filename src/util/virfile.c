@@ -90,10 +90,17 @@ virFileWriteTemporary(const char *path, const char *data, size_t length, mode_t 
     return g_steal_pointer(&temp);
 }
 
-/* @exchanged: whether @temp holds the old file now (false: it is gone). */
+/* @exchanged: whether @temp holds the old file now (false: it is gone). Directories are refused
+ * first, as rename would: an exchange takes them without a word. */
 static int
 virFileSwapIn(const char *temp, const char *path, bool *exchanged)
 {
+    struct stat info = { 0 };
+
+    if (lstat(path, &info) == 0 && S_ISDIR(info.st_mode)) {
+        errno = EISDIR;
+        return -1;
+    }
     *exchanged = renameat2(AT_FDCWD, temp, AT_FDCWD, path, RENAME_EXCHANGE) == 0;
     if (*exchanged)
         return 0;

@@ -23,7 +23,8 @@
 #define QCOW2_CLUSTER_BITS 16
 #define QCOW2_CLUSTER (1ULL << QCOW2_CLUSTER_BITS)
 #define QCOW2_L2_COVERS (QCOW2_CLUSTER * (QCOW2_CLUSTER / 8)) /* 512 MiB an L1 entry */
-#define QCOW2_MAX_L1_BYTES (32ULL * 1024 * 1024)             /* QEMU opens nothing larger */
+/* QEMU opens no L1 table larger than 32 MiB: 2 PiB. */
+#define QCOW2_MAX_SIZE (32ULL * 1024 * 1024 / 8 * QCOW2_L2_COVERS)
 #define QCOW2_EXT_BACKING_FORMAT 0xe2792acaU
 #define QCOW2_MAX_BACKING 1023
 #define QCOW2_MAX_FORMAT 15
@@ -117,9 +118,9 @@ virQcow2FormatHeader(guint64 size, guint64 l1Entries, const char *backing, const
 }
 
 static int
-virQcow2Check(const char *path, guint64 l1Entries, const char *backing, const char *format)
+virQcow2Check(const char *path, guint64 size, const char *backing, const char *format)
 {
-    if (l1Entries * 8 > QCOW2_MAX_L1_BYTES) {
+    if (size > QCOW2_MAX_SIZE) {
         virReportSystemError(EFBIG, "cannot create qcow2 image '%s'", path);
         return -1;
     }
@@ -136,16 +137,18 @@ int
 virQcow2Create(int fd, const char *path, unsigned long long size, const char *backing,
                const char *backingFormat)
 {
-    guint64 rounded = size / 512 * 512 + (size % 512 ? 512 : 0);
-    guint64 l1Entries = MAX(1, rounded / QCOW2_L2_COVERS + (rounded % QCOW2_L2_COVERS ? 1 : 0));
-    guint64 l1Clusters = (l1Entries * 8 + QCOW2_CLUSTER - 1) / QCOW2_CLUSTER;
-    guint64 clusters = CLUSTER_L1 + l1Clusters;
+    guint64 rounded = 0;
+    guint64 l1Entries = 0;
+    guint64 clusters = 0;
     guint64 refBlock = GUINT64_TO_BE(CLUSTER_REFBLOCK * QCOW2_CLUSTER);
     g_autofree guint16 *refcounts = NULL;
     g_autoptr(GByteArray) header = NULL;
 
-    if (virQcow2Check(path, l1Entries, backing, backingFormat) < 0)
+    if (virQcow2Check(path, size, backing, backingFormat) < 0)
         return -1;
+    rounded = (size + 511) / 512 * 512;
+    l1Entries = MAX(1, (rounded + QCOW2_L2_COVERS - 1) / QCOW2_L2_COVERS);
+    clusters = CLUSTER_L1 + (l1Entries * 8 + QCOW2_CLUSTER - 1) / QCOW2_CLUSTER;
     refcounts = g_new0(guint16, clusters);
     for (guint64 i = 0; i < clusters; i++)
         refcounts[i] = GUINT16_TO_BE(1);

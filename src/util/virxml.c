@@ -65,10 +65,9 @@ virXMLQuoteLine(const char *base, const char *at)
     g_autofree char *line = NULL;
     GString *mark = g_string_new(NULL);
 
-    while (at > base && (*at == '\n' || *at == '\r' || *at == '\0'))
+    while (at > base && (*at == '\n' || *at == '\r' || *at == '\0') &&
+           (at[-1] == '\n' || at[-1] == '\r'))
         at--;
-    if (*at != '\0')
-        at++;
     for (begin = at; begin > base && at - begin < VIR_XML_QUOTE_BEFORE; begin--) {
         if (begin[-1] == '\n' || begin[-1] == '\r')
             break;
