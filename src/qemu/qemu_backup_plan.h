@@ -34,11 +34,20 @@ typedef struct _qemuBackupPlanInput {
  *   export id fleece-export-DISK, push job id fleece-push-DISK; the union bitmap on the disk's node has
  *   the name of the export bitmap (pull) or "backup-DISK" (push) */
 char *qemuBackupNodeName(const char *what, const char *disk);
+/** Name of the temporary bitmap of a disk. (owned) */
+char *qemuBackupUnionName(const virDomainBackupDef *def, const virDomainBackupDiskDef *disk);
 
-/** Begin. Pull: stores created and opened; copy-before-write (on-cbw-error=break-snapshot); flush;
- * [stop] transaction, qom-set to the filter [cont]; snapshot-access; NBD server; exports.
+/**
+ * Begin. Pull: scratch files; in one round trip the NBD server and a copy-before-write
+ * (on-cbw-error=break-snapshot) with its scratch a disk: nothing reads through the filters yet, so the
+ * guest does not notice; flush; in one write [stop] transaction, qom-set to the filter [cont]: what
+ * the guest writes until qom-set goes past the filter and is part of the snapshot, so the instant is
+ * this one; in one round trip snapshot-access and exports (snapshot-access can only come after
+ * qom-set: a copy-before-write that is read denies others to write below it).
+ * A disk without a device (qdev NULL, stopped domain) is exported as it is: no scratch, no filter.
  * Push: targets created and opened; transaction with the bitmaps and one blockdev-backup a disk
- * (auto-dismiss off, so a restarted daemon still learns how it ended). */
+ * (auto-dismiss off, so a restarted daemon still learns how it ended).
+ */
 qemuPlan *qemuBackupPlanBegin(const qemuBackupPlanInput *input);
 
 /** What the device of a disk gets back at the end: the node under the filter now. */
@@ -50,8 +59,8 @@ typedef struct _qemuBackupPlanEndDisk {
     bool removeStore;                    /* scratch made by us (or failed push target) */
 } qemuBackupPlanEndDisk;
 /** End. Every step goes on after failure. Pull: exports off (hard), wait; snapshot-access del;
- * qom-set back; copy-before-write del (its scratch goes with it); scratch unlink; union bitmaps
- * removed (one transaction); NBD server stop, after waiting for un-negotiated clients.
+ * qom-set back; copy-before-write del (its scratch goes with it); union bitmaps removed (one
+ * transaction); scratch unlink; NBD server stop, after waiting for un-negotiated clients.
  * Push: jobs are already concluded or cancelled by the caller: dismiss, blockdev-del the target,
  * remove union bitmaps, unlink when asked. */
 qemuPlan *qemuBackupPlanEnd(const virDomainBackupDef *def, const qemuBackupPlanEndDisk *disks, size_t n);

@@ -14,6 +14,8 @@ typedef struct _qemuCheckpointPlanDisk {
     const char *name;                 /* target name */
     const qemuGraphNode *node;        /* its format node */
     const char *bitmap;               /* of the checkpoint in question */
+    const char *const *bitmaps;       /* delete: several at once, any order, NULL-terminated, instead of
+                                       * @bitmap; NULL = just @bitmap */
     const char *const *checkpoints;   /* bitmaps of all live checkpoints on this disk, oldest first,
                                        * NULL-terminated; on create without the new one, on delete with it */
 } qemuCheckpointPlanDisk;
@@ -29,12 +31,20 @@ typedef struct _qemuCheckpointPlanDisk {
  * persistent bitmaps (not qcow2).
  */
 int qemuCheckpointPlanCreateActions(virJSONValue *actions, const qemuCheckpointPlanDisk *disks, size_t n);
+/**
+ * qemuCheckpointPlanUndoActions: what takes @actions (adds, disables, merges as made here, or with
+ * union bitmaps behind them) back at a later instant: what the new bitmap recorded meanwhile is merged
+ * into the ones it had replaced, these record again, the new ones go. A bitmap removed for a gap
+ * stays lost. Returns: (owned) array, newest first; empty if there is nothing.
+ */
+virJSONValue *qemuCheckpointPlanUndoActions(const virJSONValue *actions);
 /** The whole Plan: one QMP step "checkpoint.create.transaction". */
 qemuPlan *qemuCheckpointPlanCreate(const qemuCheckpointPlanDisk *disks, size_t n);
 /**
  * qemuCheckpointPlanDelete: one transaction: merge into the predecessor, enable it if the deleted
  * one recorded, remove. Oldest: remove only. A bitmap that is missing or unusable cannot be merged:
  * what is there is removed, and so is the predecessor's bitmap, because the period between them is
- * lost and that must stay visible. No step at all if there is nothing to do.
+ * lost and that must stay visible. Several at once (@bitmaps): each run of neighbours goes into the
+ * checkpoint before it, still one transaction. No step at all if there is nothing to do.
  */
 qemuPlan *qemuCheckpointPlanDelete(const qemuCheckpointPlanDisk *disks, size_t n);

@@ -9,20 +9,24 @@
 #include "virjson.h"
 
 typedef enum {
-    QEMU_STEP_QMP,            /* command; undo: another command, or none */
-    QEMU_STEP_SCRATCH_CREATE, /* empty qcow2 at path with size, QEMU may write; undo: unlink */
-    QEMU_STEP_IMAGE_CREATE,   /* push target at path with size and format; undo: unlink */
+    QEMU_STEP_QMP,            /* command (NULL: only an undo); undo: another command, or none */
+    QEMU_STEP_SCRATCH_CREATE, /* empty image at path with size and format, QEMU may write; undo: unlink */
+    QEMU_STEP_IMAGE_CREATE,   /* the same for a push target */
+    QEMU_STEP_LEND,           /* QEMU may write the existing file at path; undo: taken back */
+    QEMU_STEP_RETURN,         /* take that access back */
     QEMU_STEP_FLUSH,          /* fdatasync the file at path; no undo */
     QEMU_STEP_HIDE_PAUSE,     /* from here STOP/RESUME are ours; undo: show again */
     QEMU_STEP_SHOW_PAUSE,
     QEMU_STEP_WAIT_EXPORTS,   /* until query-block-exports lists none of ours */
-    QEMU_STEP_WAIT_CLIENTS,   /* until no NBD connection is un-negotiated (bounded) */
-    QEMU_STEP_UNLINK,         /* remove file at path */
+    QEMU_STEP_WAIT_CLIENTS,   /* until no NBD connection is open: with the exports gone, those left are
+                               * un-negotiated (bounded); the next step is skipped when some stay */
+    QEMU_STEP_UNLINK,         /* take access back, remove file at path */
     QEMU_STEP_LAST
 } qemuPlanStepKind;
 const char *qemuPlanStepKindToString(qemuPlanStepKind kind);
 
-/* What a restarted daemon does with a step that may or may not have happened. */
+/* What a restarted daemon does with a step that may or may not have happened. A REDO step has nothing
+ * to take back: a rollback runs it once more if it failed ("cont": the guest must run again). */
 typedef enum { QEMU_STEP_REPAIR_UNDO, QEMU_STEP_REPAIR_REDO } qemuPlanStepRepair;
 
 typedef struct _qemuPlanStep {
@@ -31,11 +35,12 @@ typedef struct _qemuPlanStep {
     virJSONValue *command;    /* QMP */
     virJSONValue *undo;       /* QMP that takes it back, or NULL */
     char *path;               /* file steps, WAIT_CLIENTS: socket path or NULL (tcp) */
-    unsigned long long size;
-    int format;               /* virStorageFormat of IMAGE_CREATE */
+    unsigned long long size;  /* bytes; WAIT_CLIENTS without path: TCP port */
+    int format;               /* virStorageFormat of the steps that create */
     qemuPlanStepRepair repair;
     bool batch;               /* goes out in one write with the next step: no waiting between */
-    bool goOn;                /* a failure is noted, the plan continues (end plans) */
+    bool goOn;                /* a failure is noted, the plan continues (end plans); what the step
+                               * removes being gone already is no failure */
 } qemuPlanStep;
 
 typedef struct _qemuPlan {
@@ -46,7 +51,7 @@ typedef struct _qemuPlan {
 qemuPlan *qemuPlanNew(const char *name);
 void qemuPlanFree(qemuPlan *plan);
 G_DEFINE_AUTOPTR_CLEANUP_FUNC(qemuPlan, qemuPlanFree)
-/** Append a QMP step. @command, @undo: consumed; @undo may be NULL. Returns the step (borrowed) for its flags. */
+/** Append a QMP step. @command, @undo: consumed; either may be NULL. Returns the step (borrowed) for its flags. */
 qemuPlanStep *qemuPlanAddQMP(qemuPlan *plan, virJSONValue *command, virJSONValue *undo,
                              const char *nameFmt, ...) G_GNUC_PRINTF(4, 5);
 qemuPlanStep *qemuPlanAddStep(qemuPlan *plan, qemuPlanStepKind kind, const char *path,

@@ -11,11 +11,24 @@ typedef struct _qemuPlanRun {
 } qemuPlanRun;
 
 /**
- * qemuPlanRunAll: run the plan from its start. Fault point NAME before each step's effect and
- * NAME.done after it. On failure everything done is undone newest first, the first error stays.
+ * qemuPlanRunValidate: none of the files the plan creates is there yet, and no NBD socket would
+ * replace a file that is not a socket. Call it before the plan is written to a journal: from then on
+ * a file at such a path is ours to remove. Returns 0, or -1 with VIR_ERR_OPERATION_FAILED naming the file.
+ */
+int qemuPlanRunValidate(const qemuPlan *plan);
+/**
+ * qemuPlanRunAll: validate, then run the plan from its start. Fault point NAME before each step's
+ * effect and NAME.done after it. QMP steps joined by their batch flag go out in one write, so that
+ * later ones ("cont") reach QEMU whatever became of the earlier ones, or of us.
+ * On failure everything done is undone newest first, the first error stays. A failed step that has
+ * goOn undoes nothing: the rest is run, and then -1 is returned with the first such error.
  * Blocks on QMP; called with the job slot and without locks.
  */
 int qemuPlanRunAll(qemuPlanRun *run, qemuTarget *target);
-/** Undo @done steps newest first. @tolerant: steps may not have happened ("not found" is fine): the
- * restarted daemon's repair. Clean-up: keeps the current error. Returns the number of undos that failed. */
+/**
+ * qemuPlanRunUndo: undo @done steps newest first. @tolerant: steps may not have happened ("not found"
+ * is fine) and REDO steps are run: the restarted daemon's repair, with @done = all steps.
+ * Clean-up: keeps the current error. Returns the number of undos that failed; a QEMU that is gone
+ * took its graph along, so that only files count then.
+ */
 int qemuPlanRunUndo(qemuPlanRun *run, qemuTarget *target, bool tolerant);

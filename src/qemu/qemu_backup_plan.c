@@ -1,0 +1,469 @@
+/* SPDX-License-Identifier: LGPL-2.1-or-later */
+/*
+ * Planning backups. The order of the steps is the design; the header draws the graph.
+ *
+ * Pull, begin: whatever can fail without touching the guest comes first (scratch files, their nodes,
+ * filters that nothing reads through yet, the NBD server's address), then the instant, sent as one
+ * write so that "cont" is on its way whatever becomes of us, then what makes the snapshot visible.
+ * Pull, end: the same backwards, readers first: with snapshot-access still there, the device could not
+ * get its node back (the filter denies others to write below it).
+ */
+#include "qemu_backup_plan.h"
+
+#include "qemu_checkpoint_plan.h"
+
+char *
+qemuBackupNodeName(const char *what, const char *disk)
+{
+    return g_strdup_printf("fleece-%s-%s", what, disk);
+}
+
+char *
+qemuBackupUnionName(const virDomainBackupDef *def, const virDomainBackupDiskDef *disk)
+{
+    if (def->mode == VIR_BACKUP_MODE_PULL && disk->exportBitmap)
+        return g_strdup(disk->exportBitmap);
+    return g_strdup_printf("backup-%s", disk->name);
+}
+
+/* The steps from @first on go out in one write. */
+static void
+joinSteps(qemuPlan *plan, guint first)
+{
+    for (guint i = first; i + 1 < plan->steps->len; i++)
+        ((qemuPlanStep *)g_ptr_array_index(plan->steps, i))->batch = true;
+}
+
+static virJSONValue *
+simpleCommand(const char *name)
+{
+    return virJSONBuild("{'execute':%s}", name);
+}
+
+static virJSONValue *
+transactionNew(virJSONValue *actions)
+{
+    return virJSONBuild("{'execute':'transaction','arguments':{'actions':%v}}", actions);
+}
+
+static virJSONValue *
+nodeDelete(const char *what, const char *disk)
+{
+    g_autofree char *node = qemuBackupNodeName(what, disk);
+
+    return virJSONBuild("{'execute':'blockdev-del','arguments':{'node-name':%s}}", node);
+}
+
+static virJSONValue *
+deviceSwitch(const qemuTargetDisk *disk, const char *node)
+{
+    g_autofree char *path = g_strdup_printf("/machine/peripheral/%s", disk->qdev);
+
+    return virJSONBuild("{'execute':'qom-set','arguments':{'path':%s,'property':'drive',"
+                        "'value':%s}}", path, node);
+}
+
+static virJSONValue *
+exportDelete(const char *disk)
+{
+    g_autofree char *id = qemuBackupNodeName("export", disk);
+
+    return virJSONBuild("{'execute':'block-export-del','arguments':{'id':%s,'mode':'hard'}}", id);
+}
+
+static virJSONValue *
+jobCommand(const char *command, const char *disk)
+{
+    g_autofree char *id = qemuBackupNodeName("push", disk);
+
+    return virJSONBuild("{'execute':%s,'arguments':{'id':%s}}", command, id);
+}
+
+static virJSONValue *
+bitmapRemove(const char *node, const char *name)
+{
+    return virJSONBuild("{'type':'block-dirty-bitmap-remove','data':{'node':%s,'name':%s}}",
+                        node, name);
+}
+
+/* Both levels of a store get our names, so that one blockdev-del removes both. */
+static virJSONValue *
+storeOptions(const qemuBackupPlanDisk *disk)
+{
+    const virStorageSource *store = disk->def->store;
+    g_autofree char *node = qemuBackupNodeName("store", disk->disk->name);
+    g_autofree char *file = qemuBackupNodeName("store-file", disk->disk->name);
+    const char *protocol = store->type == VIR_STORAGE_TYPE_BLOCK ? "host_device" : "file";
+    const char *format = store->format == VIR_STORAGE_FORMAT_RAW ? "raw" : "qcow2";
+
+    return virJSONBuild("{'driver':%s,'node-name':%s,'discard':'unmap',"
+                        "'file':{'driver':%s,'filename':%s,'node-name':%s,'discard':'unmap'}}",
+                        format, node, protocol, store->path, file);
+}
+
+static void
+planStoreCreate(qemuPlan *plan, const qemuBackupPlanInput *input, const qemuBackupPlanDisk *disk)
+{
+    const virStorageSource *store = disk->def->store;
+    bool pull = input->def->mode == VIR_BACKUP_MODE_PULL;
+    qemuPlanStep *step = NULL;
+
+    if (store->type == VIR_STORAGE_TYPE_BLOCK || input->reuseExternal) {
+        qemuPlanAddStep(plan, QEMU_STEP_LEND, store->path, "backup.begin.lend.%s",
+                        disk->disk->name);
+        return;
+    }
+    step = qemuPlanAddStep(plan, pull ? QEMU_STEP_SCRATCH_CREATE : QEMU_STEP_IMAGE_CREATE,
+                           store->path, "backup.begin.create.%s", disk->disk->name);
+    step->size = disk->size;
+    step->format = store->format == VIR_STORAGE_FORMAT_RAW ? VIR_STORAGE_FORMAT_RAW
+                                                           : VIR_STORAGE_FORMAT_QCOW2;
+}
+
+static void
+appendUnion(virJSONValue *actions, const virDomainBackupDef *def, const qemuBackupPlanDisk *disk)
+{
+    g_autofree char *name = qemuBackupUnionName(def, disk->def);
+    virJSONValue *sources = virJSONNewArray();
+
+    for (guint i = 0; i < disk->since->len; i++)
+        virJSONArrayAppend(sources, virJSONNewString(g_ptr_array_index(disk->since, i)));
+    virJSONArrayAppend(actions,
+                       virJSONBuild("{'type':'block-dirty-bitmap-add','data':{'node':%s,'name':%s,"
+                                    "'granularity':%d,'disabled':%b}}",
+                                    disk->disk->node, name, QEMU_BITMAP_GRANULARITY, true));
+    virJSONArrayAppend(actions,
+                       virJSONBuild("{'type':'block-dirty-bitmap-merge','data':{'node':%s,"
+                                    "'target':%s,'bitmaps':%v}}",
+                                    disk->disk->node, name, sources));
+}
+
+/* The errors of a push stay its own: "report" ends the job, the guest's error policy is not asked. */
+static void
+appendJob(virJSONValue *actions, const virDomainBackupDef *def, const qemuBackupPlanDisk *disk)
+{
+    const char *name = disk->disk->name;
+    g_autofree char *id = qemuBackupNodeName("push", name);
+    g_autofree char *target = qemuBackupNodeName("store", name);
+    g_autofree char *filter = qemuBackupNodeName("cbw", name);
+    g_autofree char *bitmap = disk->since ? qemuBackupUnionName(def, disk->def) : NULL;
+
+    virJSONArrayAppend(actions,
+                       virJSONBuild("{'type':'blockdev-backup','data':{'job-id':%s,'device':%s,"
+                                    "'target':%s,'sync':%s,'bitmap':%s,'bitmap-mode':%s,"
+                                    "'filter-node-name':%s,'on-source-error':'report',"
+                                    "'on-target-error':'report','auto-finalize':%b,"
+                                    "'auto-dismiss':%b}}",
+                                    id, disk->disk->node, target, bitmap ? "bitmap" : "full",
+                                    bitmap, bitmap ? "never" : NULL, filter, true, false));
+}
+
+static virJSONValue *
+beginActions(const qemuBackupPlanInput *input)
+{
+    virJSONValue *actions =
+        input->checkpointActions ? virJSONCopy(input->checkpointActions) : virJSONNewArray();
+
+    for (size_t i = 0; i < input->ndisks; i++) {
+        if (input->disks[i].since)
+            appendUnion(actions, input->def, &input->disks[i]);
+    }
+    for (size_t i = 0; i < input->ndisks && input->def->mode == VIR_BACKUP_MODE_PUSH; i++)
+        appendJob(actions, input->def, &input->disks[i]);
+    return actions;
+}
+
+static void
+planTransaction(qemuPlan *plan, const qemuBackupPlanInput *input)
+{
+    g_autoptr(virJSONValue) actions = beginActions(input);
+    g_autoptr(virJSONValue) undo = qemuCheckpointPlanUndoActions(actions);
+
+    if (virJSONArraySize(actions) == 0)
+        return;
+    qemuPlanAddQMP(plan, transactionNew(g_steal_pointer(&actions)),
+                   virJSONArraySize(undo) > 0 ? transactionNew(g_steal_pointer(&undo)) : NULL,
+                   "backup.begin.transaction");
+}
+
+static void
+planServer(qemuPlan *plan, const virDomainBackupDef *def)
+{
+    g_autofree char *port = g_strdup_printf("%u", def->server.port);
+    const char *host = def->server.host ? def->server.host : "localhost";
+    virJSONValue *addr = NULL;
+
+    if (def->server.transport == VIR_BACKUP_SERVER_UNIX)
+        addr = virJSONBuild("{'type':'unix','data':{'path':%s}}", def->server.socket);
+    else
+        addr = virJSONBuild("{'type':'inet','data':{'host':%s,'port':%s}}", host, port);
+    qemuPlanAddQMP(plan, virJSONBuild("{'execute':'nbd-server-start','arguments':{'addr':%v}}", addr),
+                   simpleCommand("nbd-server-stop"), "backup.begin.server");
+}
+
+static void
+planFilter(qemuPlan *plan, const qemuBackupPlanDisk *disk, unsigned int timeoutSec)
+{
+    const char *name = disk->disk->name;
+    g_autofree char *filter = qemuBackupNodeName("cbw", name);
+    virJSONValue *add =
+        virJSONBuild("{'execute':'blockdev-add','arguments':{'driver':'copy-before-write',"
+                     "'node-name':%s,'file':%s,'target':%v,'on-cbw-error':'break-snapshot',"
+                     "'cbw-timeout':%u}}",
+                     filter, disk->disk->node, storeOptions(disk), timeoutSec);
+
+    qemuPlanAddQMP(plan, add, nodeDelete("cbw", name), "backup.begin.filter.%s", name);
+}
+
+static void
+planPrepare(qemuPlan *plan, const qemuBackupPlanInput *input)
+{
+    guint first = 0;
+
+    for (size_t i = 0; i < input->ndisks; i++) {
+        if (input->disks[i].disk->qdev)
+            planStoreCreate(plan, input, &input->disks[i]);
+    }
+    first = plan->steps->len;
+    planServer(plan, input->def);
+    for (size_t i = 0; i < input->ndisks; i++) {
+        if (input->disks[i].disk->qdev)
+            planFilter(plan, &input->disks[i], input->cbwTimeoutSec);
+    }
+    joinSteps(plan, first);
+}
+
+static void
+planPause(qemuPlan *plan, const qemuBackupPlanInput *input)
+{
+    /* "stop" flushes every disk: what is on the host's disk already need not be waited for then */
+    for (size_t i = 0; i < input->ndisks; i++)
+        qemuPlanAddStep(plan, QEMU_STEP_FLUSH, input->disks[i].disk->sourcePath,
+                        "backup.begin.flush.%s", input->disks[i].disk->name);
+    qemuPlanAddStep(plan, QEMU_STEP_HIDE_PAUSE, NULL, "backup.begin.hide");
+}
+
+/* The instant. */
+static void
+planInstant(qemuPlan *plan, const qemuBackupPlanInput *input, bool pause)
+{
+    guint first = plan->steps->len;
+
+    if (pause)
+        qemuPlanAddQMP(plan, simpleCommand("stop"), NULL, "backup.begin.stop");
+    planTransaction(plan, input);
+    for (size_t i = 0; i < input->ndisks; i++) {
+        const qemuTargetDisk *disk = input->disks[i].disk;
+        g_autofree char *filter = qemuBackupNodeName("cbw", disk->name);
+
+        if (disk->qdev)
+            qemuPlanAddQMP(plan, deviceSwitch(disk, filter), deviceSwitch(disk, disk->node),
+                           "backup.begin.switch.%s", disk->name);
+    }
+    if (pause)
+        qemuPlanAddQMP(plan, simpleCommand("cont"), NULL, "backup.begin.cont")->repair =
+            QEMU_STEP_REPAIR_REDO;
+    joinSteps(plan, first);
+}
+
+static void
+planExport(qemuPlan *plan, const virDomainBackupDef *def, const qemuBackupPlanDisk *disk)
+{
+    const char *name = disk->disk->name;
+    g_autofree char *id = qemuBackupNodeName("export", name);
+    g_autofree char *access = qemuBackupNodeName("access", name);
+    g_autofree char *unionName = qemuBackupUnionName(def, disk->def);
+    const char *exportName = disk->def->exportName ? disk->def->exportName : name;
+    virJSONValue *bitmaps = NULL;
+
+    if (disk->since)
+        bitmaps = virJSONBuild("[{'node':%s,'name':%s}]", disk->disk->node, unionName);
+    qemuPlanAddQMP(plan,
+                   virJSONBuild("{'execute':'block-export-add','arguments':{'type':'nbd','id':%s,"
+                                "'node-name':%s,'name':%s,'writable':%b,'bitmaps':%v}}",
+                                id, disk->disk->qdev ? access : disk->disk->node, exportName, false,
+                                bitmaps),
+                   exportDelete(name), "backup.begin.export.%s", name);
+}
+
+static void
+planPublish(qemuPlan *plan, const qemuBackupPlanInput *input)
+{
+    guint first = plan->steps->len;
+
+    for (size_t i = 0; i < input->ndisks; i++) {
+        const qemuTargetDisk *disk = input->disks[i].disk;
+        g_autofree char *access = qemuBackupNodeName("access", disk->name);
+        g_autofree char *filter = qemuBackupNodeName("cbw", disk->name);
+
+        if (disk->qdev)
+            qemuPlanAddQMP(plan,
+                           virJSONBuild("{'execute':'blockdev-add','arguments':{"
+                                        "'driver':'snapshot-access','node-name':%s,'file':%s}}",
+                                        access, filter),
+                           nodeDelete("access", disk->name), "backup.begin.access.%s", disk->name);
+    }
+    for (size_t i = 0; i < input->ndisks; i++)
+        planExport(plan, input->def, &input->disks[i]);
+    joinSteps(plan, first);
+}
+
+static void
+planPullBegin(qemuPlan *plan, const qemuBackupPlanInput *input)
+{
+    bool filters = false;
+    bool pause = false;
+
+    for (size_t i = 0; i < input->ndisks; i++)
+        filters = filters || input->disks[i].disk->qdev;
+    pause = filters && input->guestRuns;
+    planPrepare(plan, input);
+    if (pause)
+        planPause(plan, input);
+    planInstant(plan, input, pause);
+    if (pause)
+        qemuPlanAddStep(plan, QEMU_STEP_SHOW_PAUSE, NULL, "backup.begin.show")->repair =
+            QEMU_STEP_REPAIR_REDO;
+    planPublish(plan, input);
+}
+
+/* What takes the jobs back stands behind the transaction that starts them as steps with only an undo:
+ * cancel, dismiss, and then the bitmaps are free to go. */
+static void
+planPushBegin(qemuPlan *plan, const qemuBackupPlanInput *input)
+{
+    guint first = 0;
+
+    for (size_t i = 0; i < input->ndisks; i++)
+        planStoreCreate(plan, input, &input->disks[i]);
+    first = plan->steps->len;
+    for (size_t i = 0; i < input->ndisks; i++) {
+        const char *name = input->disks[i].disk->name;
+
+        qemuPlanAddQMP(plan,
+                       virJSONBuild("{'execute':'blockdev-add','arguments':%v}",
+                                    storeOptions(&input->disks[i])),
+                       nodeDelete("store", name), "backup.begin.open.%s", name);
+    }
+    joinSteps(plan, first);
+    planTransaction(plan, input);
+    for (size_t i = 0; i < input->ndisks; i++) {
+        const char *name = input->disks[i].disk->name;
+
+        qemuPlanAddQMP(plan, NULL, jobCommand("job-dismiss", name), "backup.begin.dismiss.%s", name);
+        qemuPlanAddQMP(plan, NULL, jobCommand("job-cancel", name), "backup.begin.cancel.%s", name);
+    }
+}
+
+qemuPlan *
+qemuBackupPlanBegin(const qemuBackupPlanInput *input)
+{
+    g_autoptr(qemuPlan) plan = qemuPlanNew("backup-begin");
+
+    if (input->def->mode == VIR_BACKUP_MODE_PULL)
+        planPullBegin(plan, input);
+    else
+        planPushBegin(plan, input);
+    return g_steal_pointer(&plan);
+}
+
+static void
+planUnionsRemove(qemuPlan *plan, const virDomainBackupDef *def, const qemuBackupPlanEndDisk *disks,
+                 size_t n)
+{
+    g_autoptr(virJSONValue) actions = virJSONNewArray();
+
+    for (size_t i = 0; i < n; i++) {
+        g_autofree char *name = qemuBackupUnionName(def, disks[i].def);
+
+        if (disks[i].hasUnion)
+            virJSONArrayAppend(actions, bitmapRemove(disks[i].disk->node, name));
+    }
+    if (virJSONArraySize(actions) > 0)
+        qemuPlanAddQMP(plan, transactionNew(g_steal_pointer(&actions)), NULL, "backup.end.bitmaps");
+}
+
+static void
+planStoresEnd(qemuPlan *plan, const qemuBackupPlanEndDisk *disks, size_t n, bool pull)
+{
+    for (size_t i = 0; i < n; i++) {
+        const char *name = disks[i].disk->name;
+        qemuPlanStepKind kind = disks[i].removeStore ? QEMU_STEP_UNLINK : QEMU_STEP_RETURN;
+
+        if (disks[i].def->store && (disks[i].disk->qdev || !pull))
+            qemuPlanAddStep(plan, kind, disks[i].def->store->path, "backup.end.%s.%s",
+                            disks[i].removeStore ? "unlink" : "return", name);
+    }
+}
+
+static void
+planServerEnd(qemuPlan *plan, const virDomainBackupDef *def)
+{
+    bool isUnix = def->server.transport == VIR_BACKUP_SERVER_UNIX;
+    qemuPlanStep *wait = qemuPlanAddStep(plan, QEMU_STEP_WAIT_CLIENTS,
+                                         isUnix ? def->server.socket : NULL, "backup.end.clients");
+
+    wait->size = isUnix ? 0 : def->server.port;
+    qemuPlanAddQMP(plan, simpleCommand("nbd-server-stop"), NULL, "backup.end.server");
+}
+
+static void
+planPullEnd(qemuPlan *plan, const virDomainBackupDef *def, const qemuBackupPlanEndDisk *disks,
+            size_t n)
+{
+    guint first = plan->steps->len;
+
+    for (size_t i = 0; i < n; i++)
+        qemuPlanAddQMP(plan, exportDelete(disks[i].disk->name), NULL, "backup.end.export.%s",
+                       disks[i].disk->name);
+    joinSteps(plan, first);
+    qemuPlanAddStep(plan, QEMU_STEP_WAIT_EXPORTS, NULL, "backup.end.exports");
+    first = plan->steps->len;
+    for (size_t i = 0; i < n; i++) {
+        const qemuTargetDisk *disk = disks[i].disk;
+
+        if (!disk->qdev)
+            continue;
+        qemuPlanAddQMP(plan, nodeDelete("access", disk->name), NULL, "backup.end.access.%s",
+                       disk->name);
+        qemuPlanAddQMP(plan, deviceSwitch(disk, disks[i].under ? disks[i].under : disk->node), NULL,
+                       "backup.end.switch.%s", disk->name);
+        qemuPlanAddQMP(plan, nodeDelete("cbw", disk->name), NULL, "backup.end.filter.%s",
+                       disk->name);
+    }
+    planUnionsRemove(plan, def, disks, n);
+    joinSteps(plan, first);
+    planStoresEnd(plan, disks, n, true);
+    planServerEnd(plan, def);
+}
+
+static void
+planPushEnd(qemuPlan *plan, const virDomainBackupDef *def, const qemuBackupPlanEndDisk *disks,
+            size_t n)
+{
+    guint first = plan->steps->len;
+
+    for (size_t i = 0; i < n; i++) {
+        const char *name = disks[i].disk->name;
+
+        qemuPlanAddQMP(plan, jobCommand("job-dismiss", name), NULL, "backup.end.dismiss.%s", name);
+        qemuPlanAddQMP(plan, nodeDelete("store", name), NULL, "backup.end.close.%s", name);
+    }
+    planUnionsRemove(plan, def, disks, n);
+    joinSteps(plan, first);
+    planStoresEnd(plan, disks, n, false);
+}
+
+qemuPlan *
+qemuBackupPlanEnd(const virDomainBackupDef *def, const qemuBackupPlanEndDisk *disks, size_t n)
+{
+    g_autoptr(qemuPlan) plan = qemuPlanNew("backup-end");
+
+    if (def->mode == VIR_BACKUP_MODE_PULL)
+        planPullEnd(plan, def, disks, n);
+    else
+        planPushEnd(plan, def, disks, n);
+    for (guint i = 0; i < plan->steps->len; i++)
+        ((qemuPlanStep *)g_ptr_array_index(plan->steps, i))->goOn = true;
+    return g_steal_pointer(&plan);
+}

@@ -1,0 +1,21 @@
+/* SPDX-License-Identifier: LGPL-2.1-or-later */
+/*
+ * Who is connected to a QEMU's NBD server, seen from outside in /proc: QMP does not say it.
+ *
+ * An NBD client that connects and says nothing makes nbd-server-stop wait for it in QEMU's main loop,
+ * with the guest frozen for as long as the client likes. QEMU drops such a client after 10 s by
+ * itself, provided that the loop runs. So nobody stops a server before this file says it is alone.
+ */
+#pragma once
+#include <stdbool.h>
+#include <sys/types.h>
+
+/* The handshake timer of QEMU (10 s) and something for a busy host. */
+#define QEMU_NBD_CLIENTS_TIMEOUT_MS 12000
+
+/** Connections open at the server of process @pid. @path: its UNIX socket, or NULL for TCP @port. */
+unsigned int qemuNbdClientsCount(pid_t pid, const char *path, unsigned int port);
+/** Wait until there is none, at most @timeoutMs. The UNIX socket's file is removed first, so that no
+ * new client comes. Call it when the exports are gone: those who used them are disconnected then.
+ * Returns true when the server is alone. */
+bool qemuNbdClientsWait(pid_t pid, const char *path, unsigned int port, unsigned int timeoutMs);

@@ -1,0 +1,128 @@
+/* SPDX-License-Identifier: LGPL-2.1-or-later */
+/*
+ * The file steps of a Plan. A file is created with O_EXCL and nothing else, so what exists after a
+ * create step was made by it and may be removed by its undo.
+ */
+#include "qemu_plan_files.h"
+
+#include <errno.h>
+#include <fcntl.h>
+#include <sys/stat.h>
+#include <unistd.h>
+#include "disk_def.h"
+#include "virerror_report.h"
+#include "virfile.h"
+#include "virlog.h"
+#include "virqcow2.h"
+
+#define VIR_FROM_THIS VIR_FROM_QEMU
+
+static const char *
+fileRole(const qemuPlanStep *step)
+{
+    return step->kind == QEMU_STEP_SCRATCH_CREATE ? "scratch file" : "backup target";
+}
+
+static void
+reportExisting(const qemuPlanStep *step)
+{
+    virReportError(VIR_ERR_OPERATION_FAILED,
+                   "cannot create %s '%s': something of that name exists already; remove it, name "
+                   "another file, or ask for it to be used with the reuse-external flag",
+                   fileRole(step), step->path);
+}
+
+int
+qemuPlanFileValidate(const qemuPlanStep *step)
+{
+    struct stat st = { 0 };
+
+    if (step->kind != QEMU_STEP_SCRATCH_CREATE && step->kind != QEMU_STEP_IMAGE_CREATE)
+        return 0;
+    if (lstat(step->path, &st) == 0) {
+        reportExisting(step);
+        return -1;
+    }
+    return 0;
+}
+
+static int
+fillImage(const qemuPlanStep *step, int fd)
+{
+    if (step->format != VIR_STORAGE_FORMAT_RAW)
+        return virQcow2Create(fd, step->path, step->size, NULL, NULL);
+    if (ftruncate(fd, step->size) < 0) {
+        virReportSystemError(errno, "cannot give %s '%s' its size of %llu bytes", fileRole(step),
+                             step->path, step->size);
+        return -1;
+    }
+    return 0;
+}
+
+static int
+createImage(const qemuPlanStep *step, qemuTarget *target)
+{
+    VIR_AUTOCLOSE fd = open(step->path, O_CREAT | O_EXCL | O_RDWR | O_CLOEXEC | O_NOFOLLOW, 0600);
+
+    if (fd < 0 && errno == EEXIST) {
+        reportExisting(step);
+        return -1;
+    }
+    if (fd < 0) {
+        virReportSystemError(errno, "cannot create %s '%s'", fileRole(step), step->path);
+        return -1;
+    }
+    if (fillImage(step, fd) < 0 || target->ops->lendFile(target, step->path, true) < 0) {
+        unlink(step->path);
+        return -1;
+    }
+    return 0;
+}
+
+/* Only saves "stop" some work: whatever stands in the way is left to "stop". */
+static void
+flushFile(const char *path)
+{
+    VIR_AUTOCLOSE fd = path ? open(path, O_RDONLY | O_CLOEXEC) : -1;
+
+    if (fd < 0 || fdatasync(fd) < 0)
+        VIR_DEBUG("image '%s' is not flushed beforehand", path ? path : "");
+}
+
+static int
+removeFile(const char *path, qemuTarget *target)
+{
+    target->ops->returnFile(target, path);
+    if (unlink(path) < 0 && errno != ENOENT) {
+        virReportSystemError(errno, "cannot remove '%s', which the backup had created; remove it "
+                             "by hand", path);
+        return -1;
+    }
+    return 0;
+}
+
+int
+qemuPlanFileRun(const qemuPlanStep *step, qemuTarget *target)
+{
+    if (step->kind == QEMU_STEP_SCRATCH_CREATE || step->kind == QEMU_STEP_IMAGE_CREATE)
+        return createImage(step, target);
+    if (step->kind == QEMU_STEP_LEND)
+        return target->ops->lendFile(target, step->path, true);
+    if (step->kind == QEMU_STEP_UNLINK)
+        return removeFile(step->path, target);
+    if (step->kind == QEMU_STEP_RETURN)
+        target->ops->returnFile(target, step->path);
+    if (step->kind == QEMU_STEP_FLUSH)
+        flushFile(step->path);
+    return 0;
+}
+
+int
+qemuPlanFileUndo(const qemuPlanStep *step, qemuTarget *target)
+{
+    if (step->kind == QEMU_STEP_SCRATCH_CREATE || step->kind == QEMU_STEP_IMAGE_CREATE)
+        return removeFile(step->path, target);
+    if (step->kind == QEMU_STEP_LEND)
+        target->ops->returnFile(target, step->path);
+    return 0;
+}

@@ -1,0 +1,11 @@
+/* SPDX-License-Identifier: LGPL-2.1-or-later */
+/* The file steps of a Plan: images made, lent, flushed, removed. Called by the executor only. */
+#pragma once
+#include "qemu_plan.h"
+#include "qemu_target.h"
+
+/** Would the step's file be made over one that is there? -1 with VIR_ERR_OPERATION_FAILED. */
+int qemuPlanFileValidate(const qemuPlanStep *step);
+/** Steps that create use O_EXCL and leave no file when they fail. */
+int qemuPlanFileRun(const qemuPlanStep *step, qemuTarget *target);
+int qemuPlanFileUndo(const qemuPlanStep *step, qemuTarget *target);

@@ -1,0 +1,311 @@
+/* SPDX-License-Identifier: LGPL-2.1-or-later */
+/*
+ * The QMP half of the executor, and the quirks of QEMU that every sender has to respect:
+ *
+ * - qom-set of "drive" to the node the device already has aborts QEMU ("old_bs != new_bs", 7.2), i.e.
+ *   kills the guest. Whoever gives a device its node back asks first which one it has.
+ * - block-export-del and job-cancel return before they have had their effect; what stands on it must
+ *   wait, or is "in use".
+ * - nbd-server-stop freezes the guest as long as a silent client is connected (qemu_nbd_clients.h).
+ * - "does not exist" has no error class of its own, only words.
+ */
+#include "qemu_plan_qmp.h"
+
+#include "qemu_nbd_clients.h"
+#include "virerror_report.h"
+#include "virlog.h"
+
+#define VIR_FROM_THIS VIR_FROM_QEMU
+#define EXPORTS_TIMEOUT_MS 10000
+#define JOB_TIMEOUT_MS 30000
+#define EXPORT_PREFIX "fleece-export-"
+
+static const char *
+commandName(const virJSONValue *command)
+{
+    return virJSONObjectLookupString(command, "execute");
+}
+
+static bool
+commandIs(const virJSONValue *command, const char *name)
+{
+    return command && g_strcmp0(commandName(command), name) == 0;
+}
+
+static const char *
+replyError(const virJSONValue *reply)
+{
+    const virJSONValue *error = virJSONObjectLookupObject(reply, "error");
+    const char *desc = virJSONObjectLookupString(error, "desc");
+
+    if (virJSONObjectLookup(reply, "return"))
+        return NULL;
+    return desc ? desc : "no reason given";
+}
+
+/* Is @desc QEMU's way to say that what should go is not there? */
+static bool
+errorSaysGone(const char *desc)
+{
+    static const char *const words[] = { "not found", "Failed to find node", "Cannot find device",
+                                         "NBD server not running" };
+
+    for (size_t i = 0; i < G_N_ELEMENTS(words); i++) {
+        if (strstr(desc, words[i]))
+            return true;
+    }
+    return false;
+}
+
+static void
+reportStep(const qemuPlanStep *step, const virJSONValue *command, const char *desc)
+{
+    virReportError(VIR_ERR_INTERNAL_ERROR,
+                   "step '%s' failed: unable to execute QEMU command '%s': %s", step->name,
+                   commandName(command), desc);
+}
+
+static void
+freeReplies(virJSONValue **replies, size_t n)
+{
+    for (size_t i = 0; i < n; i++)
+        virJSONValueFree(replies[i]);
+    g_free(replies);
+}
+
+static bool
+isDriveSwitch(const virJSONValue *command)
+{
+    const virJSONValue *args = virJSONObjectLookupObject(command, "arguments");
+
+    return commandIs(command, "qom-set") &&
+           g_strcmp0(virJSONObjectLookupString(args, "property"), "drive") == 0;
+}
+
+/* Which of @commands would give a device the node that it has? One round trip, none if there are no
+ * switches. @skip[i] is set for those. */
+static int
+findSwitched(virJSONValue *const *commands, size_t n, qemuTarget *target, bool *skip)
+{
+    g_autoptr(GPtrArray) questions = g_ptr_array_new_with_free_func((GDestroyNotify)virJSONValueFree);
+    g_autofree size_t *index = g_new0(size_t, n);
+    virJSONValue **replies = NULL;
+    int ret = 0;
+
+    for (size_t i = 0; i < n; i++) {
+        const virJSONValue *args = virJSONObjectLookupObject(commands[i], "arguments");
+
+        if (!isDriveSwitch(commands[i]))
+            continue;
+        index[questions->len] = i;
+        g_ptr_array_add(questions, virJSONBuild("{'execute':'qom-get','arguments':{'path':%s,"
+                                                "'property':'drive'}}",
+                                                virJSONObjectLookupString(args, "path")));
+    }
+    if (questions->len == 0)
+        return 0;
+    replies = g_new0(virJSONValue *, questions->len);
+    ret = target->ops->batch(target, (virJSONValue *const *)questions->pdata, questions->len, replies);
+    for (guint i = 0; ret == 0 && i < questions->len; i++) {
+        const virJSONValue *args = virJSONObjectLookupObject(commands[index[i]], "arguments");
+
+        skip[index[i]] = g_strcmp0(virJSONObjectLookupString(replies[i], "return"),
+                                   virJSONObjectLookupString(args, "value")) == 0;
+    }
+    freeReplies(replies, questions->len);
+    return ret;
+}
+
+/* The first failure becomes the error, later ones are logged. */
+static void
+judgeReply(const qemuPlanStep *step, const virJSONValue *reply, qemuPlanStepState *state, int *failed)
+{
+    const char *desc = replyError(reply);
+
+    if (!desc || (step->goOn && errorSaysGone(desc))) {
+        *state = QEMU_PLAN_STEP_DONE;
+        return;
+    }
+    *state = QEMU_PLAN_STEP_FAILED;
+    if (*failed)
+        VIR_DEBUG("step '%s' failed too: %s", step->name, desc);
+    else
+        reportStep(step, step->command, desc);
+    *failed = -1;
+}
+
+int
+qemuPlanQMPSend(qemuPlanStep *const *steps, size_t n, qemuTarget *target, qemuPlanStepState *states)
+{
+    g_autofree virJSONValue **commands = g_new0(virJSONValue *, n);
+    g_autofree size_t *index = g_new0(size_t, n);
+    g_autofree bool *skip = g_new0(bool, n);
+    virJSONValue **replies = NULL;
+    size_t count = 0;
+    int failed = 0;
+    int ret = 0;
+
+    for (size_t i = 0; i < n; i++)
+        commands[i] = steps[i]->command;
+    if (steps[0]->goOn && findSwitched(commands, n, target, skip) < 0)
+        return -1;
+    for (size_t i = 0; i < n; i++) {
+        states[i] = QEMU_PLAN_STEP_DONE;
+        if (!steps[i]->command || skip[i])
+            continue;
+        states[i] = QEMU_PLAN_STEP_FAILED;
+        index[count] = i;
+        commands[count++] = steps[i]->command;
+    }
+    if (count == 0)
+        return 0;
+    replies = g_new0(virJSONValue *, count);
+    ret = target->ops->batch(target, commands, count, replies);
+    for (size_t i = 0; ret == 0 && i < count; i++)
+        judgeReply(steps[index[i]], replies[i], &states[index[i]], &failed);
+    freeReplies(replies, count);
+    return ret < 0 ? ret : failed;
+}
+
+/* What a poll says: 1 = keep waiting, 0 = it is so, -1 = QEMU is gone. */
+typedef int (*pollFunc)(qemuTarget *target, const char *id);
+
+static int
+pollUntil(pollFunc poll, qemuTarget *target, const char *id, unsigned int timeoutMs)
+{
+    gint64 end = g_get_monotonic_time() + (gint64)timeoutMs * 1000;
+    gulong pauseUs = 500;
+    int more = poll(target, id);
+
+    while (more > 0 && g_get_monotonic_time() < end) {
+        g_usleep(pauseUs);
+        pauseUs = MIN(pauseUs * 2, 50000);
+        more = poll(target, id);
+    }
+    return more;
+}
+
+/* @id: that export, or NULL for any of ours. */
+static int
+pollExports(qemuTarget *target, const char *id)
+{
+    g_autoptr(virJSONValue) command = virJSONBuild("{'execute':'query-block-exports'}");
+    g_autoptr(virJSONValue) exports = NULL;
+
+    if (target->ops->command(target, command, &exports) < 0)
+        return -1;
+    for (size_t i = 0; i < virJSONArraySize(exports); i++) {
+        const char *name = virJSONObjectLookupString(virJSONArrayAt(exports, i), "id");
+
+        if (name && (id ? g_str_equal(name, id) : g_str_has_prefix(name, EXPORT_PREFIX)))
+            return 1;
+    }
+    return 0;
+}
+
+static int
+pollJob(qemuTarget *target, const char *id)
+{
+    g_autoptr(virJSONValue) command = virJSONBuild("{'execute':'query-jobs'}");
+    g_autoptr(virJSONValue) jobs = NULL;
+
+    if (target->ops->command(target, command, &jobs) < 0)
+        return -1;
+    for (size_t i = 0; i < virJSONArraySize(jobs); i++) {
+        const virJSONValue *job = virJSONArrayAt(jobs, i);
+
+        if (g_strcmp0(virJSONObjectLookupString(job, "id"), id) == 0)
+            return g_strcmp0(virJSONObjectLookupString(job, "status"), "concluded") != 0;
+    }
+    return 0;
+}
+
+int
+qemuPlanQMPWaitExports(qemuTarget *target)
+{
+    int more = pollUntil(pollExports, target, NULL, EXPORTS_TIMEOUT_MS);
+
+    if (more > 0)
+        virReportError(VIR_ERR_OPERATION_TIMEOUT,
+                       "the NBD exports of the backup are still in use %d s after they were removed",
+                       EXPORTS_TIMEOUT_MS / 1000);
+    return more == 0 ? 0 : -1;
+}
+
+int
+qemuPlanQMPWaitClients(qemuTarget *target, const char *path, unsigned int port)
+{
+    pid_t pid = target->ops->pid(target);
+
+    if (qemuNbdClientsWait(pid, path, port, QEMU_NBD_CLIENTS_TIMEOUT_MS))
+        return 0;
+    virReportError(VIR_ERR_OPERATION_TIMEOUT,
+                   "a client that never said anything is still connected to the NBD server after "
+                   "%d s; the server stays, because stopping it would freeze the guest",
+                   QEMU_NBD_CLIENTS_TIMEOUT_MS / 1000);
+    return -1;
+}
+
+/* The server that @start has started. */
+static int
+waitClientsOf(const virJSONValue *start, qemuTarget *target)
+{
+    const virJSONValue *args = virJSONObjectLookupObject(start, "arguments");
+    const virJSONValue *data =
+        virJSONObjectLookupObject(virJSONObjectLookupObject(args, "addr"), "data");
+    const char *path = virJSONObjectLookupString(data, "path");
+    const char *port = virJSONObjectLookupString(data, "port");
+
+    return qemuPlanQMPWaitClients(target, path, port ? g_ascii_strtoull(port, NULL, 10) : 0);
+}
+
+static bool
+undoIsMoot(const virJSONValue *undo, const char *desc, bool tolerant)
+{
+    if (commandIs(undo, "job-cancel") && strstr(desc, "cannot accept command verb"))
+        return true;   /* it has concluded by itself */
+    return tolerant && errorSaysGone(desc);
+}
+
+static int
+settleUndo(const qemuPlanStep *step, qemuTarget *target)
+{
+    const virJSONValue *args = virJSONObjectLookupObject(step->undo, "arguments");
+    const char *id = virJSONObjectLookupString(args, "id");
+    int more = 0;
+
+    if (commandIs(step->undo, "block-export-del"))
+        more = pollUntil(pollExports, target, id, EXPORTS_TIMEOUT_MS);
+    else if (commandIs(step->undo, "job-cancel"))
+        more = pollUntil(pollJob, target, id, JOB_TIMEOUT_MS);
+    if (more > 0)
+        reportStep(step, step->undo, "QEMU accepted it but did not come to an end with it in time");
+    return more > 0 ? -1 : 0;
+}
+
+int
+qemuPlanQMPUndo(const qemuPlanStep *step, qemuTarget *target, bool tolerant)
+{
+    virJSONValue *reply = NULL;
+    const char *desc = NULL;
+    bool skip = false;
+    int ret = 0;
+
+    if (!step->undo)
+        return 0;
+    if (commandIs(step->undo, "nbd-server-stop") && waitClientsOf(step->command, target) < 0)
+        return -1;
+    if (findSwitched(&step->undo, 1, target, &skip) < 0 || skip)
+        return 0;
+    if (target->ops->batch(target, &step->undo, 1, &reply) < 0)
+        return 0;
+    desc = replyError(reply);
+    if (!desc) {
+        ret = settleUndo(step, target);
+    } else if (!undoIsMoot(step->undo, desc, tolerant)) {
+        reportStep(step, step->undo, desc);
+        ret = -1;
+    }
+    virJSONValueFree(reply);
+    return ret;
+}

@@ -1,0 +1,21 @@
+/* SPDX-License-Identifier: LGPL-2.1-or-later */
+/* The QMP half of the executor: sending steps, judging replies, waiting for what QEMU does later. */
+#pragma once
+#include "qemu_plan.h"
+#include "qemu_target.h"
+
+typedef enum { QEMU_PLAN_STEP_PENDING, QEMU_PLAN_STEP_DONE, QEMU_PLAN_STEP_FAILED } qemuPlanStepState;
+
+/**
+ * qemuPlanQMPSend: the commands of @steps[0..n) in one write; @states[i] says what became of each.
+ * Returns 0 when all are done; -1 with the first failed step's error, or QEMU's death.
+ */
+int qemuPlanQMPSend(qemuPlanStep *const *steps, size_t n, qemuTarget *target,
+                    qemuPlanStepState *states);
+/** One step's undo, and wait until it took effect. @tolerant: it may never have happened.
+ * Returns 0 also when QEMU is gone; -1 with an error otherwise. */
+int qemuPlanQMPUndo(const qemuPlanStep *step, qemuTarget *target, bool tolerant);
+/** Until QEMU lists no export of ours. */
+int qemuPlanQMPWaitExports(qemuTarget *target);
+/** Until no NBD client is connected at @path, or TCP @port. -1 with VIR_ERR_OPERATION_TIMEOUT. */
+int qemuPlanQMPWaitClients(qemuTarget *target, const char *path, unsigned int port);

@@ -1,0 +1,181 @@
+/* SPDX-License-Identifier: LGPL-2.1-or-later */
+/* Plans that begin and end backups; the wanted texts are in backupplandata. */
+#include "engine_golden.h"
+#include "qemu_backup_plan.h"
+#include "qemu_checkpoint_plan.h"
+
+#define MAX_DISKS 3
+
+typedef struct _planCase {
+    const char *name;
+    virBackupMode mode;
+    size_t ndisks;
+    const char *since[MAX_DISKS];   /* "A B"; NULL = full */
+    bool tcp, checkpoint, paused, helper, reuse, block;
+    virStorageFormat format;
+} planCase;
+
+#define PULL .mode = VIR_BACKUP_MODE_PULL, .format = VIR_STORAGE_FORMAT_QCOW2
+#define PUSH .mode = VIR_BACKUP_MODE_PUSH, .format = VIR_STORAGE_FORMAT_QCOW2
+#define PUSH_RAW .mode = VIR_BACKUP_MODE_PUSH, .format = VIR_STORAGE_FORMAT_RAW
+
+static const planCase cases[] = {
+    { "pull-full", PULL, .ndisks = 1 },
+    { "pull-full-checkpoint-tcp", PULL, .ndisks = 1, .checkpoint = true, .tcp = true },
+    { "pull-incremental-checkpoint", PULL, .ndisks = 1, .since = { "A B" }, .checkpoint = true },
+    { "pull-mixed-3", PULL, .ndisks = 3, .since = { "A B", NULL, "B" }, .checkpoint = true },
+    { "pull-paused", PULL, .ndisks = 2, .since = { "B", "B" }, .paused = true },
+    { "pull-reuse", PULL, .ndisks = 1, .reuse = true },
+    { "pull-helper", PULL, .ndisks = 2, .since = { "A B", NULL }, .helper = true, .paused = true },
+    { "push-full", PUSH, .ndisks = 1 },
+    { "push-incremental-checkpoint-2", PUSH, .ndisks = 2, .since = { "A B", NULL },
+      .checkpoint = true },
+    { "push-raw", PUSH_RAW, .ndisks = 1, .since = { "A B" } },
+    { "push-reuse", PUSH, .ndisks = 1, .reuse = true },
+    { "push-block", PUSH_RAW, .ndisks = 1, .block = true },
+};
+
+typedef struct _planState {
+    qemuTargetDisk targets[MAX_DISKS];
+    virDomainBackupDiskDef defs[MAX_DISKS];
+    virStorageSource stores[MAX_DISKS];
+    qemuBackupPlanDisk disks[MAX_DISKS];
+    qemuBackupPlanEndDisk ends[MAX_DISKS];
+    virDomainBackupDef def;
+    GPtrArray *since[MAX_DISKS];
+    virJSONValue *actions;
+} planState;
+
+static const char *const diskNames[] = { "vda", "vdb", "vdc" };
+static const char *const qdevs[] = { "virtio-disk0", "virtio-disk1", "virtio-disk2" };
+static const char *const nodes[] = { "libvirt-3-format", "libvirt-2-format", "libvirt-1-format" };
+static const char *const images[] = { "/img/a.qcow2", "/img/b.qcow2", "/img/c.qcow2" };
+static const char *const stores[] = { "/scratch/vda.1", "/scratch/vdb.1", "/scratch/vdc.1" };
+
+static GPtrArray *
+sinceNew(const char *words)
+{
+    GPtrArray *since = g_ptr_array_new_with_free_func(g_free);
+    g_auto(GStrv) names = g_strsplit(words, " ", -1);
+
+    for (size_t i = 0; names[i]; i++)
+        g_ptr_array_add(since, g_strdup(names[i]));
+    return since;
+}
+
+static void
+fillDisk(planState *s, const planCase *c, size_t i)
+{
+    s->targets[i] = (qemuTargetDisk){
+        .name = diskNames[i], .qdev = c->helper ? NULL : qdevs[i], .node = nodes[i],
+        .sourcePath = images[i], .format = VIR_STORAGE_FORMAT_QCOW2,
+    };
+    s->stores[i] = (virStorageSource){
+        .type = c->block ? VIR_STORAGE_TYPE_BLOCK : VIR_STORAGE_TYPE_FILE,
+        .format = c->format, .path = (char *)stores[i],
+    };
+    s->defs[i] = (virDomainBackupDiskDef){
+        .name = (char *)diskNames[i], .backup = true, .exportName = (char *)diskNames[i],
+        .store = &s->stores[i],
+    };
+    if (c->since[i])
+        s->since[i] = sinceNew(c->since[i]);
+    s->disks[i] = (qemuBackupPlanDisk){
+        .disk = &s->targets[i], .def = &s->defs[i], .size = 64 << 20, .since = s->since[i],
+    };
+    s->ends[i] = (qemuBackupPlanEndDisk){
+        .disk = &s->targets[i], .def = &s->defs[i], .under = nodes[i],
+        .hasUnion = c->since[i] != NULL,
+        .removeStore = c->mode == VIR_BACKUP_MODE_PULL && !c->reuse && !c->block,
+    };
+}
+
+static void
+fillCheckpoint(planState *s, const planCase *c)
+{
+    const char *chain[] = { "A", "B", NULL };
+
+    s->actions = virJSONNewArray();
+    for (size_t i = 0; i < c->ndisks; i++) {
+        g_autoptr(qemuGraphNode) node = engineNode(nodes[i], "A B*");
+        qemuCheckpointPlanDisk disk = { .name = diskNames[i], .node = node, .bitmap = "C",
+                                        .checkpoints = chain };
+
+        g_assert_cmpint(qemuCheckpointPlanCreateActions(s->actions, &disk, 1), ==, 0);
+    }
+}
+
+static void
+planStateClear(planState *s)
+{
+    for (size_t i = 0; i < MAX_DISKS; i++)
+        g_clear_pointer(&s->since[i], g_ptr_array_unref);
+    virJSONValueFree(s->actions);
+}
+G_DEFINE_AUTO_CLEANUP_CLEAR_FUNC(planState, planStateClear)
+
+static void
+checkPlan(const planCase *c, const char *phase, const qemuPlan *plan)
+{
+    g_autofree char *text = qemuPlanFormat(plan);
+    g_autofree char *file = g_strdup_printf("%s.%s.out", c->name, phase);
+
+    engineGolden("backupplandata", file, text);
+}
+
+static void
+testPlan(gconstpointer data)
+{
+    const planCase *c = data;
+    g_auto(planState) s = { 0 };
+    g_autoptr(qemuPlan) begin = NULL;
+    g_autoptr(qemuPlan) end = NULL;
+    qemuBackupPlanInput input = { 0 };
+
+    for (size_t i = 0; i < c->ndisks; i++)
+        fillDisk(&s, c, i);
+    if (c->checkpoint)
+        fillCheckpoint(&s, c);
+    s.def.mode = c->mode;
+    s.def.server.transport = c->tcp ? VIR_BACKUP_SERVER_TCP : VIR_BACKUP_SERVER_UNIX;
+    s.def.server.socket = (char *)"/run/backup.sock";
+    s.def.server.port = 10809;
+    input = (qemuBackupPlanInput){
+        .def = &s.def, .disks = s.disks, .ndisks = c->ndisks, .checkpointActions = s.actions,
+        .guestRuns = !c->paused, .reuseExternal = c->reuse, .cbwTimeoutSec = 45,
+    };
+    begin = qemuBackupPlanBegin(&input);
+    end = qemuBackupPlanEnd(&s.def, s.ends, c->ndisks);
+    checkPlan(c, "begin", begin);
+    checkPlan(c, "end", end);
+}
+
+static void
+testNames(void)
+{
+    virDomainBackupDef def = { .mode = VIR_BACKUP_MODE_PULL };
+    virDomainBackupDiskDef disk = { .name = (char *)"vda" };
+    virDomainBackupDiskDef named = { .name = (char *)"vda", .exportBitmap = (char *)"mine" };
+    g_autofree char *byDefault = qemuBackupUnionName(&def, &disk);
+    g_autofree char *given = qemuBackupUnionName(&def, &named);
+    g_autofree char *push = NULL;
+
+    def.mode = VIR_BACKUP_MODE_PUSH;
+    push = qemuBackupUnionName(&def, &named);
+    g_assert_cmpstr(byDefault, ==, "backup-vda");
+    g_assert_cmpstr(given, ==, "mine");
+    g_assert_cmpstr(push, ==, "backup-vda");
+}
+
+int
+main(int argc, char **argv)
+{
+    g_test_init(&argc, &argv, NULL);
+    for (size_t i = 0; i < G_N_ELEMENTS(cases); i++) {
+        g_autofree char *path = g_strconcat("/backup-plan/", cases[i].name, NULL);
+
+        g_test_add_data_func(path, &cases[i], testPlan);
+    }
+    g_test_add_func("/backup-plan/names", testNames);
+    return g_test_run();
+}
