@@ -9,6 +9,9 @@
 #include "viruuid.h"
 
 #define VIR_FROM_THIS VIR_FROM_QEMU
+#define QEMU_LIST_STATES \
+    (VIR_CONNECT_LIST_DOMAINS_RUNNING | VIR_CONNECT_LIST_DOMAINS_PAUSED | \
+     VIR_CONNECT_LIST_DOMAINS_SHUTOFF | VIR_CONNECT_LIST_DOMAINS_OTHER)
 
 /* One group of filter bits: no bit, or one that is true of the domain. */
 static bool
@@ -28,7 +31,7 @@ qemuListStateMatches(int state, unsigned int flags)
         bit = VIR_CONNECT_LIST_DOMAINS_PAUSED;
     else if (state == VIR_DOMAIN_SHUTOFF)
         bit = VIR_CONNECT_LIST_DOMAINS_SHUTOFF;
-    return !(flags & VIR_CONNECT_LIST_DOMAINS_FILTERS_STATE) || flags & bit;
+    return !(flags & QEMU_LIST_STATES) || flags & bit;
 }
 
 bool

@@ -10,7 +10,7 @@
 #include <signal.h>
 #include <unistd.h>
 #include "qemu_process.h"
-#include "qemu_backup.h"
+#include "qemu_backup_recover.h"
 #include "qemu_capabilities.h"
 #include "qemu_command.h"
 #include "qemu_domain_log.h"
@@ -32,7 +32,6 @@
 
 #define VIR_FROM_THIS VIR_FROM_QEMU
 #define QEMU_START_MONITOR_MS 30000   /* QEMU opens its images before it speaks QMP */
-#define QEMU_AGENT_CHANNEL "org.qemu.guest_agent.0"
 
 /* All that a start makes before there is a process. */
 typedef struct _qemuStart {
@@ -162,6 +161,7 @@ qemuStartTakeOver(qemuVM *vm, qemuStart *start, pid_t pid, int pidfd)
     vm->privateDir = g_steal_pointer(&start->privateDir);
     vm->monitorPath = g_steal_pointer(&start->monitorPath);
     vm->nodeCounter = start->nodeCounter;
+    vm->balloonKiB = vm->def->memoryKiB;
     qemuVMSetTargetDisks(vm, qemuNodesTargetDisks(vm->def));
     start->lent = false;
     qemuVMSetState(vm, VIR_DOMAIN_PAUSED, VIR_DOMAIN_PAUSED_STARTING_UP);
@@ -289,7 +289,7 @@ qemuStartPublish(qemuVM *vm, bool paused)
     for (i = 0; i < vm->def->chardevs->len; i++) {
         const virDomainChardevDef *chardev = g_ptr_array_index(vm->def->chardevs, i);
 
-        if (g_strcmp0(chardev->targetName, QEMU_AGENT_CHANNEL) == 0)
+        if (g_strcmp0(chardev->targetName, QEMU_VM_AGENT_CHANNEL) == 0)
             qemuVMPublish(vm, virDomainEventAgentLifecycleNew(
                                   vm->name, vm->uuid, vm->def->id,
                                   VIR_CONNECT_DOMAIN_EVENT_AGENT_LIFECYCLE_STATE_DISCONNECTED,

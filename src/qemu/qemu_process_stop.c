@@ -147,6 +147,7 @@ qemuProcessClearRun(qemuVM *vm, qemuProcessLeft *left, virDomainDef *stopped)
     vm->agentConnected = false;
     vm->autodestroy = NULL;
     vm->nodeCounter = 0;
+    vm->balloonKiB = 0;
 }
 
 static void

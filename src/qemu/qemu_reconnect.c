@@ -108,9 +108,13 @@ qemuReconnectState(qemuVM *vm)
 {
     g_autoptr(qemuMonitor) mon = qemuVMMonitor(vm);
     g_auto(qemuQMPStatus) status = { 0 };
+    unsigned long long balloon = 0;
 
-    if (!mon || qemuQMPQueryStatus(mon, &status) < 0)
+    if (!mon || qemuQMPQueryStatus(mon, &status) < 0 || qemuQMPQueryBalloon(mon, &balloon) < 0)
         return -1;
+    g_mutex_lock(&vm->lock);
+    vm->balloonKiB = balloon / 1024;
+    g_mutex_unlock(&vm->lock);
     if (g_str_equal(status.status, "shutdown"))
         qemuReconnectReplay(vm, "SHUTDOWN",
                             virJSONBuild("{'guest':true,'reason':'guest-shutdown'}"));

@@ -113,7 +113,7 @@ qemuStatusParseRun(xmlNodePtr root, qemuVM *vm)
     if (virXMLPropUInt(root, "state", &state) != 1 || virXMLPropUInt(root, "reason", &reason) != 1 ||
         virXMLPropUInt(root, "pid", &pid) != 1 || virXMLPropULL(root, "start", &vm->pidStart) != 1 ||
         virXMLPropULL(root, "since", &since) != 1 ||
-        virXMLPropYesNo(root, "starting", &vm->starting) != 1 || state >= VIR_DOMAIN_LAST ||
+        virXMLPropYesNo(root, "starting", &vm->starting) != 1 || state > VIR_DOMAIN_PMSUSPENDED ||
         pid <= 1 || pid > G_MAXINT) {
         virReportError(VIR_ERR_XML_ERROR, "%s", "status of a domain lacks state, reason, pid, start, "
                                                 "since or starting, or they are out of range");

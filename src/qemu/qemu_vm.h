@@ -24,6 +24,9 @@ typedef struct _qemuProcess qemuProcess;                 /* qemu_process_watch.h
 void qemuCheckpointListFree(qemuCheckpointList *list);
 void qemuBackupJobUnref(qemuBackupJob *job);
 
+/** Virtio channel the guest agent listens on. */
+#define QEMU_VM_AGENT_CHANNEL "org.qemu.guest_agent.0"
+
 typedef struct _qemuVM {
     gint refs;
     GMutex lock;
@@ -59,6 +62,7 @@ typedef struct _qemuVM {
     bool destroyed;              /* we end this QEMU on a user's request */
     bool fakeReboot;             /* power-off asked for by a reboot: reset and go on */
     bool agentConnected;         /* guest end of the agent channel is open */
+    unsigned long long balloonKiB;     /* what the guest has now; 0 = all of it */
     const void *autodestroy;     /* connection whose end destroys this domain; identity only */
     char *privateDir;            /* libDir/domain-ID-NAME of this run */
     char *monitorPath;

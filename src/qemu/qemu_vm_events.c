@@ -11,7 +11,6 @@
 #include "qemu_status.h"
 #include "virlog.h"
 
-#define QEMU_AGENT_CHANNEL "org.qemu.guest_agent.0"
 
 typedef struct _qemuVMEvent {
     qemuVM *vm;             /* (owned reference) */
@@ -247,7 +246,7 @@ qemuVMEventPort(qemuVM *vm, const qemuVMEvent *event)
     for (i = 0; i < vm->def->chardevs->len; i++) {
         const virDomainChardevDef *chardev = g_ptr_array_index(vm->def->chardevs, i);
 
-        if (g_strcmp0(chardev->targetName, QEMU_AGENT_CHANNEL) != 0 ||
+        if (g_strcmp0(chardev->targetName, QEMU_VM_AGENT_CHANNEL) != 0 ||
             g_strcmp0(chardev->alias, id) != 0 || vm->agentConnected == open)
             continue;
         vm->agentConnected = open;
@@ -265,6 +264,16 @@ qemuVMEventJob(qemuVM *vm, const qemuVMEvent *event)
     qemuBackupEventJob(vm, event->name, event->data);
 }
 
+static void
+qemuVMEventBalloon(qemuVM *vm, const qemuVMEvent *event)
+{
+    unsigned long long actual = 0;
+    QEMU_VM_LOCK_GUARD(vm);
+
+    if (virJSONObjectGetUInt(event->data, "actual", &actual) == 0)
+        vm->balloonKiB = actual / 1024;
+}
+
 static const struct {
     const char *name;
     void (*handle)(qemuVM *vm, const qemuVMEvent *event);
@@ -279,6 +288,7 @@ static const struct {
     { "BLOCK_IO_ERROR", qemuVMEventIOError },
     { "BLOCK_WRITE_THRESHOLD", qemuVMEventThreshold },
     { "VSERPORT_CHANGE", qemuVMEventPort },
+    { "BALLOON_CHANGE", qemuVMEventBalloon },
     { "JOB_STATUS_CHANGE", qemuVMEventJob },
     { "BLOCK_JOB_COMPLETED", qemuVMEventJob },
     { "BLOCK_JOB_CANCELLED", qemuVMEventJob },

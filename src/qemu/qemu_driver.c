@@ -1,0 +1,245 @@
+/* SPDX-License-Identifier: LGPL-2.1-or-later */
+/*
+ * The table of the driver's functions, its start and its end. Nothing else belongs here.
+ */
+#include "qemu_driver.h"
+#include "qemu_api.h"
+#include "qemu_backup.h"
+#include "qemu_checkpoint.h"
+#include "qemu_process.h"
+#include "qemu_process_watch.h"
+#include "qemu_reconnect.h"
+#include "qemu_vm_config.h"
+#include "qemu_vm_list.h"
+#include "qemu_workers.h"
+#include "virerror_report.h"
+#include "virfile.h"
+#include "virlog.h"
+
+#define VIR_FROM_THIS VIR_FROM_QEMU
+
+const virDriver qemuDriverTable = {
+    .name = "QEMU",
+    .connectOpen = qemuConnectOpen,
+    .connectClose = qemuConnectClose,
+    .connectGetType = qemuConnectGetType,
+    .connectGetVersion = qemuConnectGetVersion,
+    .connectGetLibVersion = qemuConnectGetLibVersion,
+    .connectGetHostname = qemuConnectGetHostname,
+    .connectGetURI = qemuConnectGetURI,
+    .connectGetCapabilities = qemuConnectGetCapabilities,
+    .connectGetDomainCapabilities = qemuConnectGetDomainCapabilities,
+    .connectGetMaxVcpus = qemuConnectGetMaxVcpus,
+    .connectIsAlive = qemuConnectIsAlive,
+    .connectIsSecure = qemuConnectIsSecure,
+    .connectIsEncrypted = qemuConnectIsEncrypted,
+    .connectSupportsFeature = qemuConnectSupportsFeature,
+    .connectSetKeepAlive = qemuConnectSetKeepAlive,
+    .nodeGetInfo = qemuNodeGetInfo,
+    .nodeGetFreeMemory = qemuNodeGetFreeMemory,
+    .connectRegisterCloseCallback = qemuConnectRegisterCloseCallback,
+    .connectUnregisterCloseCallback = qemuConnectUnregisterCloseCallback,
+    .connectNumOfDomains = qemuConnectNumOfDomains,
+    .connectListDomains = qemuConnectListDomains,
+    .connectNumOfDefinedDomains = qemuConnectNumOfDefinedDomains,
+    .connectListDefinedDomains = qemuConnectListDefinedDomains,
+    .connectListAllDomains = qemuConnectListAllDomains,
+    .domainLookupByID = qemuDomainLookupByID,
+    .domainLookupByUUID = qemuDomainLookupByUUID,
+    .domainLookupByName = qemuDomainLookupByName,
+    .domainCreateXML = qemuDomainCreateXML,
+    .domainDefineXMLFlags = qemuDomainDefineXMLFlags,
+    .domainCreateWithFlags = qemuDomainCreateWithFlags,
+    .domainSuspend = qemuDomainSuspend,
+    .domainResume = qemuDomainResume,
+    .domainShutdownFlags = qemuDomainShutdownFlags,
+    .domainReboot = qemuDomainReboot,
+    .domainReset = qemuDomainReset,
+    .domainDestroyFlags = qemuDomainDestroyFlags,
+    .domainUndefineFlags = qemuDomainUndefineFlags,
+    .domainGetAutostart = qemuDomainGetAutostart,
+    .domainSetAutostart = qemuDomainSetAutostart,
+    .domainGetOSType = qemuDomainGetOSType,
+    .domainGetInfo = qemuDomainGetInfo,
+    .domainGetState = qemuDomainGetState,
+    .domainGetControlInfo = qemuDomainGetControlInfo,
+    .domainGetMaxMemory = qemuDomainGetMaxMemory,
+    .domainGetVcpusFlags = qemuDomainGetVcpusFlags,
+    .domainGetXMLDesc = qemuDomainGetXMLDesc,
+    .domainIsActive = qemuDomainIsActive,
+    .domainIsPersistent = qemuDomainIsPersistent,
+    .domainIsUpdated = qemuDomainIsUpdated,
+    .domainHasManagedSaveImage = qemuDomainHasManagedSaveImage,
+    .domainSnapshotNum = qemuDomainSnapshotNum,
+    .domainGetSecurityLabel = qemuDomainGetSecurityLabel,
+    .nodeGetSecurityModel = qemuNodeGetSecurityModel,
+    .domainGetMessages = qemuDomainGetMessages,
+    .domainGetMetadata = qemuDomainGetMetadata,
+    .domainSetMetadata = qemuDomainSetMetadata,
+    .domainGetBlockInfo = qemuDomainGetBlockInfo,
+    .domainBlockStats = qemuDomainBlockStats,
+    .domainBlockStatsFlags = qemuDomainBlockStatsFlags,
+    .domainGetBlockJobInfo = qemuDomainGetBlockJobInfo,
+    .connectGetAllDomainStats = qemuConnectGetAllDomainStats,
+    .domainFSFreeze = qemuDomainFSFreeze,
+    .domainFSThaw = qemuDomainFSThaw,
+    .domainGetJobInfo = qemuDomainGetJobInfo,
+    .domainGetJobStats = qemuDomainGetJobStats,
+    .domainAbortJobFlags = qemuDomainAbortJobFlags,
+    .connectDomainEventRegisterAny = qemuConnectDomainEventRegisterAny,
+    .connectDomainEventDeregisterAny = qemuConnectDomainEventDeregisterAny,
+    .domainCheckpointCreateXML = qemuDomainCheckpointCreateXML,
+    .domainCheckpointGetXMLDesc = qemuDomainCheckpointGetXMLDesc,
+    .domainListAllCheckpoints = qemuDomainListAllCheckpoints,
+    .domainCheckpointListAllChildren = qemuDomainCheckpointListAllChildren,
+    .domainCheckpointLookupByName = qemuDomainCheckpointLookupByName,
+    .domainCheckpointGetParent = qemuDomainCheckpointGetParent,
+    .domainCheckpointDelete = qemuDomainCheckpointDelete,
+    .domainBackupBegin = qemuDomainBackupBegin,
+    .domainBackupGetXMLDesc = qemuDomainBackupGetXMLDesc,
+    .domainQemuMonitorCommand = qemuDomainQemuMonitorCommand,
+    .connectDomainQemuMonitorEventRegister = qemuConnectDomainQemuMonitorEventRegister,
+    .connectDomainQemuMonitorEventDeregister = qemuConnectDomainQemuMonitorEventDeregister,
+};
+
+static char *driverConfigFile;   /* read again by a reload */
+static char *driverRoot;
+static bool driverPrivileged;
+
+/* (owned) configuration from the file; NULL with an error. */
+static qemuConfig *
+qemuDriverLoadConfig(void)
+{
+    g_autoptr(qemuConfig) config = qemuConfigNew(driverRoot, driverPrivileged);
+    g_autofree char *path = NULL;
+
+    if (driverConfigFile)
+        path = g_strdup(driverConfigFile);
+    else
+        path = g_strdup_printf("%s.conf", config->configDir);
+    if (qemuConfigLoad(config, path, driverConfigFile != NULL) < 0)
+        return NULL;
+    return g_steal_pointer(&config);
+}
+
+static int
+qemuDriverMakeDirs(const qemuConfig *config)
+{
+    g_autofree char *autostart = g_build_filename(config->configDir, "autostart", NULL);
+    const struct {
+        const char *path;
+        mode_t mode;
+    } dirs[] = {
+        { config->configDir, 0700 },     { autostart, 0700 },
+        { config->stateDir, 0700 },      { config->libDir, 0711 },
+        { config->checkpointDir, 0700 }, { config->scratchDir, 0711 },
+        { config->logDir, 0700 },        { config->cacheDir, 0711 },
+    };
+    size_t i = 0;
+
+    for (i = 0; i < G_N_ELEMENTS(dirs); i++) {
+        if (virFileMakeDirs(dirs[i].path, dirs[i].mode) < 0)
+            return -1;
+    }
+    return 0;
+}
+
+static void
+qemuDriverAutostartOne(void *item, void *opaque G_GNUC_UNUSED)
+{
+    qemuVM *vm = item;
+    bool wanted = false;
+
+    g_mutex_lock(&vm->lock);
+    wanted = vm->autostart && !qemuVMIsActive(vm);
+    g_mutex_unlock(&vm->lock);
+    if (!wanted || qemuJobBegin(&vm->job, QEMU_JOB_MODIFY, "autostart") < 0)
+        return;
+    if (!qemuVMIsActive(vm) && qemuProcessStart(vm, 0, NULL) < 0)
+        VIR_ERROR("domain '%s' is marked autostart but does not start: %s", vm->name, virErrorLastMessage());
+    virErrorReset();
+    qemuJobEnd(&vm->job);
+}
+
+static void
+qemuDriverAutostart(void *data G_GNUC_UNUSED)
+{
+    g_autoptr(GPtrArray) vms = qemuVMListSnapshot(qemuDriverVMs());
+
+    qemuWorkersForEach(vms, 4, qemuDriverAutostartOne, NULL);
+}
+
+int
+qemuDriverStart(const qemuDriverOptions *options)
+{
+    qemuConfig *config = NULL;
+    size_t broken = 0;
+    size_t running = 0;
+
+    driverRoot = g_strdup(options->root);
+    driverConfigFile = g_strdup(options->configFile);
+    driverPrivileged = options->privileged;
+    config = qemuDriverLoadConfig();
+    if (!config)
+        return -1;
+    qemuDriverStateInit(config);
+    if (qemuDriverMakeDirs(config) < 0)
+        return -1;
+    broken = qemuVMConfigLoadAll();
+    running = qemuReconnectAll();
+    VIR_INFO("%zu domains, %zu of them running; %zu definitions could not be read",
+             qemuVMListCount(qemuDriverVMs()), running, broken);
+    qemuWorkersRun(qemuDriverAutostart, NULL);
+    return 0;
+}
+
+int
+qemuDriverReload(void)
+{
+    qemuConfig *config = qemuDriverLoadConfig();
+
+    if (!config)
+        return -1;
+    qemuDriverStateSetConfig(config);
+    return 0;
+}
+
+bool
+qemuDriverBusy(void)
+{
+    return qemuVMListCountActive(qemuDriverVMs()) > 0;
+}
+
+/* Let go of a QEMU without ending it: whoever waits for it gets an error, nobody takes it for dead. */
+static void
+qemuDriverLetGo(void *item, void *opaque G_GNUC_UNUSED)
+{
+    qemuVM *vm = item;
+    qemuMonitor *mon = NULL;
+
+    g_mutex_lock(&vm->lock);
+    vm->run++;
+    mon = g_steal_pointer(&vm->mon);
+    qemuProcessUnwatch(g_steal_pointer(&vm->process));
+    qemuVMSignal(vm);
+    g_mutex_unlock(&vm->lock);
+    if (mon) {
+        qemuMonitorClose(mon);
+        qemuMonitorUnref(mon);
+    }
+}
+
+void
+qemuDriverStop(void)
+{
+    g_autoptr(GPtrArray) vms = NULL;
+
+    if (!qemuDriverVMs())
+        return;
+    vms = qemuVMListSnapshot(qemuDriverVMs());
+    qemuWorkersForEach(vms, 8, qemuDriverLetGo, NULL);
+    g_clear_pointer(&vms, g_ptr_array_unref);
+    qemuDriverStateClear();
+    g_clear_pointer(&driverRoot, g_free);
+    g_clear_pointer(&driverConfigFile, g_free);
+}
