@@ -31,6 +31,8 @@ typedef struct _qemuCapsFacts {
     bool snapshotAccess;         /* fleecing: snapshot-access driver */
     bool cbwErrorPolicy;         /* copy-before-write: on-cbw-error and cbw-timeout */
 } qemuCapsFacts;
+/** Empty array of machines that owns them; for who fills facts in. */
+GPtrArray *qemuCapsMachineArrayNew(void);
 void qemuCapsFactsFree(qemuCapsFacts *facts);
 G_DEFINE_AUTOPTR_CLEANUP_FUNC(qemuCapsFacts, qemuCapsFactsFree)
 virJSONValue *qemuCapsFactsToJSON(const qemuCapsFacts *facts);

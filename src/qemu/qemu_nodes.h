@@ -19,5 +19,5 @@ char *qemuNodeNameStorage(unsigned int index);
 GPtrArray *qemuNodesTargetDisks(const virDomainDef *def);
 /** (owned) properties for blockdev-add / -blockdev of the two layers of @src, which is one image of
  * @disk's chain; @top: the image the guest writes to (images below it are read-only). */
-virJSONValue *qemuNodesStorageProps(const virDomainDiskDef *disk, const virStorageSource *src, bool top);
+virJSONValue *qemuNodesStorageProps(const virDomainDiskDef *disk, const virStorageSource *src);
 virJSONValue *qemuNodesFormatProps(const virDomainDiskDef *disk, const virStorageSource *src, bool top);

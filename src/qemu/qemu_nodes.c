@@ -1,0 +1,197 @@
+/* SPDX-License-Identifier: LGPL-2.1-or-later */
+/*
+ * Block nodes of a domain's images: names and properties, derived from the Def alone.
+ *
+ *   device "virtio-disk0" ── libvirt-1-format ──file── libvirt-1-storage      overlay
+ *                                  └─backing─ libvirt-2-format ──file── libvirt-2-storage
+ *
+ * Every layer is a named node of its own, because jobs, bitmaps and exports address nodes by name. A
+ * chain the XML does not spell out is left to QEMU: those nodes get names of QEMU's.
+ */
+#include "qemu_nodes.h"
+
+static void
+qemuNodesCollectHighest(const virDomainDef *def, unsigned int *counter)
+{
+    guint i = 0;
+
+    for (i = 0; i < def->disks->len; i++) {
+        const virDomainDiskDef *disk = g_ptr_array_index(def->disks, i);
+        const virStorageSource *src = NULL;
+
+        for (src = disk->src; src; src = src->backing)
+            *counter = MAX(*counter, src->index);
+    }
+}
+
+void
+qemuNodesAssign(virDomainDef *def, unsigned int *counter)
+{
+    guint i = 0;
+
+    qemuNodesCollectHighest(def, counter);
+    for (i = 0; i < def->disks->len; i++) {
+        virDomainDiskDef *disk = g_ptr_array_index(def->disks, i);
+        virStorageSource *src = NULL;
+
+        for (src = disk->src; src; src = src->backing) {
+            if (src->index == 0)
+                src->index = ++*counter;
+        }
+    }
+}
+
+char *
+qemuNodeNameFormat(unsigned int index)
+{
+    return g_strdup_printf("libvirt-%u-format", index);
+}
+
+char *
+qemuNodeNameStorage(unsigned int index)
+{
+    return g_strdup_printf("libvirt-%u-storage", index);
+}
+
+static void
+qemuTargetDiskFree(qemuTargetDisk *disk)
+{
+    g_free((char *)disk->name);
+    g_free((char *)disk->qdev);
+    g_free((char *)disk->node);
+    g_free((char *)disk->sourcePath);
+    g_free(disk);
+}
+
+/* A SCSI disk runs where its controller runs. */
+static bool
+qemuNodesDiskOnIothread(const virDomainDef *def, const virDomainDiskDef *disk)
+{
+    guint i = 0;
+
+    if (disk->iothread > 0)
+        return true;
+    if (disk->bus != VIR_DISK_BUS_SCSI)
+        return false;
+    for (i = 0; i < def->controllers->len; i++) {
+        const virDomainControllerDef *ctrl = g_ptr_array_index(def->controllers, i);
+
+        if (ctrl->type == VIR_CONTROLLER_SCSI && MAX(ctrl->index, 0) == (int)disk->addr.controller)
+            return ctrl->iothread > 0;
+    }
+    return false;
+}
+
+GPtrArray *
+qemuNodesTargetDisks(const virDomainDef *def)
+{
+    GPtrArray *disks = g_ptr_array_new_with_free_func((GDestroyNotify)qemuTargetDiskFree);
+    guint i = 0;
+
+    for (i = 0; i < def->disks->len; i++) {
+        const virDomainDiskDef *disk = g_ptr_array_index(def->disks, i);
+        qemuTargetDisk *target = NULL;
+
+        if (!disk->src)
+            continue;
+        target = g_new0(qemuTargetDisk, 1);
+        target->name = g_strdup(disk->dst);
+        target->qdev = g_strdup(disk->alias);
+        target->node = qemuNodeNameFormat(disk->src->index);
+        target->sourcePath = g_strdup(disk->src->path);
+        target->format = disk->src->format == VIR_STORAGE_FORMAT_NONE ? VIR_STORAGE_FORMAT_RAW
+                                                                      : disk->src->format;
+        target->readonly = disk->readonly || disk->device == VIR_DISK_DEVICE_CDROM;
+        target->iothread = qemuNodesDiskOnIothread(def, disk);
+        g_ptr_array_add(disks, target);
+    }
+    return disks;
+}
+
+/* NULL when the cache mode is the default: QEMU's own is then in force. */
+static virJSONValue *
+qemuNodesCacheProps(virDomainDiskDef const *disk)
+{
+    bool direct = disk->cache == VIR_DISK_CACHE_NONE || disk->cache == VIR_DISK_CACHE_DIRECTSYNC;
+    bool noFlush = disk->cache == VIR_DISK_CACHE_UNSAFE;
+
+    if (disk->cache == VIR_DISK_CACHE_DEFAULT)
+        return NULL;
+    return virJSONBuild("{'direct':%b,'no-flush':%b}", direct, noFlush);
+}
+
+static const char *
+qemuNodesAio(virDiskIo io)
+{
+    switch (io) {
+    case VIR_DISK_IO_NATIVE:
+        return "native";
+    case VIR_DISK_IO_THREADS:
+        return "threads";
+    case VIR_DISK_IO_URING:
+        return "io_uring";
+    case VIR_DISK_IO_DEFAULT:
+    case VIR_DISK_IO_LAST:
+        break;
+    }
+    return NULL;
+}
+
+/* Discard is passed down unless the user forbids it at the disk: what reaches the storage node is
+ * decided at the format node, where metadata is freed. */
+static const char *
+qemuNodesDiscard(virDiskDiscard discard)
+{
+    switch (discard) {
+    case VIR_DISK_DISCARD_UNMAP:
+        return "unmap";
+    case VIR_DISK_DISCARD_IGNORE:
+        return "ignore";
+    case VIR_DISK_DISCARD_DEFAULT:
+    case VIR_DISK_DISCARD_LAST:
+        break;
+    }
+    return NULL;
+}
+
+static bool
+qemuNodesReadOnly(const virDomainDiskDef *disk, bool top)
+{
+    return !top || disk->readonly || disk->device == VIR_DISK_DEVICE_CDROM;
+}
+
+virJSONValue *
+qemuNodesStorageProps(const virDomainDiskDef *disk, const virStorageSource *src)
+{
+    g_autofree char *node = qemuNodeNameStorage(src->index);
+    const char *driver = src->type == VIR_STORAGE_TYPE_BLOCK ? "host_device" : "file";
+
+    /* auto-read-only lets a job reopen a backing image for writing, and a read-only disk lie on
+     * a file that cannot be opened otherwise. */
+    return virJSONBuild("{'driver':%s,'filename':%s,'node-name':%s,'aio':%s,'cache':%v,"
+                        "'auto-read-only':%b,'discard':%s}",
+                        driver, src->path, node, qemuNodesAio(disk->io), qemuNodesCacheProps(disk),
+                        true, disk->discard == VIR_DISK_DISCARD_IGNORE ? "ignore" : "unmap");
+}
+
+virJSONValue *
+qemuNodesFormatProps(const virDomainDiskDef *disk, const virStorageSource *src, bool top)
+{
+    g_autofree char *node = qemuNodeNameFormat(src->index);
+    g_autofree char *storage = qemuNodeNameStorage(src->index);
+    bool isQcow2 = src->format == VIR_STORAGE_FORMAT_QCOW2;
+    virJSONValue *props = virJSONBuild("{'driver':%s,'node-name':%s,'read-only':%b,'cache':%v,"
+                                       "'discard':%s,'file':%s}",
+                                       isQcow2 ? "qcow2" : "raw", node,
+                                       qemuNodesReadOnly(disk, top), qemuNodesCacheProps(disk),
+                                       qemuNodesDiscard(disk->discard), storage);
+
+    if (isQcow2 && src->backing) {
+        g_autofree char *backing = qemuNodeNameFormat(src->backing->index);
+
+        virJSONObjectSet(props, "backing", virJSONNewString(backing));
+    } else if (isQcow2 && src->backingTerminated) {
+        virJSONObjectSet(props, "backing", virJSONNewNull());
+    }
+    return props;
+}

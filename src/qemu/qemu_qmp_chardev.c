@@ -1,0 +1,31 @@
+/* SPDX-License-Identifier: LGPL-2.1-or-later */
+/* Typed QMP: character devices. */
+#include "qemu_qmp_chardev.h"
+#include "virerror_report.h"
+
+#define VIR_FROM_THIS VIR_FROM_QEMU
+
+GHashTable *
+qemuQMPQueryPtys(qemuMonitor *mon)
+{
+    g_autoptr(virJSONValue) command = virJSONBuild("{'execute':'query-chardev'}");
+    g_autoptr(virJSONValue) reply = NULL;
+    g_autoptr(GHashTable) ptys = g_hash_table_new_full(g_str_hash, g_str_equal, g_free, g_free);
+    size_t i = 0;
+
+    if (qemuMonitorCommand(mon, command, &reply) < 0)
+        return NULL;
+    if (virJSONValueType(reply) != VIR_JSON_ARRAY) {
+        virReportError(VIR_ERR_INTERNAL_ERROR, "%s", "QEMU's reply to query-chardev is not a list");
+        return NULL;
+    }
+    for (i = 0; i < virJSONArraySize(reply); i++) {
+        const virJSONValue *chardev = virJSONArrayAt(reply, i);
+        const char *label = virJSONObjectLookupString(chardev, "label");
+        const char *filename = virJSONObjectLookupString(chardev, "filename");
+
+        if (label && filename && g_str_has_prefix(filename, "pty:"))
+            g_hash_table_insert(ptys, g_strdup(label), g_strdup(filename + strlen("pty:")));
+    }
+    return g_steal_pointer(&ptys);
+}
