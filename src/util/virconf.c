@@ -156,8 +156,7 @@ virConfParseSetting(virConfCursor *cursor, virConf *conf)
     g_autofree char *key = NULL;
     size_t length = 0;
 
-    while (g_ascii_isalnum(cursor->at[length]) || (cursor->at[length] && strchr("_-.", cursor->at[length])))
-        length++;
+    length = strspn(cursor->at, G_CSET_a_2_z G_CSET_A_2_Z G_CSET_DIGITS "_-.");
     if (length == 0)
         return virConfSyntax(cursor, "expected the name of a setting");
     key = g_strndup(cursor->at, length);

@@ -35,7 +35,7 @@ virErrorThreadGet(void)
     return thread;
 }
 
-/* The object fields (conn, dom, net) are not carried over: the error does not own what they name. */
+/* The object fields (conn, dom, net) are not carried over: an error owns no objects. */
 void
 virErrorCopy(virError *to, const virError *from)
 {

@@ -3,8 +3,8 @@
  * Setting the thread's error, and delivering it: to the log if there is one, to the handler a
  * program set with virSetErrorFunc(), and, in a program that has neither, to stderr.
  *
- * Between virErrorPreserveLast() and virErrorRestore() nothing is delivered: what clean-up trips over
- * must not reach a handler that keeps the last error it was given (virsh's does).
+ * Between virErrorPreserveLast() and virErrorRestore() nothing is delivered: what clean-up trips
+ * over must not reach a handler that keeps the last error it was given (virsh's does).
  */
 #include <errno.h>
 #include <stdarg.h>

@@ -42,7 +42,8 @@ virReportInvalidArgFull(int domain, const char *func, const char *arg, const cha
 #define virCheckFlags(supported, retval) \
     do { \
         if (((flags) & ~(unsigned int)(supported)) != 0) { \
-            virReportUnsupportedFlags(VIR_FROM_THIS, __func__, (flags) & ~(unsigned int)(supported)); \
+            virReportUnsupportedFlags(VIR_FROM_THIS, __func__, \
+                                      (flags) & ~(unsigned int)(supported)); \
             return retval; \
         } \
     } while (0)

@@ -64,7 +64,7 @@ virFileFault(const char *fault, const char *step)
     return virFaultPoint(name);
 }
 
-/* Write a new temporary beside @path. Returns its (owned) name, or NULL with an error and no file. */
+/* Write a new temporary beside @path. Returns: (owned) its name; NULL with an error and no file. */
 static char *
 virFileWriteTemporary(const char *path, const char *data, size_t length, mode_t mode, bool sync)
 {
@@ -215,7 +215,7 @@ virFileReadUpTo(int fd, char *buffer, size_t max)
     return length;
 }
 
-/* Regular files tell their size, others (/proc, pipes) do not: for those the bound itself is taken. */
+/* Regular files tell their size, others (/proc, pipes) do not: for those it is the bound. */
 static size_t
 virFileGuessSize(int fd, size_t max)
 {

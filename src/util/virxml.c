@@ -1,8 +1,8 @@
 /* SPDX-License-Identifier: LGPL-2.1-or-later */
 /*
- * Reading XML from people we do not trust. The parser is stopped the moment it meets a document type
- * declaration (so entities cannot even be declared) or an element too deep, before a tree of it
- * exists. The text is bounded before the parser sees it, and no option lets it open anything.
+ * Reading XML from people we do not trust. The parser is stopped the moment it meets a document
+ * type declaration (so entities cannot even be declared) or an element too deep, before a tree of
+ * it exists. The text is bounded before the parser sees it, and no option lets it open anything.
  */
 #include <string.h>
 #include <libxml/SAX2.h>

@@ -172,7 +172,7 @@ virXMLPropOnOff(xmlNodePtr node, const char *name, bool *out)
     return virXMLPropSwitch(node, name, names, out);
 }
 
-/* libvirt's units: "b", "bytes"; "KB" is 1000; "K", "KiB" are 1024; and so on up to E. 0: unknown. */
+/* libvirt's units: "b", "bytes"; "KB" is 1000; "K", "KiB" are 1024; so on up to E. 0: unknown. */
 static unsigned long long
 virXMLUnitBytes(const char *unit)
 {
@@ -210,8 +210,7 @@ virXMLTextScaled(xmlNodePtr node, unsigned long long defaultUnit, unsigned long 
     if (!node)
         return 0;
     if (scale == 0)
-        return virXMLPropInvalid(node, "unit", unit,
-                                 "b, bytes, KB, KiB, MB, MiB, GB, GiB, TB, TiB, PB, PiB, EB or EiB");
+        return virXMLPropInvalid(node, "unit", unit, "b, bytes, KB, KiB, MB, MiB, ... EB, EiB");
     if (!g_ascii_string_to_unsigned(text, 10, 0, G_MAXUINT64, &number, NULL)) {
         virReportError(VIR_ERR_XML_ERROR,
                        "Invalid value '%s' for element '%s': expected a non-negative integer", text,

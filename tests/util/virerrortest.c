@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: LGPL-2.1-or-later */
-/* The thread's error: its shape on the wire, who hears of it, and that clean-up cannot replace it. */
+/* The thread's error: its shape on the wire, who hears of it, that clean-up cannot replace it. */
 #include <errno.h>
 #include <string.h>
 #define VIR_ENUM_SENTINELS

@@ -125,7 +125,7 @@ testReplaceFault(Fixture *fixture, gconstpointer data)
     }
 }
 
-/* Killed at a point: old content before the rename, new after it, and the sweep removes the rest. */
+/* Killed at a point: old content before the rename, new after it; the sweep removes the rest. */
 static void
 testReplaceKilled(Fixture *fixture, gconstpointer data)
 {

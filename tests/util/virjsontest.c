@@ -98,8 +98,8 @@ testBuild(void)
     expectFormat(virJSONBuild(" { 'a' : %d , 'b' : [ %u, %lld, %llu, %b, %b ], 'c':-1.5, 'd':null,"
                               "'e':true,'f':false } ",
                               -3, 4000000000U, G_MININT64, G_MAXUINT64, 2, 0),
-                 "{\"a\":-3,\"b\":[4000000000,-9223372036854775808,18446744073709551615,true,false],"
-                 "\"c\":-1.5,\"d\":null,\"e\":true,\"f\":false}");
+                 "{\"a\":-3,\"b\":[4000000000,-9223372036854775808,18446744073709551615,true,"
+                 "false],\"c\":-1.5,\"d\":null,\"e\":true,\"f\":false}");
     expectFormat(virJSONBuild("{'a':%s,'b':[%s,%s,%v],'c':%v,'d':%v}", NULL, "x", NULL, NULL, NULL,
                               virJSONBuild("[%v,{}]", virJSONNewString("y"))),
                  "{\"b\":[\"x\"],\"d\":[\"y\",{}]}");
@@ -148,7 +148,8 @@ testNumbers(void)
 static void
 testMembers(void)
 {
-    g_autoptr(virJSONValue) object = virJSONParse("{\"s\":\"x\",\"t\":true,\"a\":[7],\"o\":{}}", -1);
+    g_autoptr(virJSONValue) object =
+        virJSONParse("{\"s\":\"x\",\"t\":true,\"a\":[7],\"o\":{}}", -1);
     g_autoptr(virJSONValue) stolen = NULL;
     bool flag = false;
 

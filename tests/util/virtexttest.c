@@ -57,7 +57,8 @@ testUUID(void)
 {
     static const char *const good = "00112233-4455-6677-8899-aabbccddeeff";
     static const char *const bad[] = {
-        "", " ", "00112233", "00112233-4455-6677-8899-aabbccddeef", "g0112233445566778899aabbccddeeff",
+        "", " ", "00112233", "00112233-4455-6677-8899-aabbccddeef",
+        "g0112233445566778899aabbccddeeff",
         "00112233-4455-6677-8899-aabbccddeeff0", "00112233--4455-6677-8899-aabbccddeeff",
         "0-0112233445566778899aabbccddeeff", "00112233-4455-6677-8899-aabbccddeeff-", NULL,
     };
@@ -144,7 +145,7 @@ static void
 testConfTypes(void)
 {
     static const char *const known[] = { "name", NULL };
-    g_autoptr(virConf) conf = virConfParse("name = \"x\"\nnumber = 12\nneg = -1\nlist=[]", "x.conf");
+    g_autoptr(virConf) conf = virConfParse("name='x'\nnumber = 12\nneg = -1\nlist=[]", "x.conf");
     g_autofree char *text = NULL;
     unsigned int number = 77;
     bool flag = true;

@@ -91,13 +91,14 @@ testRefusals(Fixture *f, gconstpointer data)
 {
     g_autofree char *longest = g_strnfill(VIR_TYPED_PARAM_FIELD_LENGTH - 1, 'x');
     g_autofree char *tooLong = g_strnfill(VIR_TYPED_PARAM_FIELD_LENGTH, 'x');
-    g_autofree char *complaint = g_strdup_printf("internal error: Field name '%s' too long", tooLong);
+    g_autofree char *complaint =
+        g_strdup_printf("internal error: Field name '%s' too long", tooLong);
     unsigned long long value = 77;
 
     g_assert_cmpint(virTypedParamsAddInt(ARRAY(f), "a", 5), ==, 0);
     expectRefusal(virTypedParamsGetULLong(f->params, f->n, "a", &value), VIR_ERR_INVALID_ARG,
-                  "invalid argument: Invalid type 'ullong' requested for parameter 'a', actual type "
-                  "is 'int'");
+                  "invalid argument: Invalid type 'ullong' requested for parameter 'a', actual "
+                  "type is 'int'");
     g_assert_cmpuint(value, ==, 77);
     expectRefusal(virTypedParamsAddInt(ARRAY(f), tooLong, 1), VIR_ERR_INTERNAL_ERROR, complaint);
     g_assert_cmpint(virTypedParamsAddInt(ARRAY(f), longest, 1), ==, 0);
@@ -135,8 +136,8 @@ testFromString(Fixture *f, gconstpointer data)
     int wanted = 0;
 
     for (size_t i = 0; i < G_N_ELEMENTS(cases); i++) {
-        g_assert_cmpint(virTypedParamsAddFromString(ARRAY(f), "q", cases[i].type, cases[i].text), ==,
-                        cases[i].ok ? 0 : -1);
+        g_assert_cmpint(virTypedParamsAddFromString(ARRAY(f), "q", cases[i].type, cases[i].text),
+                        ==, cases[i].ok ? 0 : -1);
         wanted += cases[i].ok;
         g_assert_cmpint(f->n, ==, wanted);
         g_assert_cmpint(virGetLastErrorCode(), ==, cases[i].ok ? VIR_ERR_OK : VIR_ERR_INVALID_ARG);

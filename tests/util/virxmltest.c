@@ -37,7 +37,8 @@ testPosition(void)
     expectRefused("<foo/>", VIR_ERR_XML_ERROR,
                   "XML error: expecting root element of 'domain', not 'foo'");
     expectRefused("<domain xmlns='urn:x'/>", VIR_ERR_XML_ERROR,
-                  "XML error: expecting root element of 'domain', not 'domain' of namespace 'urn:x'");
+                  "XML error: expecting root element of 'domain', not 'domain' of namespace "
+                  "'urn:x'");
 }
 
 static void
@@ -115,7 +116,8 @@ static void
 testLongLine(void)
 {
     g_autofree char *padding = g_strnfill(100000, 'x');
-    g_autofree char *text = g_strconcat("<domain a='", padding, "' b=3/><!--", padding, "-->", NULL);
+    g_autofree char *text =
+        g_strconcat("<domain a='", padding, "' b=3/><!--", padding, "-->", NULL);
 
     g_assert_null(virXMLParse(text, "(d)", "domain"));
     g_assert_cmpint(virErrorLastCode(), ==, VIR_ERR_XML_DETAIL);
