@@ -1,0 +1,145 @@
+/* SPDX-License-Identifier: LGPL-2.1-or-later */
+/*
+ * Commands about virsh itself.
+ */
+#include "virsh-shell.h"
+
+#include <errno.h>
+#include <string.h>
+#include <unistd.h>
+
+static const virshOption helpOptions[] = {
+    { .name = "command", .type = VIRSH_OPT_STRING,
+      .help = "Prints global help, command specific help, or help for a group of related commands" },
+    VIRSH_OPT_END,
+};
+
+static bool
+cmdHelp(virshShell *sh, const virshCommandArgs *args)
+{
+    const char *name = virshArgString(args, "command");
+    const virshCommand *command = name ? virshCommandLookup(name) : NULL;
+    const virshGroup *group = name && !command ? virshGroupLookup(name) : NULL;
+
+    if (!name)
+        virshHelpAll(sh);
+    else if (command)
+        virshHelpCommand(sh, command);
+    else if (group)
+        virshHelpGroup(sh, group);
+    else
+        virshError(sh, "command or command group '%s' doesn't exist", name);
+    return !name || command || group;
+}
+
+static const virshOption echoOptions[] = {
+    { .name = "shell", .type = VIRSH_OPT_BOOL, .help = "escape for shell use" },
+    { .name = "xml", .type = VIRSH_OPT_BOOL, .help = "escape for XML use" },
+    { .name = "err", .type = VIRSH_OPT_BOOL, .help = "output to stderr" },
+    { .name = "string", .type = VIRSH_OPT_ARGV, .help = "arguments to echo" },
+    VIRSH_OPT_END,
+};
+
+/* A word that a shell would take apart is quoted; others stay readable. */
+static char *
+shellWord(const char *word)
+{
+    bool plain = word[0] && strspn(word, "abcdefghijklmnopqrstuvwxyzABCDEFGHIJKLMNOPQRSTUVWXYZ"
+                                         "0123456789_@%+=:,./-") == strlen(word);
+
+    return plain ? g_strdup(word) : g_shell_quote(word);
+}
+
+static bool
+cmdEcho(virshShell *sh, const virshCommandArgs *args)
+{
+    const char *const *words = virshArgList(args, "string");
+    g_autoptr(GString) line = g_string_new(NULL);
+
+    for (gsize i = 0; words[i]; i++) {
+        g_autofree char *shell =
+            virshArgBool(args, "shell") ? shellWord(words[i]) : g_strdup(words[i]);
+        g_autofree char *xml =
+            virshArgBool(args, "xml") ? g_markup_escape_text(shell, -1) : g_strdup(shell);
+
+        g_string_append_printf(line, "%s%s", i ? " " : "", xml);
+    }
+    if (virshArgBool(args, "err"))
+        virshError(sh, "%s", line->str);
+    else
+        virshPrint(sh, "%s", line->str);
+    return true;
+}
+
+static const virshOption cdOptions[] = {
+    { .name = "dir", .type = VIRSH_OPT_STRING,
+      .help = "directory to switch to (default: home or else root)" },
+    VIRSH_OPT_END,
+};
+
+static bool
+cmdCd(virshShell *sh, const virshCommandArgs *args)
+{
+    const char *dir = virshArgString(args, "dir");
+
+    if (!sh->interactive) {
+        virshError(sh, "cd: command valid only in interactive mode");
+        return false;
+    }
+    if (!dir)
+        dir = g_get_home_dir();
+    if (chdir(dir) == 0)
+        return true;
+    virshError(sh, "cd: %s: %s", dir, g_strerror(errno));
+    return false;
+}
+
+static bool
+cmdPwd(virshShell *sh, const virshCommandArgs *args G_GNUC_UNUSED)
+{
+    g_autofree char *dir = g_get_current_dir();
+
+    virshPrint(sh, "%s\n", dir);
+    return true;
+}
+
+static bool
+cmdQuit(virshShell *sh, const virshCommandArgs *args G_GNUC_UNUSED)
+{
+    sh->quit = true;
+    return true;
+}
+
+static const virshOption connectOptions[] = {
+    { .name = "name", .type = VIRSH_OPT_STRING, .help = "hypervisor connection URI" },
+    { .name = "readonly", .type = VIRSH_OPT_BOOL, .help = "read-only connection" },
+    VIRSH_OPT_END,
+};
+
+static bool
+cmdConnect(virshShell *sh, const virshCommandArgs *args)
+{
+    const char *uri = virshArgString(args, "name");
+
+    virshDisconnect(sh);
+    if (uri) {
+        g_free(sh->uri);
+        sh->uri = g_strdup(uri);
+    }
+    sh->readonly = virshArgBool(args, "readonly");
+    return virshConnect(sh);
+}
+
+const virshCommand virshSelfCommands[] = {
+    { "cd", cmdCd, cdOptions, "change the current directory", "Change the current directory.", true },
+    { "echo", cmdEcho, echoOptions, "echo arguments. Used for internal testing.",
+      "Echo back arguments, possibly with quoting. Used for internal testing.", true },
+    { "exit", cmdQuit, NULL, "quit this interactive terminal", "", true },
+    { "help", cmdHelp, helpOptions, "print help",
+      "Prints global help, command specific help, or help for a\n    group of related commands", true },
+    { "pwd", cmdPwd, NULL, "print the current directory", "Print the current directory.", true },
+    { "quit", cmdQuit, NULL, "quit this interactive terminal", "", true },
+    { "connect", cmdConnect, connectOptions, "(re)connect to hypervisor",
+      "Connect to local hypervisor. This is built-in command after shell start up.", true },
+    { 0 },
+};

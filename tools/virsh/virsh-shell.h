@@ -1,0 +1,44 @@
+/* SPDX-License-Identifier: LGPL-2.1-or-later */
+/* The shell around the commands: from a line of text to a handler that is called. */
+#pragma once
+#include "virsh.h"
+
+/** Look a command up by name; borrowed, NULL if there is none. */
+const virshCommand *virshCommandLookup(const char *name);
+const virshGroup *virshGroupLookup(const char *nameOrKeyword);
+
+/* One parsed command. */
+typedef struct _virshInvocation {
+    const virshCommand *command;
+    virshCommandArgs *args;
+} virshInvocation;
+void virshInvocationFree(virshInvocation *inv);
+G_DEFINE_AUTOPTR_CLEANUP_FUNC(virshInvocation, virshInvocationFree)
+
+/**
+ * virshSplitLine: words of each ;-separated command of @line, quotes ('..', "..", \x) resolved.
+ * Returns: (owned) array of GStrv, or NULL after "missing \"" was printed.
+ */
+GPtrArray *virshSplitLine(virshShell *sh, const char *line);
+/** Match @words (words[0] = command) with the command's options; NULL after the error was printed. */
+virshInvocation *virshParseWords(virshShell *sh, char **words);
+/** Run one parsed command: connect if needed, handler, timing, error report. */
+bool virshRun(virshShell *sh, const virshInvocation *inv);
+/** Parse and run a whole line (several commands): stops at the first failure. */
+bool virshRunLine(virshShell *sh, const char *line);
+/** Run argv of the program as one command. */
+bool virshRunWords(virshShell *sh, char **words);
+
+/* virsh-help.c */
+void virshHelpUsage(const char *program);
+void virshHelpAll(virshShell *sh);
+void virshHelpGroup(virshShell *sh, const virshGroup *group);
+void virshHelpCommand(virshShell *sh, const virshCommand *command);
+void virshHelpVersion(virshShell *sh, bool longForm);
+
+/* virsh-readline.c */
+/** Read lines until "quit" or end of input; history is kept in $XDG_CACHE_HOME/libvirt/virsh/history. */
+void virshInteractive(virshShell *sh);
+/** Candidates for the word that ends at @point of @line; (owned). Separate from readline so that it
+ * can be tested and serve "complete" scripts. */
+char **virshComplete(virshShell *sh, const char *line, int point);

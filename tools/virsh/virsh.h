@@ -1,0 +1,165 @@
+/* SPDX-License-Identifier: LGPL-2.1-or-later */
+/*
+ * virsh: a shell over the public API. A command is a row in a group's table: name, options, help, and
+ * a handler that parses, makes one library call and prints. This header is what a command group
+ * needs; the shell around it is in virsh.c and virsh-*.c.
+ */
+#pragma once
+#define VIR_ENUM_SENTINELS   /* the _LAST values, for tables by enum */
+#include <glib.h>
+#include <libvirt/libvirt.h>
+#include <libvirt/libvirt-qemu.h>
+#include <libvirt/virterror.h>
+#include <stdbool.h>
+
+typedef enum {
+    VIRSH_OPT_BOOL,     /* --name */
+    VIRSH_OPT_INT,      /* --name <number> */
+    VIRSH_OPT_STRING,   /* --name <string> */
+    VIRSH_OPT_DATA,     /* <name>, also by position */
+    VIRSH_OPT_ARGV,     /* the rest, repeatable */
+} virshOptType;
+
+typedef struct _virshShell virshShell;
+
+typedef struct _virshOption {
+    const char *name;          /* NULL ends the table */
+    virshOptType type;
+    bool required;
+    const char *help;
+    /** Completions for a partly typed value; (owned, g_strfreev), NULL = none. */
+    char **(*complete)(virshShell *sh, const char *domain);
+    const char *alias;         /* another spelling of an option whose name is this; help is not shown */
+} virshOption;
+
+typedef struct _virshCommandArgs virshCommandArgs;   /* parsed options of one invocation */
+
+typedef struct _virshCommand {
+    const char *name;          /* NULL ends the table */
+    bool (*run)(virshShell *sh, const virshCommandArgs *args);   /* false: the command failed */
+    const virshOption *options;
+    const char *help;          /* one line */
+    const char *description;   /* "" = none */
+    bool offline;              /* needs no connection */
+} virshCommand;
+
+typedef struct _virshGroup {
+    const char *title;         /* "Domain Management"; NULL ends the table */
+    const char *keyword;       /* "domain" */
+    const virshCommand *commands;
+} virshGroup;
+
+struct _virshShell {
+    virConnectPtr conn;        /* NULL until first needed */
+    char *uri;                 /* -c, or NULL */
+    bool readonly, quiet, timing, interactive;
+    bool quit;
+    int keepaliveInterval, keepaliveCount;   /* -1 = not given */
+    int debug;
+    char *logFile;
+    gint eventLoop;            /* atomic: eventThread goes on */
+    GThread *eventThread;      /* runs the default event loop */
+    bool disconnected;         /* the daemon closed the connection */
+};
+
+extern const virshGroup virshGroups[];
+extern const virshCommand virshDomainCommands[];
+extern const virshCommand virshMonitorCommands[];
+extern const virshCommand virshEventCommands[];
+extern const virshCommand virshHostCommands[];
+extern const virshCommand virshCheckpointCommands[];
+extern const virshCommand virshBackupCommands[];
+extern const virshCommand virshSelfCommands[];
+
+/* commands with a file of their own */
+extern const virshOption virshCheckpointListOptions[];
+bool virshCheckpointList(virshShell *sh, const virshCommandArgs *args);
+extern const virshOption virshListOptions[];
+bool virshList(virshShell *sh, const virshCommandArgs *args);
+extern const virshOption virshDomstatsOptions[];
+bool virshDomstats(virshShell *sh, const virshCommandArgs *args);
+extern const virshOption virshJobInfoOptions[];
+bool virshJobInfo(virshShell *sh, const virshCommandArgs *args);
+bool virshJobAbort(virshShell *sh, const virshCommandArgs *args);
+
+G_DEFINE_AUTOPTR_CLEANUP_FUNC(virDomain, virDomainFree)
+G_DEFINE_AUTOPTR_CLEANUP_FUNC(virDomainCheckpoint, virDomainCheckpointFree)
+
+/* ---- options of an invocation (virsh-args.c) ---- */
+bool virshArgBool(const virshCommandArgs *args, const char *name);
+/** Borrowed value, NULL if not given. */
+const char *virshArgString(const virshCommandArgs *args, const char *name);
+/** 1 given and good, 0 not given, -1 malformed (message printed). */
+int virshArgInt(virshShell *sh, const virshCommandArgs *args, const char *name, int *value);
+int virshArgULL(virshShell *sh, const virshCommandArgs *args, const char *name,
+                unsigned long long *value);
+/** All values of a repeated option, NULL-terminated; borrowed. */
+const char *const *virshArgList(const virshCommandArgs *args, const char *name);
+
+/* ---- output (virsh-output.c) ---- */
+/** Results: stdout. */
+void virshPrint(virshShell *sh, const char *fmt, ...) G_GNUC_PRINTF(2, 3);
+/** What only a person wants ("Domain started"): stdout unless --quiet. */
+void virshPrintExtra(virshShell *sh, const char *fmt, ...) G_GNUC_PRINTF(2, 3);
+/** "error: ..." on stderr. */
+void virshError(virshShell *sh, const char *fmt, ...) G_GNUC_PRINTF(2, 3);
+/** The library's last error as "error: MESSAGE", if there is one; then it is reset. */
+void virshReportLibraryError(virshShell *sh);
+/** For virSetErrorFunc: errors are printed once, by the command that failed. */
+void virshIgnoreError(void *opaque, virErrorPtr error);
+/** "1.500 GiB" as virsh prints sizes: value (*unit: "B", "KiB", ...). */
+double virshScaleSize(unsigned long long bytes, const char **unit);
+
+/** (owned) the value of one parameter. */
+char *virshTypedParamToString(const virTypedParameter *param);
+/** (owned) @json printed anew: indented with @pretty; only its "return" member with @returnValue. NULL
+ * after an error was printed. */
+char *virshFormatJSON(virshShell *sh, const char *json, bool pretty, bool returnValue);
+
+/* A table with a header row, columns padded to the widest cell (counted in characters, not bytes). */
+typedef struct _virshTable virshTable;
+virshTable *virshTableNew(const char *const *titles);
+/** One row of as many cells as there are titles; a NULL cell prints empty. */
+void virshTableAddRow(virshTable *table, const char *const *cells);
+/** Print (without header in quiet mode) and free. */
+void virshTablePrint(virshShell *sh, virshTable *table);
+
+/* ---- objects (virsh-objects.c) ---- */
+/** Connect if not yet connected. */
+bool virshConnect(virshShell *sh);
+void virshDisconnect(virshShell *sh);
+/** The domain the option @name (usually "domain") names: by id, uuid or name in stock's order. Prints
+ * "failed to get domain 'x'" and the library's error when there is none. (owned) */
+virDomainPtr virshArgDomain(virshShell *sh, const virshCommandArgs *args);
+/** The same for a name that is no option's value. */
+virDomainPtr virshLookupDomain(virshShell *sh, const char *name);
+/* GDestroyNotify for arrays of handles. */
+void virshDomainDestroy(gpointer domain);
+void virshCheckpointDestroy(gpointer checkpoint);
+/** Free a NULL-terminated list of domains and its members. */
+void virshFreeDomains(virDomainPtr *domains);
+/** Content of the file an option names, at most 10 MiB; prints its error. (owned) */
+char *virshReadFile(virshShell *sh, const char *path);
+/** Let the user edit @text in $VISUAL, $EDITOR or vi. (owned) new text, NULL on failure. */
+char *virshEdit(virshShell *sh, const char *text, const char *suffix);
+/** (owned) target names of the domain's disks, NULL on failure. */
+char **virshDiskTargets(virDomainPtr dom);
+const char *virshDomainStateToString(int state);
+const char *virshDomainStateReasonToString(int state, int reason);
+
+/* ---- completion helpers (virsh-complete.c) ---- */
+char **virshCompleteDomain(virshShell *sh, const char *domain);
+char **virshCompleteActiveDomain(virshShell *sh, const char *domain);
+char **virshCompleteInactiveDomain(virshShell *sh, const char *domain);
+char **virshCompleteCheckpoint(virshShell *sh, const char *domain);
+char **virshCompleteDisk(virshShell *sh, const char *domain);
+char **virshCompleteEvent(virshShell *sh, const char *domain);
+
+/* The options nearly every command has. */
+#define VIRSH_OPT_DOMAIN(completer) \
+    { .name = "domain", .type = VIRSH_OPT_DATA, .required = true, \
+      .help = "domain name, id or uuid", .complete = completer }
+#define VIRSH_OPT_CHECKPOINTNAME(helptext) \
+    { .name = "checkpointname", .type = VIRSH_OPT_STRING, .help = helptext, \
+      .complete = virshCompleteCheckpoint }
+#define VIRSH_OPT_END { .name = NULL }
