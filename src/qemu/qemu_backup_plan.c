@@ -327,8 +327,8 @@ planPullBegin(qemuPlan *plan, const qemuBackupPlanInput *input)
     planPublish(plan, input);
 }
 
-/* What takes the jobs back stands behind the transaction that starts them as steps with only an undo:
- * cancel, dismiss, and then the bitmaps are free to go. */
+/* What takes the jobs back stands behind the transaction that starts them, joined to it, as steps with
+ * only an undo: cancel, dismiss, and then the bitmaps are free to go. */
 static void
 planPushBegin(qemuPlan *plan, const qemuBackupPlanInput *input)
 {
@@ -346,6 +346,7 @@ planPushBegin(qemuPlan *plan, const qemuBackupPlanInput *input)
                        nodeDelete("store", name), "backup.begin.open.%s", name);
     }
     joinSteps(plan, first);
+    first = plan->steps->len;
     planTransaction(plan, input);
     for (size_t i = 0; i < input->ndisks; i++) {
         const char *name = input->disks[i].disk->name;
@@ -353,6 +354,7 @@ planPushBegin(qemuPlan *plan, const qemuBackupPlanInput *input)
         qemuPlanAddQMP(plan, NULL, jobCommand("job-dismiss", name), "backup.begin.dismiss.%s", name);
         qemuPlanAddQMP(plan, NULL, jobCommand("job-cancel", name), "backup.begin.cancel.%s", name);
     }
+    joinSteps(plan, first);
 }
 
 qemuPlan *

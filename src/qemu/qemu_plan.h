@@ -9,7 +9,8 @@
 #include "virjson.h"
 
 typedef enum {
-    QEMU_STEP_QMP,            /* command (NULL: only an undo); undo: another command, or none */
+    QEMU_STEP_QMP,            /* command (NULL: only an undo, tolerant, of what the step that it is batched
+                               * with did besides); undo: another command, or none */
     QEMU_STEP_SCRATCH_CREATE, /* empty image at path with size and format, QEMU may write; undo: unlink */
     QEMU_STEP_IMAGE_CREATE,   /* the same for a push target */
     QEMU_STEP_LEND,           /* QEMU may write the existing file at path; undo: taken back */

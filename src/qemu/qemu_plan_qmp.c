@@ -302,7 +302,7 @@ qemuPlanQMPUndo(const qemuPlanStep *step, qemuTarget *target, bool tolerant)
     desc = replyError(reply);
     if (!desc) {
         ret = settleUndo(step, target);
-    } else if (!undoIsMoot(step->undo, desc, tolerant)) {
+    } else if (!undoIsMoot(step->undo, desc, tolerant || !step->command)) {
         reportStep(step, step->undo, desc);
         ret = -1;
     }
