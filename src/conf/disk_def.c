@@ -129,6 +129,13 @@ virStorageSourceParse(xmlNodePtr source, virStorageSource *src)
                        (const char *)source->name);
         return -1;
     }
+    for (const char *c = path; *c; c++) {
+        if (g_ascii_iscntrl(*c)) {
+            virReportError(VIR_ERR_XML_ERROR, "path '%s' in element <%s> holds control characters", path,
+                           (const char *)source->name);
+            return -1;
+        }
+    }
     g_free(src->path);
     src->path = g_steal_pointer(&path);
     return 0;
@@ -332,10 +339,8 @@ virDomainDiskDefParse(xmlNodePtr node)
 static void
 sourceFormat(virBuffer *buf, const virStorageSource *src, bool index)
 {
-    g_autofree char *escaped = g_markup_escape_text(src->path, -1);
-
-    virBufferAsprintf(buf, "<source %s='%s'", src->type == VIR_STORAGE_TYPE_BLOCK ? "dev" : "file",
-                      escaped);
+    virBufferEscapeString(buf, src->type == VIR_STORAGE_TYPE_BLOCK ? "<source dev='%s'" : "<source file='%s'",
+                          src->path);
     if (index && src->index)
         virBufferAsprintf(buf, " index='%u'", src->index);
     virBufferAdd(buf, "/>\n");

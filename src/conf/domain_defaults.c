@@ -20,6 +20,17 @@ aliasDrop(char **alias, virDeviceAddress *addr, void *opaque)
         g_clear_pointer(alias, g_free);
 }
 
+/* The path a daemon made up for a channel of a running guest; it is gone when the guest is. */
+static bool
+channelPathMadeUp(const virDomainChardevDef *chardev)
+{
+    const char *last = chardev->path ? strrchr(chardev->path, '/') : NULL;
+
+    return last && chardev->kind == VIR_CHARDEV_CHANNEL && chardev->type == VIR_CHARDEV_UNIX &&
+           strstr(chardev->path, "/channel/target/domain-") &&
+           g_strcmp0(last + 1, chardev->targetName) == 0;
+}
+
 void
 virDomainDefDropLive(virDomainDef *def)
 {
@@ -34,7 +45,7 @@ virDomainDefDropLive(virDomainDef *def)
     for (guint i = 0; i < def->chardevs->len; i++) {
         virDomainChardevDef *chardev = g_ptr_array_index(def->chardevs, i);
 
-        if (chardev->type == VIR_CHARDEV_PTY)
+        if (chardev->type == VIR_CHARDEV_PTY || channelPathMadeUp(chardev))
             g_clear_pointer(&chardev->path, g_free);
         chardev->connected = VIR_TRISTATE_ABSENT;
     }
