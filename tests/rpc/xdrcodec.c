@@ -61,7 +61,7 @@ findType(const char *name)
 static GByteArray *
 fromHex(const char *text)
 {
-    GByteArray *bytes = g_byte_array_new();
+    GByteArray *bytes = g_byte_array_sized_new((guint)strlen(text) / 2 + 1);
 
     for (; g_ascii_isxdigit(text[0]) && g_ascii_isxdigit(text[1]); text += 2) {
         guint8 byte = (guint8)(g_ascii_xdigit_value(text[0]) * 16 + g_ascii_xdigit_value(text[1]));

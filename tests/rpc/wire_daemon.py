@@ -1,0 +1,72 @@
+# SPDX-License-Identifier: LGPL-2.1-or-later
+"""A daemon of our own for one test: private root, ended by its process id."""
+import os
+import shutil
+import signal
+import subprocess
+import sys
+import tempfile
+import time
+
+sys.path.insert(0, os.path.join(os.path.dirname(os.path.abspath(__file__)), "..", "wire"))
+import probe  # noqa: E402
+
+BINARY = os.path.abspath(sys.argv.pop(1))
+
+
+def wait_for(condition, what, timeout=10):
+    end = time.monotonic() + timeout
+    while not condition():
+        if time.monotonic() > end:
+            raise AssertionError("waited %g s in vain: %s" % (timeout, what))
+        time.sleep(0.01)
+
+
+class Daemon:
+    def __init__(self, conf="", args=()):
+        self.root = tempfile.mkdtemp(prefix="wire-")
+        self.conf = os.path.join(self.root, "virtqemud.conf")
+        with open(self.conf, "w") as out:
+            out.write(conf)
+        self.socket = os.path.join(self.root, "run/libvirt/virtqemud-sock")
+        self.readonly = self.socket + "-ro"
+        self.pidfile = os.path.join(self.root, "run/libvirt/virtqemud.pid")
+        self.log = open(os.path.join(self.root, "log"), "w+")
+        self.process = subprocess.Popen(
+            [BINARY, "--root", self.root, "-f", self.conf] + list(args), stderr=self.log)
+        wait_for(lambda: self.listening() or self.process.poll() is not None, "sockets")
+        if self.process.poll() is not None:
+            raise AssertionError("the daemon ended: " + self.log_text())
+        self.fds_at_start = self.count_fds()
+
+    def listening(self):
+        return os.path.exists(self.readonly if os.geteuid() == 0 else self.socket)
+
+    def log_text(self):
+        self.log.flush()
+        with open(self.log.name) as text:
+            return text.read()
+
+    def connect(self, **options):
+        options.setdefault("timeout", 10)
+        return probe.Connection(self.socket, **options)
+
+    def count_fds(self):
+        return len(os.listdir("/proc/%d/fd" % self.process.pid))
+
+    def rss_kib(self):
+        with open("/proc/%d/status" % self.process.pid) as status:
+            return next(int(line.split()[1]) for line in status if line.startswith("VmRSS"))
+
+    def expect_fds_back(self):
+        wait_for(lambda: self.count_fds() == self.fds_at_start,
+                 "descriptors back to %d" % self.fds_at_start)
+
+    def end(self, sig=signal.SIGTERM):
+        """its exit status"""
+        if self.process.poll() is None:
+            self.process.send_signal(sig)
+        status = self.process.wait(20)
+        self.log.close()
+        shutil.rmtree(self.root)
+        return status
