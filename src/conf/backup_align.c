@@ -21,8 +21,8 @@ namesCheck(const virDomainBackupDef *def, const virDomainDef *dom)
         const virDomainDiskDef *domDisk = virDomainDefDisk(dom, disk->name, false);
 
         if (!domDisk) {
-            virReportError(VIR_ERR_CONFIG_UNSUPPORTED, "no disk named '%s' in domain '%s'", disk->name,
-                           dom->name);
+            virReportError(VIR_ERR_CONFIG_UNSUPPORTED, "no disk named '%s' in domain '%s'",
+                           disk->name, dom->name);
             return -1;
         }
         if (!g_hash_table_add(seen, disk->name)) {
@@ -53,7 +53,8 @@ static void
 listComplete(virDomainBackupDef *def, const virDomainDef *dom)
 {
     bool all = def->disks->len == 0;
-    GPtrArray *complete = g_ptr_array_new_with_free_func((GDestroyNotify)virDomainBackupDiskDefFree);
+    GPtrArray *complete =
+        g_ptr_array_new_with_free_func((GDestroyNotify)virDomainBackupDiskDefFree);
 
     for (guint i = 0; i < dom->disks->len; i++) {
         const virDomainDiskDef *domDisk = g_ptr_array_index(dom->disks, i);
@@ -97,15 +98,16 @@ exportSettle(virDomainBackupDiskDef *disk)
         g_free(disk->exportName);
         disk->exportName = g_strdup(disk->name);
     }
-    if (disk->mode == VIR_BACKUP_DISK_INCREMENTAL && (!disk->exportBitmap || !*disk->exportBitmap)) {
+    if (disk->mode == VIR_BACKUP_DISK_INCREMENTAL &&
+        (!disk->exportBitmap || !*disk->exportBitmap)) {
         g_free(disk->exportBitmap);
         disk->exportBitmap = g_strdup_printf("backup-%s", disk->name);
     }
 }
 
 static int
-storeSettle(const virDomainBackupDef *def, virDomainBackupDiskDef *disk, const virStorageSource *source,
-            const char *suffix, const char *scratchDir)
+storeSettle(const virDomainBackupDef *def, virDomainBackupDiskDef *disk,
+            const virStorageSource *source, const char *suffix, const char *scratchDir)
 {
     if (!disk->store)
         disk->store = virStorageSourceNew(VIR_STORAGE_TYPE_FILE, VIR_STORAGE_FORMAT_QCOW2, NULL);
@@ -116,10 +118,11 @@ storeSettle(const virDomainBackupDef *def, virDomainBackupDiskDef *disk, const v
         return 0;
     }
     if (source->type == VIR_STORAGE_TYPE_BLOCK) {
-        virReportError(VIR_ERR_CONFIG_UNSUPPORTED,
-                       "cannot make up a file name for the backup of disk '%s' on block device '%s': name "
-                       "a <target>",
-                       disk->name, source->path);
+        virReportError(
+            VIR_ERR_CONFIG_UNSUPPORTED,
+            "cannot make up a file name for the backup of disk '%s' on block device '%s': name "
+            "a <target>",
+            disk->name, source->path);
         return -1;
     }
     disk->store->path = g_strdup_printf("%s.%s", source->path, suffix);
@@ -159,7 +162,8 @@ storesCheck(const virDomainBackupDef *def, const virDomainDef *dom)
         if (storeCheckChain(disk, dom) < 0)
             return -1;
         if (!g_hash_table_add(paths, disk->store->path)) {
-            virReportError(VIR_ERR_INVALID_ARG, "store '%s' is given to more than one disk", disk->store->path);
+            virReportError(VIR_ERR_INVALID_ARG, "store '%s' is given to more than one disk",
+                           disk->store->path);
             return -1;
         }
         if (disk->exportName && !g_hash_table_add(exports, disk->exportName)) {
@@ -195,7 +199,8 @@ virDomainBackupDefAlign(virDomainBackupDef *def, const virDomainDef *dom, const 
             return -1;
     }
     if (selected == 0) {
-        virReportError(VIR_ERR_CONFIG_UNSUPPORTED, "no disks of domain '%s' selected for backup", dom->name);
+        virReportError(VIR_ERR_CONFIG_UNSUPPORTED, "no disks of domain '%s' selected for backup",
+                       dom->name);
         return -1;
     }
     return storesCheck(def, dom);

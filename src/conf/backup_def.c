@@ -12,11 +12,11 @@
 
 #define VIR_FROM_THIS VIR_FROM_DOMAIN
 
-static const char *const modeNames[VIR_BACKUP_MODE_LAST] = { "push", "pull" };
-static const char *const diskModeNames[VIR_BACKUP_DISK_MODE_LAST] = { "full", "incremental" };
-static const char *const transportNames[VIR_BACKUP_SERVER_LAST] = { "unix", "tcp" };
-static const char *const storeTypes[VIR_STORAGE_TYPE_LAST] = { "file", "block" };
-static const char *const storeFormats[VIR_STORAGE_FORMAT_LAST] = { NULL, "raw", "qcow2" };
+static const char *const modeNames[VIR_BACKUP_MODE_LAST] = {"push", "pull"};
+static const char *const diskModeNames[VIR_BACKUP_DISK_MODE_LAST] = {"full", "incremental"};
+static const char *const transportNames[VIR_BACKUP_SERVER_LAST] = {"unix", "tcp"};
+static const char *const storeTypes[VIR_STORAGE_TYPE_LAST] = {"file", "block"};
+static const char *const storeFormats[VIR_STORAGE_FORMAT_LAST] = {NULL, "raw", "qcow2"};
 
 void
 virDomainBackupDiskDefFree(virDomainBackupDiskDef *disk)
@@ -115,7 +115,8 @@ serverTcpParse(xmlNodePtr node, virDomainBackupDef *def)
     if (virXMLPropUInt(node, "port", &def->server.port) < 0)
         return -1;
     if (def->server.port > 65535) {
-        virReportError(VIR_ERR_INVALID_ARG, "port '%u' of <server> is out of range", def->server.port);
+        virReportError(VIR_ERR_INVALID_ARG, "port '%u' of <server> is out of range",
+                       def->server.port);
         return -1;
     }
     return 0;
@@ -132,16 +133,19 @@ serverParse(xmlNodePtr root, virDomainBackupDef *def)
         return 0;
     def->server.present = true;
     def->server.transport = VIR_BACKUP_SERVER_TCP;
-    if (VIR_XML_ENUM_PROP(node, "transport", transportNames, "rdma vsock fd", def->server.transport) < 0 ||
+    if (VIR_XML_ENUM_PROP(node, "transport", transportNames, "rdma vsock fd",
+                          def->server.transport) < 0 ||
         virXMLPropYesNo(node, "tls", &tls) < 0)
         return -1;
     if (tls) {
         virReportError(VIR_ERR_CONFIG_UNSUPPORTED, "%s",
-                       "unsupported attribute tls='yes' in element <server>: use transport='unix' or a tunnel");
+                       "unsupported attribute tls='yes' in element <server>: use transport='unix' "
+                       "or a tunnel");
         return -1;
     }
     isUnix = def->server.transport == VIR_BACKUP_SERVER_UNIX;
-    if (virXMLCheckKnown(node, isUnix ? "transport tls socket" : "transport tls name port", NULL) < 0)
+    if (virXMLCheckKnown(node, isUnix ? "transport tls socket" : "transport tls name port", NULL) <
+        0)
         return -1;
     return isUnix ? serverUnixParse(node, def) : serverTcpParse(node, def);
 }
@@ -156,8 +160,9 @@ diskModeParse(xmlNodePtr node, virDomainBackupDiskDef *disk)
     disk->modeGiven = rc > 0;
     disk->incremental = virXMLProp(node, "incremental");
     if (disk->incremental && disk->modeGiven && disk->mode == VIR_BACKUP_DISK_FULL) {
-        virReportError(VIR_ERR_XML_ERROR, "disk '%s' has backupmode='full' and yet incremental='%s'",
-                       disk->name, disk->incremental);
+        virReportError(VIR_ERR_XML_ERROR,
+                       "disk '%s' has backupmode='full' and yet incremental='%s'", disk->name,
+                       disk->incremental);
         return -1;
     }
     return 0;
@@ -169,7 +174,8 @@ diskExportParse(xmlNodePtr node, virDomainBackupDiskDef *disk, virBackupMode mod
     disk->exportName = virXMLProp(node, "exportname");
     disk->exportBitmap = virXMLProp(node, "exportbitmap");
     if (mode == VIR_BACKUP_MODE_PUSH && (disk->exportName || disk->exportBitmap)) {
-        virReportError(VIR_ERR_XML_ERROR, "disk '%s': exportname and exportbitmap need mode='pull'", disk->name);
+        virReportError(VIR_ERR_XML_ERROR, "disk '%s': exportname and exportbitmap need mode='pull'",
+                       disk->name);
         return -1;
     }
     return 0;
@@ -184,22 +190,24 @@ diskStoreParse(xmlNodePtr node, virDomainBackupDiskDef *disk, virBackupMode mode
     virStorageType type = VIR_STORAGE_TYPE_FILE;
     virStorageFormat format = VIR_STORAGE_FORMAT_QCOW2;
 
-    if (VIR_XML_ENUM_PROP(node, "type", storeTypes, "network volume dir nvme vhostuser vhostvdpa", type) < 0)
+    if (VIR_XML_ENUM_PROP(node, "type", storeTypes, "network volume dir nvme vhostuser vhostvdpa",
+                          type) < 0)
         return -1;
     if (driver && (virXMLCheckKnown(driver, "type", NULL) < 0 ||
                    VIR_XML_ENUM_PROP(driver, "type", storeFormats, "*", format) < 0))
         return -1;
     if (mode == VIR_BACKUP_MODE_PULL && format != VIR_STORAGE_FORMAT_QCOW2) {
-        virReportError(VIR_ERR_CONFIG_UNSUPPORTED, "the scratch of disk '%s' must have format qcow2, not %s",
-                       disk->name, virStorageFormatToString(format));
+        virReportError(VIR_ERR_CONFIG_UNSUPPORTED,
+                       "the scratch of disk '%s' must have format qcow2, not %s", disk->name,
+                       virStorageFormatToString(format));
         return -1;
     }
     disk->store = virStorageSourceNew(type, format, NULL);
     if (store && virStorageSourceParse(store, disk->store) < 0)
         return -1;
     if (!store && type == VIR_STORAGE_TYPE_BLOCK) {
-        virReportError(VIR_ERR_XML_ERROR, "disk '%s' has type='block' and no <%s dev='...'/>", disk->name,
-                       mode == VIR_BACKUP_MODE_PULL ? "scratch" : "target");
+        virReportError(VIR_ERR_XML_ERROR, "disk '%s' has type='block' and no <%s dev='...'/>",
+                       disk->name, mode == VIR_BACKUP_MODE_PULL ? "scratch" : "target");
         return -1;
     }
     disk->storeGiven = store != NULL;
@@ -217,13 +225,15 @@ diskParse(xmlNodePtr node, virDomainBackupDef *def)
         return -1;
     disk = virDomainBackupDiskDefNew(name);
     disk->backup = true;
-    if (virXMLCheckKnown(node, "name backup type backupmode incremental exportname exportbitmap index",
+    if (virXMLCheckKnown(node,
+                         "name backup type backupmode incremental exportname exportbitmap index",
                          children) < 0 ||
         virXMLCheckOnce(node, children) < 0 || virXMLPropYesNo(node, "backup", &disk->backup) < 0 ||
         virXMLPropUInt(node, "index", &disk->index) < 0)
         return -1;
-    if (disk->backup && (diskModeParse(node, disk) < 0 || diskExportParse(node, disk, def->mode) < 0 ||
-                         diskStoreParse(node, disk, def->mode) < 0))
+    if (disk->backup &&
+        (diskModeParse(node, disk) < 0 || diskExportParse(node, disk, def->mode) < 0 ||
+         diskStoreParse(node, disk, def->mode) < 0))
         return -1;
     g_ptr_array_add(def->disks, g_steal_pointer(&disk));
     return 0;
@@ -239,8 +249,9 @@ disksParse(xmlNodePtr root, virDomainBackupDef *def)
     if (virXMLCheckKnown(disks, NULL, "disk") < 0)
         return -1;
     if (!virXMLChild(disks, "disk")) {
-        virReportError(VIR_ERR_XML_ERROR, "%s",
-                       "<disks> of a backup is empty: name a disk, or leave <disks> out to mean all");
+        virReportError(
+            VIR_ERR_XML_ERROR, "%s",
+            "<disks> of a backup is empty: name a disk, or leave <disks> out to mean all");
         return -1;
     }
     for (xmlNodePtr node = virXMLChild(disks, "disk"); node; node = virXMLNext(node)) {
@@ -254,7 +265,8 @@ static int
 serverCheck(const virDomainBackupDef *def)
 {
     if (def->mode == VIR_BACKUP_MODE_PUSH && def->server.present) {
-        virReportError(VIR_ERR_XML_ERROR, "%s", "<server> is for pull backups; set mode='pull' or leave it out");
+        virReportError(VIR_ERR_XML_ERROR, "%s",
+                       "<server> is for pull backups; set mode='pull' or leave it out");
         return -1;
     }
     if (def->mode == VIR_BACKUP_MODE_PULL && !def->server.present) {
@@ -276,8 +288,8 @@ virDomainBackupDefParse(const char *xml)
     root = xmlDocGetRootElement(doc);
     if (virXMLCheckKnown(root, "mode", "incremental server disks") < 0 ||
         virXMLCheckOnce(root, "incremental server disks") < 0 ||
-        VIR_XML_ENUM_PROP(root, "mode", modeNames, NULL, def->mode) < 0 || serverParse(root, def) < 0 ||
-        serverCheck(def) < 0 || disksParse(root, def) < 0)
+        VIR_XML_ENUM_PROP(root, "mode", modeNames, NULL, def->mode) < 0 ||
+        serverParse(root, def) < 0 || serverCheck(def) < 0 || disksParse(root, def) < 0)
         return NULL;
     def->incremental = virXMLChildText(root, "incremental");
     if (def->incremental && !*def->incremental)
@@ -305,8 +317,9 @@ storeFormat(virBuffer *buf, const virStorageSource *store, virBackupMode mode)
     if (!store->path)
         return;
     virBufferAsprintf(buf, "  <%s", mode == VIR_BACKUP_MODE_PULL ? "scratch" : "target");
-    virBufferEscapeString(buf, store->type == VIR_STORAGE_TYPE_BLOCK ? " dev='%s'/>\n" : " file='%s'/>\n",
-                          store->path);
+    virBufferEscapeString(
+        buf, store->type == VIR_STORAGE_TYPE_BLOCK ? " dev='%s'/>\n" : " file='%s'/>\n",
+        store->path);
 }
 
 static void

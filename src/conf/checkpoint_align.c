@@ -23,7 +23,8 @@ diskResolve(const virDomainDef *dom, const char *name)
             found = disk;
     }
     if (!found) {
-        virReportError(VIR_ERR_CONFIG_UNSUPPORTED, "no disk named '%s' in domain '%s'", name, dom->name);
+        virReportError(VIR_ERR_CONFIG_UNSUPPORTED, "no disk named '%s' in domain '%s'", name,
+                       dom->name);
         return NULL;
     }
     for (guint i = 0; i < dom->disks->len; i++) {
@@ -47,14 +48,16 @@ diskUnfit(const virDomainDiskDef *disk)
     if (!disk->src || disk->readonly)
         return g_strdup_printf("disk '%s' is empty or readonly", disk->dst);
     if (disk->src->format != VIR_STORAGE_FORMAT_QCOW2)
-        return g_strdup_printf("checkpoint for disk '%s' unsupported for storage type %s: only a qcow2 "
-                               "image can hold its bitmap; exclude the disk with checkpoint='no'",
-                               disk->dst, virStorageFormatToString(disk->src->format));
+        return g_strdup_printf(
+            "checkpoint for disk '%s' unsupported for storage type %s: only a qcow2 "
+            "image can hold its bitmap; exclude the disk with checkpoint='no'",
+            disk->dst, virStorageFormatToString(disk->src->format));
     return NULL;
 }
 
 static int
-listedSettle(virDomainCheckpointDiskDef *listed, const virDomainDiskDef *disk, const char *checkpoint)
+listedSettle(virDomainCheckpointDiskDef *listed, const virDomainDiskDef *disk,
+             const char *checkpoint)
 {
     g_autofree char *unfit = diskUnfit(disk);
 
@@ -70,8 +73,9 @@ listedSettle(virDomainCheckpointDiskDef *listed, const virDomainDiskDef *disk, c
     if (!listed->bitmap)
         listed->bitmap = g_strdup(checkpoint);
     if (strcmp(listed->bitmap, checkpoint) != 0) {
-        virReportError(VIR_ERR_CONFIG_UNSUPPORTED, "bitmap for disk '%s' must match checkpoint name '%s'",
-                       disk->dst, checkpoint);
+        virReportError(VIR_ERR_CONFIG_UNSUPPORTED,
+                       "bitmap for disk '%s' must match checkpoint name '%s'", disk->dst,
+                       checkpoint);
         return -1;
     }
     return 0;
@@ -129,7 +133,8 @@ static bool
 anyBitmap(const virDomainCheckpointDef *def)
 {
     for (guint i = 0; i < def->disks->len; i++) {
-        if (((virDomainCheckpointDiskDef *)g_ptr_array_index(def->disks, i))->type == VIR_CHECKPOINT_DISK_BITMAP)
+        if (((virDomainCheckpointDiskDef *)g_ptr_array_index(def->disks, i))->type ==
+            VIR_CHECKPOINT_DISK_BITMAP)
             return true;
     }
     return false;
@@ -149,9 +154,10 @@ virDomainCheckpointDefAlign(virDomainCheckpointDef *def, const virDomainDef *dom
         return -1;
     listComplete(def, dom, byDisk, all);
     if (all && !anyBitmap(def)) {
-        virReportError(VIR_ERR_CONFIG_UNSUPPORTED,
-                       "checkpoint '%s': domain '%s' has no writable qcow2 disk to keep a bitmap in",
-                       def->name, dom->name);
+        virReportError(
+            VIR_ERR_CONFIG_UNSUPPORTED,
+            "checkpoint '%s': domain '%s' has no writable qcow2 disk to keep a bitmap in",
+            def->name, dom->name);
         return -1;
     }
     return 0;

@@ -14,8 +14,8 @@
 /* The record is called NAME.xml. */
 #define NAME_MAX_BYTES 240
 
-static const char *const diskTypes[VIR_CHECKPOINT_DISK_LAST] = { NULL, "no", "bitmap" };
-static const char *const stateNames[VIR_CHECKPOINT_STATE_LAST] = { "ready", "creating", "deleting" };
+static const char *const diskTypes[VIR_CHECKPOINT_DISK_LAST] = {NULL, "no", "bitmap"};
+static const char *const stateNames[VIR_CHECKPOINT_STATE_LAST] = {"ready", "creating", "deleting"};
 
 static void
 diskFree(virDomainCheckpointDiskDef *disk)
@@ -56,16 +56,18 @@ virDomainCheckpointDefDisk(const virDomainCheckpointDef *def, const char *name)
 static int
 nameCheck(const char *name, const char *element)
 {
-    if (!*name || name[0] == '.' || name[strspn(name, G_CSET_A_2_Z G_CSET_a_2_z G_CSET_DIGITS "_-.")]) {
-        virReportError(VIR_ERR_XML_INVALID_SCHEMA,
-                       "invalid checkpoint name '%s' in <%s>: letters, digits, '_', '-' and '.' are "
-                       "allowed, the first must not be '.'",
-                       name, element);
+    if (!*name || name[0] == '.' ||
+        name[strspn(name, G_CSET_A_2_Z G_CSET_a_2_z G_CSET_DIGITS "_-.")]) {
+        virReportError(
+            VIR_ERR_XML_INVALID_SCHEMA,
+            "invalid checkpoint name '%s' in <%s>: letters, digits, '_', '-' and '.' are "
+            "allowed, the first must not be '.'",
+            name, element);
         return -1;
     }
     if (strlen(name) > NAME_MAX_BYTES) {
-        virReportError(VIR_ERR_XML_INVALID_SCHEMA, "checkpoint name '%s' is longer than %d bytes", name,
-                       NAME_MAX_BYTES);
+        virReportError(VIR_ERR_XML_INVALID_SCHEMA, "checkpoint name '%s' is longer than %d bytes",
+                       name, NAME_MAX_BYTES);
         return -1;
     }
     return 0;
@@ -100,8 +102,9 @@ disksParse(xmlNodePtr root, virDomainCheckpointDef *def)
     if (virXMLCheckKnown(disks, NULL, "disk") < 0)
         return -1;
     if (!virXMLChild(disks, "disk")) {
-        virReportError(VIR_ERR_XML_ERROR, "%s",
-                       "<disks> of a checkpoint is empty: name a disk, or leave <disks> out to mean all");
+        virReportError(
+            VIR_ERR_XML_ERROR, "%s",
+            "<disks> of a checkpoint is empty: name a disk, or leave <disks> out to mean all");
         return -1;
     }
     for (xmlNodePtr node = virXMLChild(disks, "disk"); node; node = virXMLNext(node)) {
@@ -118,11 +121,13 @@ creationTimeParse(xmlNodePtr root, virDomainCheckpointDef *def)
     gint64 value = 0;
 
     if (!text) {
-        virReportError(VIR_ERR_XML_ERROR, "missing creationTime from existing checkpoint '%s'", def->name);
+        virReportError(VIR_ERR_XML_ERROR, "missing creationTime from existing checkpoint '%s'",
+                       def->name);
         return -1;
     }
     if (!g_ascii_string_to_signed(text, 10, 0, G_MAXINT64, &value, NULL)) {
-        virReportError(VIR_ERR_XML_ERROR, "invalid creationTime '%s' of checkpoint '%s'", text, def->name);
+        virReportError(VIR_ERR_XML_ERROR, "invalid creationTime '%s' of checkpoint '%s'", text,
+                       def->name);
         return -1;
     }
     def->creationTime = value;
@@ -146,7 +151,8 @@ parentParse(xmlNodePtr root, virDomainCheckpointDef *def)
     return nameCheck(def->parent, "parent");
 }
 
-/* In an existing checkpoint nothing is left to choose: a disk listed takes part unless it says no. */
+/* In an existing checkpoint nothing is left to choose: a disk listed takes part unless it says no.
+ */
 static int
 existingDisksSettle(virDomainCheckpointDef *def)
 {
@@ -163,8 +169,9 @@ existingDisksSettle(virDomainCheckpointDef *def)
         if (!disk->bitmap)
             disk->bitmap = g_strdup(def->name);
         if (strcmp(disk->bitmap, def->name) != 0) {
-            virReportError(VIR_ERR_CONFIG_UNSUPPORTED, "bitmap for disk '%s' must match checkpoint name '%s'",
-                           disk->name, def->name);
+            virReportError(VIR_ERR_CONFIG_UNSUPPORTED,
+                           "bitmap for disk '%s' must match checkpoint name '%s'", disk->name,
+                           def->name);
             return -1;
         }
     }
@@ -180,7 +187,8 @@ existingParse(xmlNodePtr root, virDomainCheckpointDef *def)
         virReportError(VIR_ERR_XML_ERROR, "%s", "a redefined checkpoint must have a name");
         return -1;
     }
-    if (creationTimeParse(root, def) < 0 || parentParse(root, def) < 0 || existingDisksSettle(def) < 0)
+    if (creationTimeParse(root, def) < 0 || parentParse(root, def) < 0 ||
+        existingDisksSettle(def) < 0)
         return -1;
     if (dom && !(def->dom = virDomainDefParseNode(dom, 0)))
         return -1;
@@ -218,7 +226,8 @@ virDomainCheckpointDefParse(const char *xml, unsigned int flags)
     if (!doc)
         return NULL;
     root = xmlDocGetRootElement(doc);
-    if (virXMLCheckKnown(root, NULL, record ? CHECKPOINT_CHILDREN " f:state" : CHECKPOINT_CHILDREN) < 0 ||
+    if (virXMLCheckKnown(root, NULL,
+                         record ? CHECKPOINT_CHILDREN " f:state" : CHECKPOINT_CHILDREN) < 0 ||
         virXMLCheckOnce(root, CHECKPOINT_CHILDREN) < 0)
         return NULL;
     if (virXMLChild(root, "name"))

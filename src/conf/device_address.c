@@ -30,8 +30,9 @@ addressNumber(xmlNodePtr node, const char *attr, unsigned int max, unsigned int 
         return 0;
     hex = g_str_has_prefix(text, "0x");
     if (!g_ascii_string_to_unsigned(hex ? text + 2 : text, hex ? 16 : 10, 0, max, &value, NULL)) {
-        virReportError(VIR_ERR_XML_ERROR, "invalid %s '%s' in <address>: a number from 0 to %u is wanted",
-                       attr, text, max);
+        virReportError(VIR_ERR_XML_ERROR,
+                       "invalid %s '%s' in <address>: a number from 0 to %u is wanted", attr, text,
+                       max);
         return -1;
     }
     *out = value;
@@ -136,12 +137,13 @@ virDeviceAddressFormat(virBuffer *buf, const virDeviceAddress *addr)
                           addr->multifunction ? " multifunction='on'" : "");
         break;
     case VIR_ADDRESS_DRIVE:
-        virBufferAsprintf(buf,
-                          "<address type='drive' controller='%u' bus='%u' target='%u' unit='%u'/>\n",
-                          addr->controller, addr->bus, addr->target, addr->unit);
+        virBufferAsprintf(
+            buf, "<address type='drive' controller='%u' bus='%u' target='%u' unit='%u'/>\n",
+            addr->controller, addr->bus, addr->target, addr->unit);
         break;
     case VIR_ADDRESS_VIRTIO_SERIAL:
-        virBufferAsprintf(buf, "<address type='virtio-serial' controller='%u' bus='%u' port='%u'/>\n",
+        virBufferAsprintf(buf,
+                          "<address type='virtio-serial' controller='%u' bus='%u' port='%u'/>\n",
                           addr->controller, addr->bus, addr->port);
         break;
     case VIR_ADDRESS_USB:

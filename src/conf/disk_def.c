@@ -11,16 +11,16 @@
 
 #define VIR_FROM_THIS VIR_FROM_DOMAIN
 
-static const char *const storageTypes[VIR_STORAGE_TYPE_LAST] = { "file", "block" };
+static const char *const storageTypes[VIR_STORAGE_TYPE_LAST] = {"file", "block"};
 #define STORAGE_TYPES_FOREIGN "dir network volume nvme vhostuser vhostvdpa"
-static const char *const storageFormats[VIR_STORAGE_FORMAT_LAST] = { NULL, "raw", "qcow2" };
-static const char *const diskDevices[VIR_DISK_DEVICE_LAST] = { "disk", "cdrom" };
-static const char *const diskBuses[VIR_DISK_BUS_LAST] = { "virtio", "scsi", "sata", "ide" };
+static const char *const storageFormats[VIR_STORAGE_FORMAT_LAST] = {NULL, "raw", "qcow2"};
+static const char *const diskDevices[VIR_DISK_DEVICE_LAST] = {"disk", "cdrom"};
+static const char *const diskBuses[VIR_DISK_BUS_LAST] = {"virtio", "scsi", "sata", "ide"};
 static const char *const diskCaches[VIR_DISK_CACHE_LAST] = {
     NULL, "none", "writethrough", "writeback", "directsync", "unsafe",
 };
-static const char *const diskDiscards[VIR_DISK_DISCARD_LAST] = { NULL, "unmap", "ignore" };
-static const char *const diskIos[VIR_DISK_IO_LAST] = { NULL, "native", "threads", "io_uring" };
+static const char *const diskDiscards[VIR_DISK_DISCARD_LAST] = {NULL, "unmap", "ignore"};
+static const char *const diskIos[VIR_DISK_IO_LAST] = {NULL, "native", "threads", "io_uring"};
 static const char *const diskErrorPolicies[VIR_DISK_ERROR_LAST] = {
     NULL, "stop", "report", "ignore", "enospace",
 };
@@ -131,8 +131,8 @@ virStorageSourceParse(xmlNodePtr source, virStorageSource *src)
     }
     for (const char *c = path; *c; c++) {
         if (g_ascii_iscntrl(*c)) {
-            virReportError(VIR_ERR_XML_ERROR, "path '%s' in element <%s> holds control characters", path,
-                           (const char *)source->name);
+            virReportError(VIR_ERR_XML_ERROR, "path '%s' in element <%s> holds control characters",
+                           path, (const char *)source->name);
             return -1;
         }
     }
@@ -188,7 +188,8 @@ diskIothreadParse(xmlNodePtr node, unsigned int *iothread)
     int rc = virXMLPropUInt(node, "iothread", iothread);
 
     if (rc > 0 && *iothread == 0) {
-        virReportError(VIR_ERR_XML_ERROR, "%s", "invalid iothread '0' in <driver>: IOThreads count from 1");
+        virReportError(VIR_ERR_XML_ERROR, "%s",
+                       "invalid iothread '0' in <driver>: IOThreads count from 1");
         return -1;
     }
     return rc;
@@ -205,8 +206,8 @@ diskDriverParse(xmlNodePtr driver, virDomainDiskDef *disk, virStorageFormat *for
         return -1;
     name = virXMLProp(driver, "name");
     if (name && strcmp(name, "qemu") != 0) {
-        virReportError(VIR_ERR_CONFIG_UNSUPPORTED, "unsupported driver name '%s' for disk '%s'", name,
-                       disk->dst);
+        virReportError(VIR_ERR_CONFIG_UNSUPPORTED, "unsupported driver name '%s' for disk '%s'",
+                       name, disk->dst);
         return -1;
     }
     if (formatParse(driver, format) < 0 ||
@@ -269,11 +270,13 @@ diskTargetParse(xmlNodePtr node, virDomainDiskDef *disk)
     if (diskTargetCheck(disk->dst) < 0)
         return -1;
     disk->bus = diskBusDefault(disk->dst);
-    return VIR_XML_ENUM_PROP(target, "bus", diskBuses, "fdc xen usb uml sd", disk->bus) < 0 ? -1 : 0;
+    return VIR_XML_ENUM_PROP(target, "bus", diskBuses, "fdc xen usb uml sd", disk->bus) < 0 ? -1
+                                                                                            : 0;
 }
 
 static int
-diskSourceParse(xmlNodePtr node, virStorageType type, virStorageFormat format, virDomainDiskDef *disk)
+diskSourceParse(xmlNodePtr node, virStorageType type, virStorageFormat format,
+                virDomainDiskDef *disk)
 {
     xmlNodePtr source = virXMLChild(node, "source");
 
@@ -304,13 +307,15 @@ diskBootParse(xmlNodePtr node, virDomainDiskDef *disk)
         (rc = virXMLPropUInt(boot, "order", &disk->bootOrder)) < 0)
         return -1;
     if (rc == 0 || disk->bootOrder == 0) {
-        virReportError(VIR_ERR_XML_ERROR, "<boot> of disk '%s' needs an order of 1 or more", disk->dst);
+        virReportError(VIR_ERR_XML_ERROR, "<boot> of disk '%s' needs an order of 1 or more",
+                       disk->dst);
         return -1;
     }
     return 0;
 }
 
-#define DISK_CHILDREN "driver source backingStore target readonly shareable serial boot alias address"
+#define DISK_CHILDREN                                                                              \
+    "driver source backingStore target readonly shareable serial boot alias address"
 
 virDomainDiskDef *
 virDomainDiskDefParse(xmlNodePtr node)
@@ -339,8 +344,9 @@ virDomainDiskDefParse(xmlNodePtr node)
 static void
 sourceFormat(virBuffer *buf, const virStorageSource *src, bool index)
 {
-    virBufferEscapeString(buf, src->type == VIR_STORAGE_TYPE_BLOCK ? "<source dev='%s'" : "<source file='%s'",
-                          src->path);
+    virBufferEscapeString(
+        buf, src->type == VIR_STORAGE_TYPE_BLOCK ? "<source dev='%s'" : "<source file='%s'",
+        src->path);
     if (index && src->index)
         virBufferAsprintf(buf, " index='%u'", src->index);
     virBufferAdd(buf, "/>\n");

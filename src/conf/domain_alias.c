@@ -25,7 +25,7 @@ aliasCompare(char **alias, virDeviceAddress *addr, void *opaque)
 static bool
 aliasTaken(virDomainDef *def, const char *wanted)
 {
-    aliasSearch search = { wanted, false };
+    aliasSearch search = {wanted, false};
 
     virDomainDefForeachDevice(def, aliasCompare, &search);
     return search.found;
@@ -110,7 +110,8 @@ virDomainDefAssignAliases(virDomainDef *def)
         aliasNumbered(def, &chardev->alias, virChardevKindNames[chardev->kind]);
     }
     for (guint i = 0; i < def->inputs->len; i++)
-        aliasNumbered(def, &((virDomainInputDef *)g_ptr_array_index(def->inputs, i))->alias, "input");
+        aliasNumbered(def, &((virDomainInputDef *)g_ptr_array_index(def->inputs, i))->alias,
+                      "input");
     if (!def->memballoonNone)
         aliasNumbered(def, &def->memballoonAlias, "balloon");
     for (guint i = 0; i < def->rngs->len; i++)

@@ -4,29 +4,34 @@
 
 #include <string.h>
 
-const char *const virDomainTypeNames[VIR_DOMAIN_TYPE_LAST] = { "qemu", "kvm" };
-const char *const virDomainBootNames[VIR_DOMAIN_BOOT_LAST] = { "hd", "cdrom", "network", "fd" };
+const char *const virDomainTypeNames[VIR_DOMAIN_TYPE_LAST] = {"qemu", "kvm"};
+const char *const virDomainBootNames[VIR_DOMAIN_BOOT_LAST] = {"hd", "cdrom", "network", "fd"};
 const char *const virDomainActionNames[VIR_DOMAIN_ACTION_LAST] = {
-    "destroy", "restart", "preserve", "rename-restart",
+    "destroy",
+    "restart",
+    "preserve",
+    "rename-restart",
 };
 const char *const virDomainCPUModeNames[VIR_DOMAIN_CPU_LAST] = {
     NULL, "custom", "host-passthrough", "host-model", "maximum",
 };
-const char *const virDomainCPUMatchNames[VIR_DOMAIN_CPU_MATCH_LAST] = { "exact", "minimum", "strict" };
-const char *const virDomainCPUCheckNames[VIR_DOMAIN_CPU_CHECK_LAST] = { NULL, "none", "partial", "full" };
-const char *const virDomainCPUFallbackNames[VIR_DOMAIN_CPU_FALLBACK_LAST] = { "allow", "forbid" };
-const char *const virDomainClockNames[VIR_DOMAIN_CLOCK_LAST] = { "utc", "localtime" };
-const char *const virDomainTimerNames[VIR_DOMAIN_TIMER_LAST] = { "rtc", "pit", "hpet" };
+const char *const virDomainCPUMatchNames[VIR_DOMAIN_CPU_MATCH_LAST] = {"exact", "minimum",
+                                                                       "strict"};
+const char *const virDomainCPUCheckNames[VIR_DOMAIN_CPU_CHECK_LAST] = {NULL, "none", "partial",
+                                                                       "full"};
+const char *const virDomainCPUFallbackNames[VIR_DOMAIN_CPU_FALLBACK_LAST] = {"allow", "forbid"};
+const char *const virDomainClockNames[VIR_DOMAIN_CLOCK_LAST] = {"utc", "localtime"};
+const char *const virDomainTimerNames[VIR_DOMAIN_TIMER_LAST] = {"rtc", "pit", "hpet"};
 const char *const virDomainTickPolicyNames[VIR_DOMAIN_TICKPOLICY_LAST] = {
     NULL, "delay", "catchup", "merge", "discard",
 };
 const char *const virControllerTypeNames[VIR_CONTROLLER_LAST] = {
     "pci", "scsi", "sata", "ide", "usb", "virtio-serial",
 };
-const char *const virChardevKindNames[VIR_CHARDEV_LAST] = { "serial", "console", "channel" };
-const char *const virChardevTypeNames[VIR_CHARDEV_TYPE_LAST] = { "pty", "file", "unix", "null" };
-const char *const virInputTypeNames[VIR_INPUT_LAST] = { "mouse", "keyboard", "tablet" };
-const char *const virInputBusNames[VIR_INPUT_BUS_LAST] = { "ps2", "usb" };
+const char *const virChardevKindNames[VIR_CHARDEV_LAST] = {"serial", "console", "channel"};
+const char *const virChardevTypeNames[VIR_CHARDEV_TYPE_LAST] = {"pty", "file", "unix", "null"};
+const char *const virInputTypeNames[VIR_INPUT_LAST] = {"mouse", "keyboard", "tablet"};
+const char *const virInputBusNames[VIR_INPUT_BUS_LAST] = {"ps2", "usb"};
 
 const char *
 virDomainTypeToString(virDomainType t)
@@ -201,10 +206,10 @@ virDomainDefInsertDisk(virDomainDef *def, virDomainDiskDef *disk)
     g_ptr_array_insert(def->disks, where, disk);
 }
 
-#define FOREACH(array, type) \
-    for (guint i = 0; i < def->array->len; i++) { \
-        type *device = g_ptr_array_index(def->array, i); \
-        iter(&device->alias, &device->addr, opaque); \
+#define FOREACH(array, type)                                                                       \
+    for (guint i = 0; i < def->array->len; i++) {                                                  \
+        type *device = g_ptr_array_index(def->array, i);                                           \
+        iter(&device->alias, &device->addr, opaque);                                               \
     }
 
 void

@@ -9,9 +9,9 @@
 #include <string.h>
 #include "viruuid.h"
 
-#define SCSI_UNITS 7   /* targets a narrow bus has beside its adapter */
+#define SCSI_UNITS 7 /* targets a narrow bus has beside its adapter */
 #define SATA_UNITS 6
-#define IDE_UNITS 4    /* two buses of two */
+#define IDE_UNITS 4 /* two buses of two */
 
 static void
 aliasDrop(char **alias, virDeviceAddress *addr, void *opaque)
@@ -292,7 +292,7 @@ inputAdd(virDomainDef *def, virInputType type)
 static void
 netDefaults(virDomainNetDef *net)
 {
-    unsigned char random[VIR_UUID_BUFLEN] = { 0 };
+    unsigned char random[VIR_UUID_BUFLEN] = {0};
 
     if (!net->model)
         net->model = g_strdup("rtl8139");

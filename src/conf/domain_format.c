@@ -24,7 +24,8 @@ headFormat(virBuffer *buf, const virDomainDef *def)
     virBufferEscapeString(buf, "<description>%s</description>\n", def->description);
     virDomainMetadataFormat(buf, def->metadata);
     virBufferAsprintf(buf, "<memory unit='KiB'>%llu</memory>\n", def->memoryKiB);
-    virBufferAsprintf(buf, "<currentMemory unit='KiB'>%llu</currentMemory>\n", def->currentMemoryKiB);
+    virBufferAsprintf(buf, "<currentMemory unit='KiB'>%llu</currentMemory>\n",
+                      def->currentMemoryKiB);
     virBufferAdd(buf, "<vcpu placement='static'");
     if (def->vcpus != def->maxVcpus)
         virBufferAsprintf(buf, " current='%u'", def->vcpus);
@@ -38,7 +39,8 @@ osFormat(virBuffer *buf, const virDomainDef *def)
 {
     virBufferAdd(buf, "<os>\n");
     virBufferAdjustIndent(buf, 2);
-    virBufferAsprintf(buf, "<type arch='%s' machine='%s'>hvm</type>\n", def->osArch, def->osMachine);
+    virBufferAsprintf(buf, "<type arch='%s' machine='%s'>hvm</type>\n", def->osArch,
+                      def->osMachine);
     virBufferEscapeString(buf, "<kernel>%s</kernel>\n", def->kernel);
     virBufferEscapeString(buf, "<initrd>%s</initrd>\n", def->initrd);
     virBufferEscapeString(buf, "<cmdline>%s</cmdline>\n", def->cmdline);
@@ -74,7 +76,8 @@ cpuFormat(virBuffer *buf, const virDomainDef *def)
     if (def->cpuCheck)
         virBufferAsprintf(buf, " check='%s'", virDomainCPUCheckNames[def->cpuCheck]);
     if (def->cpuMigratable)
-        virBufferAsprintf(buf, " migratable='%s'", def->cpuMigratable == VIR_TRISTATE_YES ? "on" : "off");
+        virBufferAsprintf(buf, " migratable='%s'",
+                          def->cpuMigratable == VIR_TRISTATE_YES ? "on" : "off");
     if (!def->cpuModel) {
         virBufferAdd(buf, "/>\n");
         return;
@@ -108,7 +111,8 @@ clockFormat(virBuffer *buf, const virDomainDef *def)
 static void
 powerFormat(virBuffer *buf, const virDomainDef *def)
 {
-    virBufferAsprintf(buf, "<on_poweroff>%s</on_poweroff>\n", virDomainActionNames[def->onPoweroff]);
+    virBufferAsprintf(buf, "<on_poweroff>%s</on_poweroff>\n",
+                      virDomainActionNames[def->onPoweroff]);
     virBufferAsprintf(buf, "<on_reboot>%s</on_reboot>\n", virDomainActionNames[def->onReboot]);
     virBufferAsprintf(buf, "<on_crash>%s</on_crash>\n", virDomainActionNames[def->onCrash]);
     if (!def->suspendToMem && !def->suspendToDisk)

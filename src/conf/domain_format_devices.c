@@ -29,8 +29,8 @@ controllerFormat(virBuffer *buf, const virDomainControllerDef *controller, bool 
 {
     g_auto(virBuffer) inner = VIR_BUFFER_INITIALIZER;
 
-    virBufferAsprintf(buf, "<controller type='%s' index='%d'", virControllerTypeNames[controller->type],
-                      controller->index);
+    virBufferAsprintf(buf, "<controller type='%s' index='%d'",
+                      virControllerTypeNames[controller->type], controller->index);
     virBufferEscapeString(buf, " model='%s'", controller->model);
     virBufferEscapeString(&inner, "<model name='%s'/>\n", controller->modelName);
     if (controller->targetChassis >= 0)
@@ -67,11 +67,13 @@ chardevSourceFormat(virBuffer *inner, const virDomainChardevDef *chardev, bool l
 }
 
 static void
-chardevTargetFormat(virBuffer *inner, const virDomainChardevDef *chardev, virChardevKind as, bool live)
+chardevTargetFormat(virBuffer *inner, const virDomainChardevDef *chardev, virChardevKind as,
+                    bool live)
 {
     switch (as) {
     case VIR_CHARDEV_SERIAL:
-        virBufferAsprintf(inner, "<target type='%s' port='%d'>\n", chardev->targetType, chardev->port);
+        virBufferAsprintf(inner, "<target type='%s' port='%d'>\n", chardev->targetType,
+                          chardev->port);
         virBufferAsprintf(inner, "  <model name='%s'/>\n", chardev->targetModel);
         virBufferAdd(inner, "</target>\n");
         break;
@@ -85,7 +87,8 @@ chardevTargetFormat(virBuffer *inner, const virDomainChardevDef *chardev, virCha
         virBufferEscapeString(inner, " name='%s'", chardev->targetName);
         if (live && chardev->connected)
             virBufferAsprintf(inner, " state='%s'",
-                              chardev->connected == VIR_TRISTATE_YES ? "connected" : "disconnected");
+                              chardev->connected == VIR_TRISTATE_YES ? "connected"
+                                                                     : "disconnected");
         virBufferAdd(inner, "/>\n");
         break;
     case VIR_CHARDEV_LAST:
@@ -99,7 +102,8 @@ chardevFormat(virBuffer *buf, const virDomainChardevDef *chardev, virChardevKind
 {
     g_auto(virBuffer) inner = VIR_BUFFER_INITIALIZER;
 
-    virBufferAsprintf(buf, "<%s type='%s'", virChardevKindNames[as], virChardevTypeNames[chardev->type]);
+    virBufferAsprintf(buf, "<%s type='%s'", virChardevKindNames[as],
+                      virChardevTypeNames[chardev->type]);
     if (as == VIR_CHARDEV_CONSOLE && chardev->type == VIR_CHARDEV_PTY && live)
         virBufferEscapeString(buf, " tty='%s'", chardev->path);
     chardevSourceFormat(&inner, chardev, live);

@@ -32,7 +32,8 @@ unsigned int virDomainDiskPosition(const char *dst);
 /** Put @disk (consumed) after the disks of its bus that come before it, as dumpxml lists them. */
 void virDomainDefInsertDisk(virDomainDef *def, virDomainDiskDef *disk);
 /** First controller of that type and index, borrowed, or NULL. */
-virDomainControllerDef *virDomainDefController(const virDomainDef *def, virControllerType type, int index);
+virDomainControllerDef *virDomainDefController(const virDomainDef *def, virControllerType type,
+                                               int index);
 
 typedef void (*virDomainDeviceIter)(char **alias, virDeviceAddress *addr, void *opaque);
 /** Every device's alias and address, in the order of dumpxml. */

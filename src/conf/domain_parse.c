@@ -13,8 +13,9 @@
 
 #define VIR_FROM_THIS VIR_FROM_DOMAIN
 
-#define DOMAIN_CHILDREN \
-    "name uuid title description metadata memory currentMemory vcpu iothreads os features cpu clock " \
+#define DOMAIN_CHILDREN                                                                            \
+    "name uuid title description metadata memory currentMemory vcpu iothreads os features cpu "    \
+    "clock "                                                                                       \
     "on_poweroff on_reboot on_crash pm devices"
 
 static int
@@ -107,7 +108,7 @@ countParse(xmlNodePtr node, unsigned int *out)
 static int
 vcpuParse(xmlNodePtr root, virDomainDef *def)
 {
-    static const char *const placements[] = { "static" };
+    static const char *const placements[] = {"static"};
     xmlNodePtr node = virXMLChild(root, "vcpu");
 
     def->maxVcpus = 1;
@@ -141,12 +142,14 @@ osTypeParse(xmlNodePtr os, virDomainDef *def)
     g_autofree char *type = virXMLText(node);
 
     if (!type || !*type) {
-        virReportError(VIR_ERR_XML_ERROR, "an os <type> must be specified for domain '%s'", def->name);
+        virReportError(VIR_ERR_XML_ERROR, "an os <type> must be specified for domain '%s'",
+                       def->name);
         return -1;
     }
     if (strcmp(type, "hvm") != 0) {
         virReportError(VIR_ERR_CONFIG_UNSUPPORTED,
-                       "unknown OS type '%s' of domain '%s': only hvm is supported", type, def->name);
+                       "unknown OS type '%s' of domain '%s': only hvm is supported", type,
+                       def->name);
         return -1;
     }
     if (virXMLCheckKnown(node, "arch machine", NULL) < 0)
@@ -184,7 +187,8 @@ osParse(xmlNodePtr root, virDomainDef *def)
 {
     xmlNodePtr os = virXMLChild(root, "os");
 
-    if (osTypeParse(os, def) < 0 || virXMLCheckKnown(os, NULL, "type boot kernel initrd cmdline") < 0 ||
+    if (osTypeParse(os, def) < 0 ||
+        virXMLCheckKnown(os, NULL, "type boot kernel initrd cmdline") < 0 ||
         virXMLCheckOnce(os, "type kernel initrd cmdline") < 0 || bootDevsParse(os, def) < 0)
         return -1;
     def->kernel = virXMLChildText(os, "kernel");
@@ -211,8 +215,9 @@ featuresParse(xmlNodePtr root, virDomainDef *def)
 
     if (!node)
         return 0;
-    if (virXMLCheckKnown(node, NULL, "acpi apic pae") < 0 || featureParse(node, "acpi", &def->acpi) < 0 ||
-        featureParse(node, "apic", &def->apic) < 0 || featureParse(node, "pae", &def->pae) < 0)
+    if (virXMLCheckKnown(node, NULL, "acpi apic pae") < 0 ||
+        featureParse(node, "acpi", &def->acpi) < 0 || featureParse(node, "apic", &def->apic) < 0 ||
+        featureParse(node, "pae", &def->pae) < 0)
         return -1;
     return 0;
 }
@@ -259,7 +264,8 @@ cpuParse(xmlNodePtr root, virDomainDef *def)
 static int
 timerParse(xmlNodePtr node, virDomainDef *def)
 {
-    virDomainTimerDef timer = { VIR_DOMAIN_TIMER_RTC, VIR_DOMAIN_TICKPOLICY_DEFAULT, VIR_TRISTATE_ABSENT };
+    virDomainTimerDef timer = {VIR_DOMAIN_TIMER_RTC, VIR_DOMAIN_TICKPOLICY_DEFAULT,
+                               VIR_TRISTATE_ABSENT};
     bool present = false;
     int rc;
 
@@ -271,7 +277,8 @@ timerParse(xmlNodePtr node, virDomainDef *def)
         virReportError(VIR_ERR_XML_ERROR, "%s", "missing attribute 'name' in element <timer>");
         return -1;
     }
-    if (VIR_XML_ENUM_PROP(node, "tickpolicy", virDomainTickPolicyNames, NULL, timer.tickpolicy) < 0 ||
+    if (VIR_XML_ENUM_PROP(node, "tickpolicy", virDomainTickPolicyNames, NULL, timer.tickpolicy) <
+            0 ||
         (rc = virXMLPropYesNo(node, "present", &present)) < 0)
         return -1;
     if (rc > 0)

@@ -11,7 +11,7 @@
 
 #define VIR_FROM_THIS VIR_FROM_DOMAIN
 
-#define DEVICE_KINDS \
+#define DEVICE_KINDS                                                                               \
     "emulator disk controller interface serial console channel input audio video memballoon rng"
 
 G_DEFINE_AUTOPTR_CLEANUP_FUNC(virDomainControllerDef, virDomainControllerDefFree)
@@ -41,8 +41,8 @@ indexParse(xmlNodePtr node, const char *attr, unsigned int max, int *out)
     if (!text)
         return 0;
     if (!g_ascii_string_to_unsigned(hex ? text + 2 : text, hex ? 16 : 10, 0, max, &value, NULL)) {
-        virReportError(VIR_ERR_XML_ERROR, "invalid %s '%s' in element <%s>: 0 to %u is wanted", attr,
-                       text, (const char *)node->name, max);
+        virReportError(VIR_ERR_XML_ERROR, "invalid %s '%s' in element <%s>: 0 to %u is wanted",
+                       attr, text, (const char *)node->name, max);
         return -1;
     }
     *out = (int)value;
@@ -78,7 +78,8 @@ controllerParse(xmlNodePtr node, virDomainDef *def)
     controller->index = -1;
     controller->targetChassis = -1;
     controller->targetPort = -1;
-    if (!type || virXMLCheckKnown(node, "type index model", "driver model target alias address") < 0 ||
+    if (!type ||
+        virXMLCheckKnown(node, "type index model", "driver model target alias address") < 0 ||
         virXMLCheckOnce(node, "driver model target") < 0 ||
         VIR_XML_ENUM_PROP(node, "type", virControllerTypeNames, "fdc ccid xenbus isa",
                           controller->type) < 0 ||
@@ -95,7 +96,7 @@ controllerParse(xmlNodePtr node, virDomainDef *def)
 static int
 chardevSourceParse(xmlNodePtr node, virDomainChardevDef *chardev)
 {
-    static const char *const modes[] = { "connect", "bind" };
+    static const char *const modes[] = {"connect", "bind"};
     xmlNodePtr source = virXMLChild(node, "source");
     const char *known = NULL;
     int mode = 0;
@@ -129,7 +130,7 @@ chardevSourceParse(xmlNodePtr node, virDomainChardevDef *chardev)
 static int
 serialTargetParse(xmlNodePtr target, virDomainChardevDef *chardev)
 {
-    static const char *const types[] = { "isa-serial" };
+    static const char *const types[] = {"isa-serial"};
     xmlNodePtr model = target ? virXMLChild(target, "model") : NULL;
 
     chardev->targetType = g_strdup(types[0]);
@@ -147,7 +148,7 @@ serialTargetParse(xmlNodePtr target, virDomainChardevDef *chardev)
 static int
 consoleTargetParse(xmlNodePtr target, virDomainChardevDef *chardev)
 {
-    static const char *const types[] = { "serial", "virtio" };
+    static const char *const types[] = {"serial", "virtio"};
     int type = 0;
 
     if (target && (virXMLCheckKnown(target, "type port", NULL) < 0 ||
@@ -162,8 +163,8 @@ consoleTargetParse(xmlNodePtr target, virDomainChardevDef *chardev)
 static int
 channelTargetParse(xmlNodePtr target, virDomainChardevDef *chardev)
 {
-    static const char *const types[] = { "virtio" };
-    static const char *const states[] = { NULL, "disconnected", "connected" };
+    static const char *const types[] = {"virtio"};
+    static const char *const states[] = {NULL, "disconnected", "connected"};
     int rc;
 
     if (!target || (rc = VIR_XML_ENUM_CHECK(target, "type", types, "*")) == 0) {
@@ -248,7 +249,8 @@ consoleParse(xmlNodePtr node, virDomainDef *def)
         return 0;
     }
     if (virXMLChild(node->parent, "console") != node) {
-        virReportError(VIR_ERR_CONFIG_UNSUPPORTED, "%s", "only the first console can be a serial port");
+        virReportError(VIR_ERR_CONFIG_UNSUPPORTED, "%s",
+                       "only the first console can be a serial port");
         return -1;
     }
     if (haveSerial)
@@ -268,7 +270,8 @@ channelParse(xmlNodePtr node, virDomainDef *def)
     g_autofree char *type = virXMLProp(node, "type");
 
     if (g_strcmp0(type, "unix") != 0) {
-        virReportError(VIR_ERR_CONFIG_UNSUPPORTED, "unsupported type of <channel>: '%s'", type ? type : "");
+        virReportError(VIR_ERR_CONFIG_UNSUPPORTED, "unsupported type of <channel>: '%s'",
+                       type ? type : "");
         return -1;
     }
     return chardevParse(node, def, VIR_CHARDEV_CHANNEL);
@@ -281,14 +284,15 @@ macParse(const char *text)
     unsigned int b[6];
     int used = 0;
 
-    if (sscanf(text, "%2x:%2x:%2x:%2x:%2x:%2x%n", &b[0], &b[1], &b[2], &b[3], &b[4], &b[5], &used) != 6 ||
+    if (sscanf(text, "%2x:%2x:%2x:%2x:%2x:%2x%n", &b[0], &b[1], &b[2], &b[3], &b[4], &b[5],
+               &used) != 6 ||
         text[used] || text[strspn(text, "0123456789abcdefABCDEF:")]) {
         virReportError(VIR_ERR_XML_ERROR, "unable to parse mac address '%s'", text);
         return NULL;
     }
     if (b[0] & 1) {
-        virReportError(VIR_ERR_XML_ERROR, "mac address '%s' is a multicast one, a unicast one is wanted",
-                       text);
+        virReportError(VIR_ERR_XML_ERROR,
+                       "mac address '%s' is a multicast one, a unicast one is wanted", text);
         return NULL;
     }
     return g_strdup_printf("%02x:%02x:%02x:%02x:%02x:%02x", b[0], b[1], b[2], b[3], b[4], b[5]);
@@ -301,8 +305,8 @@ netMacParse(xmlNodePtr node, virDomainNetDef *net)
 
     if (!node)
         return 0;
-    if (virXMLCheckKnown(node, "address", NULL) < 0 || !(text = virXMLPropRequired(node, "address")) ||
-        !(net->mac = macParse(text)))
+    if (virXMLCheckKnown(node, "address", NULL) < 0 ||
+        !(text = virXMLPropRequired(node, "address")) || !(net->mac = macParse(text)))
         return -1;
     return 0;
 }
@@ -312,10 +316,12 @@ netModelParse(xmlNodePtr node, virDomainNetDef *net)
 {
     if (!node)
         return 0;
-    if (virXMLCheckKnown(node, "type", NULL) < 0 || !(net->model = virXMLPropRequired(node, "type")))
+    if (virXMLCheckKnown(node, "type", NULL) < 0 ||
+        !(net->model = virXMLPropRequired(node, "type")))
         return -1;
     if (net->model[strspn(net->model, G_CSET_A_2_Z G_CSET_a_2_z G_CSET_DIGITS "_-")]) {
-        virReportError(VIR_ERR_INVALID_ARG, "network model '%s' contains invalid characters", net->model);
+        virReportError(VIR_ERR_INVALID_ARG, "network model '%s' contains invalid characters",
+                       net->model);
         return -1;
     }
     return 0;
@@ -324,15 +330,15 @@ netModelParse(xmlNodePtr node, virDomainNetDef *net)
 static int
 netParse(xmlNodePtr node, virDomainDef *def)
 {
-    static const char *const types[] = { "user" };
+    static const char *const types[] = {"user"};
     g_autoptr(virDomainNetDef) net = g_new0(virDomainNetDef, 1);
     g_autofree char *type = virXMLPropRequired(node, "type");
 
     if (!type || virXMLCheckKnown(node, "type", "mac model alias address") < 0 ||
         virXMLCheckOnce(node, "mac model") < 0 ||
         VIR_XML_ENUM_CHECK(node, "type", types,
-                          "ethernet vhostuser server client mcast network bridge internal direct "
-                          "hostdev udp vdpa vds null") < 0 ||
+                           "ethernet vhostuser server client mcast network bridge internal direct "
+                           "hostdev udp vdpa vds null") < 0 ||
         netMacParse(virXMLChild(node, "mac"), net) < 0 ||
         netModelParse(virXMLChild(node, "model"), net) < 0 ||
         virDeviceAliasParse(node, &net->alias) < 0 || virDeviceAddressParse(node, &net->addr) < 0)
@@ -344,8 +350,8 @@ netParse(xmlNodePtr node, virDomainDef *def)
 static int
 rngParse(xmlNodePtr node, virDomainDef *def)
 {
-    static const char *const models[] = { "virtio" };
-    static const char *const backends[] = { "random" };
+    static const char *const models[] = {"virtio"};
+    static const char *const backends[] = {"random"};
     g_autoptr(virDomainRngDef) rng = g_new0(virDomainRngDef, 1);
     xmlNodePtr backend = virXMLChild(node, "backend");
 
@@ -374,8 +380,10 @@ inputParse(xmlNodePtr node, virDomainDef *def)
 
     if (!type || virXMLCheckKnown(node, "type bus", "alias address") < 0 ||
         VIR_XML_ENUM_PROP(node, "type", virInputTypeNames, "passthrough evdev", input->type) < 0 ||
-        (rc = VIR_XML_ENUM_PROP(node, "bus", virInputBusNames, "xen parallels virtio none", input->bus)) < 0 ||
-        virDeviceAliasParse(node, &input->alias) < 0 || virDeviceAddressParse(node, &input->addr) < 0)
+        (rc = VIR_XML_ENUM_PROP(node, "bus", virInputBusNames, "xen parallels virtio none",
+                                input->bus)) < 0 ||
+        virDeviceAliasParse(node, &input->alias) < 0 ||
+        virDeviceAddressParse(node, &input->addr) < 0)
         return -1;
     if (rc == 0)
         input->bus = input->type == VIR_INPUT_TABLET ? VIR_INPUT_BUS_USB : VIR_INPUT_BUS_PS2;
@@ -392,7 +400,7 @@ inputParse(xmlNodePtr node, virDomainDef *def)
 static int
 audioParse(xmlNodePtr node, virDomainDef *def)
 {
-    static const char *const types[] = { "none" };
+    static const char *const types[] = {"none"};
     unsigned int id = 0;
 
     if (virXMLCheckKnown(node, "id type", NULL) < 0 ||
@@ -410,8 +418,8 @@ videoParse(xmlNodePtr node, virDomainDef *def)
     if (virXMLCheckKnown(node, NULL, "model alias") < 0)
         return -1;
     if (g_strcmp0(type, "none") != 0) {
-        virReportError(VIR_ERR_CONFIG_UNSUPPORTED, "unsupported model of <video>: '%s' (only 'none')",
-                       type ? type : "");
+        virReportError(VIR_ERR_CONFIG_UNSUPPORTED,
+                       "unsupported model of <video>: '%s' (only 'none')", type ? type : "");
         return -1;
     }
     if (virXMLCheckKnown(model, "type", NULL) < 0)
@@ -424,7 +432,7 @@ videoParse(xmlNodePtr node, virDomainDef *def)
 static int
 memballoonParse(xmlNodePtr node, virDomainDef *def)
 {
-    static const char *const models[] = { "virtio", "none" };
+    static const char *const models[] = {"virtio", "none"};
     g_autofree char *model = virXMLPropRequired(node, "model");
     int found = 0;
 
@@ -454,18 +462,18 @@ static const struct {
     const char *name;
     int (*parse)(xmlNodePtr node, virDomainDef *def);
 } devicePasses[] = {
-    { "emulator", emulatorParse },
-    { "disk", diskParse },
-    { "controller", controllerParse },
-    { "interface", netParse },
-    { "serial", serialParse },
-    { "console", consoleParse },   /* after serial: it looks whether there is one */
-    { "channel", channelParse },
-    { "input", inputParse },
-    { "audio", audioParse },
-    { "video", videoParse },
-    { "memballoon", memballoonParse },
-    { "rng", rngParse },
+    {"emulator", emulatorParse},
+    {"disk", diskParse},
+    {"controller", controllerParse},
+    {"interface", netParse},
+    {"serial", serialParse},
+    {"console", consoleParse}, /* after serial: it looks whether there is one */
+    {"channel", channelParse},
+    {"input", inputParse},
+    {"audio", audioParse},
+    {"video", videoParse},
+    {"memballoon", memballoonParse},
+    {"rng", rngParse},
 };
 
 int
@@ -475,7 +483,8 @@ virDomainDevicesParse(xmlNodePtr devices, virDomainDef *def)
         virXMLCheckOnce(devices, "emulator audio video memballoon") < 0)
         return -1;
     for (size_t i = 0; i < G_N_ELEMENTS(devicePasses); i++) {
-        for (xmlNodePtr node = virXMLChild(devices, devicePasses[i].name); node; node = virXMLNext(node)) {
+        for (xmlNodePtr node = virXMLChild(devices, devicePasses[i].name); node;
+             node = virXMLNext(node)) {
             if (devicePasses[i].parse(node, def) < 0)
                 return -1;
         }

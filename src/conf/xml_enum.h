@@ -1,7 +1,8 @@
 /* SPDX-License-Identifier: LGPL-2.1-or-later */
 /*
  * Words of a closed set in XML. The set of a Def's enum is smaller than libvirt's: a word that
- * libvirt knows and we do not is refused as unsupported, a word nobody knows as an error in the XML.
+ * libvirt knows and we do not is refused as unsupported, a word nobody knows as an error in the
+ * XML.
  */
 #pragma once
 #include "virxml.h"
@@ -19,17 +20,19 @@ int virXMLEnumLookup(const char *word, const char *what, const char *const *tabl
 int virXMLEnumProp(xmlNodePtr node, const char *attr, const char *const *table, int count,
                    const char *foreign, int *out);
 /** virXMLEnumProp into an lvalue of any enum type; @table is an array. */
-#define VIR_XML_ENUM_PROP(node, attr, table, foreign, lvalue) \
-    ({ \
-        int vxep_value = 0; \
-        int vxep_rc = virXMLEnumProp(node, attr, table, G_N_ELEMENTS(table), foreign, &vxep_value); \
-        if (vxep_rc > 0) \
-            (lvalue) = vxep_value; \
-        vxep_rc; \
+#define VIR_XML_ENUM_PROP(node, attr, table, foreign, lvalue)                                      \
+    ({                                                                                             \
+        int vxep_value = 0;                                                                        \
+        int vxep_rc =                                                                              \
+            virXMLEnumProp(node, attr, table, G_N_ELEMENTS(table), foreign, &vxep_value);          \
+        if (vxep_rc > 0)                                                                           \
+            (lvalue) = vxep_value;                                                                 \
+        vxep_rc;                                                                                   \
     })
-#define VIR_XML_ENUM_CHECK(node, attr, table, foreign) \
+#define VIR_XML_ENUM_CHECK(node, attr, table, foreign)                                             \
     virXMLEnumProp(node, attr, table, G_N_ELEMENTS(table), foreign, NULL)
-/** Attribute as (owned) text, not empty; NULL with VIR_ERR_XML_ERROR naming attribute and element. */
+/** Attribute as (owned) text, not empty; NULL with VIR_ERR_XML_ERROR naming attribute and element.
+ */
 char *virXMLPropRequired(xmlNodePtr node, const char *attr);
 /** Refuse a second child of the name: "element <x> given twice in <y>", VIR_ERR_XML_ERROR. */
 int virXMLCheckOnce(xmlNodePtr node, const char *children);

@@ -53,7 +53,8 @@ testRedefine(void)
 {
     g_autoptr(virDomainCheckpointDef) def = record();
     g_autofree char *text = virDomainCheckpointDefFormat(def, 0);
-    g_autoptr(virDomainCheckpointDef) again = virDomainCheckpointDefParse(text, VIR_CHECKPOINT_PARSE_REDEFINE);
+    g_autoptr(virDomainCheckpointDef) again =
+        virDomainCheckpointDefParse(text, VIR_CHECKPOINT_PARSE_REDEFINE);
     g_autofree char *second = NULL;
 
     confTestGolden(DATA, "redefine.out.xml", text);
@@ -86,7 +87,8 @@ testViews(void)
 
     disk->size = 131072;
     disk->sizeValid = true;
-    text = virDomainCheckpointDefFormat(def, VIR_CHECKPOINT_FORMAT_NO_DOMAIN | VIR_CHECKPOINT_FORMAT_SIZE);
+    text = virDomainCheckpointDefFormat(def, VIR_CHECKPOINT_FORMAT_NO_DOMAIN |
+                                                 VIR_CHECKPOINT_FORMAT_SIZE);
     confTestGolden(DATA, "redefine.size.xml", text);
 }
 
@@ -97,9 +99,9 @@ testRecordStates(void)
         virCheckpointState state;
         const char *text;
     } states[] = {
-        { VIR_CHECKPOINT_STATE_READY, NULL },
-        { VIR_CHECKPOINT_STATE_CREATING, "<f:state>creating</f:state>" },
-        { VIR_CHECKPOINT_STATE_DELETING, "<f:state>deleting</f:state>" },
+        {VIR_CHECKPOINT_STATE_READY, NULL},
+        {VIR_CHECKPOINT_STATE_CREATING, "<f:state>creating</f:state>"},
+        {VIR_CHECKPOINT_STATE_DELETING, "<f:state>deleting</f:state>"},
     };
 
     for (size_t i = 0; i < G_N_ELEMENTS(states); i++) {
@@ -138,47 +140,54 @@ static const struct {
     const char *reason;
     const char *xml;
 } refusals[] = {
-    { "malformed", 0, VIR_ERR_XML_DETAIL, "(domain_checkpoint):1", "<domaincheckpoint>" },
-    { "root", 0, BAD, "expecting root element of 'domaincheckpoint'", "<foo/>" },
-    { "element", 0, UNSUPPORTED, "unsupported element <zork> in <domaincheckpoint>", REQUEST("<zork/>") },
-    { "slash", 0, VIR_ERR_XML_INVALID_SCHEMA, "'a/b'", NAMED("a/b") },
-    { "dot", 0, VIR_ERR_XML_INVALID_SCHEMA, "'.a'", NAMED(".a") },
-    { "no-text", 0, VIR_ERR_XML_INVALID_SCHEMA, "''", NAMED("") },
-    { "blank", 0, VIR_ERR_XML_INVALID_SCHEMA, "'a b'", NAMED("a b") },
-    { "newline", 0, VIR_ERR_XML_INVALID_SCHEMA, "invalid checkpoint name", NAMED("a&#10;b") },
-    { "no-disks", 0, BAD, "<disks> of a checkpoint is empty", DISKS("") },
-    { "disk-name", 0, BAD, "missing attribute 'name'", DISKS("<disk/>") },
-    { "disk-type", 0, BAD, "'zz'", DISKS("<disk name='vda' checkpoint='zz'/>") },
-    { "disk-attr", 0, UNSUPPORTED, "attribute 'x'", DISKS("<disk name='vda' x='y'/>") },
-    { "no-and-bitmap", 0, BAD, "names bitmap 'b'", DISKS("<disk name='vda' checkpoint='no' bitmap='b'/>") },
-    { "unknown", 0, UNSUPPORTED, "no disk named 'vdz'", DISKS("<disk name='vdz'/>") },
-    { "twice", 0, UNSUPPORTED, "disk 'vda' specified twice", DISKS("<disk name='vda'/><disk name='vda'/>") },
-    { "twice-by-path", 0, UNSUPPORTED, "specified twice",
-      DISKS("<disk name='vda'/><disk name='/images/a.qcow2'/>") },
-    { "ambiguous", 0, UNSUPPORTED, "source of disks 'vdd' and 'vde'", DISKS("<disk name='/images/shared.raw'/>") },
-    { "raw", 0, UNSUPPORTED, "checkpoint for disk 'vdc' unsupported for storage type raw",
-      DISKS("<disk name='vdc' checkpoint='bitmap'/>") },
-    { "raw-implied", 0, UNSUPPORTED, "unsupported for storage type raw", DISKS("<disk name='vdc'/>") },
-    { "readonly", 0, UNSUPPORTED, "disk 'vdf' is empty or readonly",
-      DISKS("<disk name='vdf' checkpoint='bitmap'/>") },
-    { "cdrom", 0, UNSUPPORTED, "disk 'sda' is empty or readonly", DISKS("<disk name='sda' checkpoint='bitmap'/>") },
-    { "bitmap-name", 0, UNSUPPORTED, "bitmap for disk 'vda' must match checkpoint name",
-      REQUEST("<name>n</name><disks><disk name='vda' bitmap='b'/></disks>") },
-    { "state-in-request", 0, UNSUPPORTED, "<f:state>",
-      "<domaincheckpoint xmlns:f='urn:fleece:1'><f:state>creating</f:state></domaincheckpoint>" },
-    { "state-in-redefine", REDEFINE, UNSUPPORTED, "<f:state>",
-      "<domaincheckpoint xmlns:f='urn:fleece:1'><f:state>creating</f:state></domaincheckpoint>" },
-    { "redefine-name", REDEFINE, BAD, "must have a name", REQUEST("") },
-    { "redefine-time", REDEFINE, BAD, "missing creationTime", NAMED("n") },
-    { "redefine-bad-time", REDEFINE, BAD, "invalid creationTime 'x'",
-      REQUEST("<name>n</name><creationTime>x</creationTime>") },
-    { "redefine-parent", REDEFINE, VIR_ERR_XML_INVALID_SCHEMA, "'../p' in <parent>",
-      REQUEST("<name>n</name><creationTime>5</creationTime><parent><name>../p</name></parent>") },
-    { "redefine-twice", REDEFINE, UNSUPPORTED, "disk 'vda' specified twice",
-      REQUEST("<name>n</name><creationTime>5</creationTime><disks><disk name='vda'/><disk name='vda'/></disks>") },
-    { "record-state", RECORD, BAD, "unknown checkpoint state: 'zz'",
-      "<domaincheckpoint xmlns:f='urn:fleece:1'><name>n</name><creationTime>5</creationTime>"
-      "<f:state>zz</f:state></domaincheckpoint>" },
+    {"malformed", 0, VIR_ERR_XML_DETAIL, "(domain_checkpoint):1", "<domaincheckpoint>"},
+    {"root", 0, BAD, "expecting root element of 'domaincheckpoint'", "<foo/>"},
+    {"element", 0, UNSUPPORTED, "unsupported element <zork> in <domaincheckpoint>",
+     REQUEST("<zork/>")},
+    {"slash", 0, VIR_ERR_XML_INVALID_SCHEMA, "'a/b'", NAMED("a/b")},
+    {"dot", 0, VIR_ERR_XML_INVALID_SCHEMA, "'.a'", NAMED(".a")},
+    {"no-text", 0, VIR_ERR_XML_INVALID_SCHEMA, "''", NAMED("")},
+    {"blank", 0, VIR_ERR_XML_INVALID_SCHEMA, "'a b'", NAMED("a b")},
+    {"newline", 0, VIR_ERR_XML_INVALID_SCHEMA, "invalid checkpoint name", NAMED("a&#10;b")},
+    {"no-disks", 0, BAD, "<disks> of a checkpoint is empty", DISKS("")},
+    {"disk-name", 0, BAD, "missing attribute 'name'", DISKS("<disk/>")},
+    {"disk-type", 0, BAD, "'zz'", DISKS("<disk name='vda' checkpoint='zz'/>")},
+    {"disk-attr", 0, UNSUPPORTED, "attribute 'x'", DISKS("<disk name='vda' x='y'/>")},
+    {"no-and-bitmap", 0, BAD, "names bitmap 'b'",
+     DISKS("<disk name='vda' checkpoint='no' bitmap='b'/>")},
+    {"unknown", 0, UNSUPPORTED, "no disk named 'vdz'", DISKS("<disk name='vdz'/>")},
+    {"twice", 0, UNSUPPORTED, "disk 'vda' specified twice",
+     DISKS("<disk name='vda'/><disk name='vda'/>")},
+    {"twice-by-path", 0, UNSUPPORTED, "specified twice",
+     DISKS("<disk name='vda'/><disk name='/images/a.qcow2'/>")},
+    {"ambiguous", 0, UNSUPPORTED, "source of disks 'vdd' and 'vde'",
+     DISKS("<disk name='/images/shared.raw'/>")},
+    {"raw", 0, UNSUPPORTED, "checkpoint for disk 'vdc' unsupported for storage type raw",
+     DISKS("<disk name='vdc' checkpoint='bitmap'/>")},
+    {"raw-implied", 0, UNSUPPORTED, "unsupported for storage type raw",
+     DISKS("<disk name='vdc'/>")},
+    {"readonly", 0, UNSUPPORTED, "disk 'vdf' is empty or readonly",
+     DISKS("<disk name='vdf' checkpoint='bitmap'/>")},
+    {"cdrom", 0, UNSUPPORTED, "disk 'sda' is empty or readonly",
+     DISKS("<disk name='sda' checkpoint='bitmap'/>")},
+    {"bitmap-name", 0, UNSUPPORTED, "bitmap for disk 'vda' must match checkpoint name",
+     REQUEST("<name>n</name><disks><disk name='vda' bitmap='b'/></disks>")},
+    {"state-in-request", 0, UNSUPPORTED, "<f:state>",
+     "<domaincheckpoint xmlns:f='urn:fleece:1'><f:state>creating</f:state></domaincheckpoint>"},
+    {"state-in-redefine", REDEFINE, UNSUPPORTED, "<f:state>",
+     "<domaincheckpoint xmlns:f='urn:fleece:1'><f:state>creating</f:state></domaincheckpoint>"},
+    {"redefine-name", REDEFINE, BAD, "must have a name", REQUEST("")},
+    {"redefine-time", REDEFINE, BAD, "missing creationTime", NAMED("n")},
+    {"redefine-bad-time", REDEFINE, BAD, "invalid creationTime 'x'",
+     REQUEST("<name>n</name><creationTime>x</creationTime>")},
+    {"redefine-parent", REDEFINE, VIR_ERR_XML_INVALID_SCHEMA, "'../p' in <parent>",
+     REQUEST("<name>n</name><creationTime>5</creationTime><parent><name>../p</name></parent>")},
+    {"redefine-twice", REDEFINE, UNSUPPORTED, "disk 'vda' specified twice",
+     REQUEST("<name>n</name><creationTime>5</creationTime><disks><disk name='vda'/><disk "
+             "name='vda'/></disks>")},
+    {"record-state", RECORD, BAD, "unknown checkpoint state: 'zz'",
+     "<domaincheckpoint xmlns:f='urn:fleece:1'><name>n</name><creationTime>5</creationTime>"
+     "<f:state>zz</f:state></domaincheckpoint>"},
 };
 
 static void
@@ -186,7 +195,8 @@ testRefusal(gconstpointer data)
 {
     gsize i = GPOINTER_TO_SIZE(data);
     g_autoptr(virDomainDef) dom = domain();
-    g_autoptr(virDomainCheckpointDef) def = virDomainCheckpointDefParse(refusals[i].xml, refusals[i].flags);
+    g_autoptr(virDomainCheckpointDef) def =
+        virDomainCheckpointDefParse(refusals[i].xml, refusals[i].flags);
 
     if (def)
         g_assert_cmpint(virDomainCheckpointDefAlign(def, dom, NOW), ==, -1);
@@ -212,7 +222,7 @@ testNothingFits(void)
 int
 main(int argc, char **argv)
 {
-    static const char *const requests[] = { "bare", "listed", "path", "excluded" };
+    static const char *const requests[] = {"bare", "listed", "path", "excluded"};
 
     g_test_init(&argc, &argv, NULL);
     for (size_t i = 0; i < G_N_ELEMENTS(requests); i++) {

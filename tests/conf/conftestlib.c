@@ -35,7 +35,8 @@ confTestGolden(const char *dir, const char *file, const char *actual)
     }
     expected = confTestRead(dir, file);
     if (strcmp(expected, actual) != 0) {
-        g_test_message("%s differs; VIR_TEST_REGENERATE_OUTPUT=1 writes what was made:\n%s", path, actual);
+        g_test_message("%s differs; VIR_TEST_REGENERATE_OUTPUT=1 writes what was made:\n%s", path,
+                       actual);
         g_test_fail();
     }
 }

@@ -10,8 +10,8 @@
 #define DATA "domainxmldata"
 
 static const char *const cases[] = {
-    "minimal", "pc-full", "q35-full", "q35-stock-live", "chain", "buses", "consoles", "metadata",
-    "kernel", "cpu-host", "user-alias",
+    "minimal",  "pc-full",  "q35-full", "q35-stock-live", "chain",      "buses",
+    "consoles", "metadata", "kernel",   "cpu-host",       "user-alias",
 };
 
 static virDomainDef *
@@ -55,7 +55,8 @@ testCase(gconstpointer data)
     assertStable(live, VIR_DOMAIN_PARSE_LIVE, VIR_DOMAIN_FORMAT_LIVE);
 }
 
-/* What a running domain shows is accepted back as a configuration, and is the same configuration. */
+/* What a running domain shows is accepted back as a configuration, and is the same configuration.
+ */
 static void
 testLiveIsConfig(gconstpointer data)
 {
@@ -120,7 +121,8 @@ testRunning(void)
     g_auto(GStrv) halves = g_strsplit(xml, "<devices>", 2);
     g_autofree char *more =
         g_strjoinv("<devices><console type='pty'/><channel type='unix'><target type='virtio' "
-                   "name='org.qemu.guest_agent.0'/></channel>", halves);
+                   "name='org.qemu.guest_agent.0'/></channel>",
+                   halves);
     g_autoptr(virDomainDef) def = parse(more, 0);
     virDomainChardevDef *serial = g_ptr_array_index(def->chardevs, 0);
     virDomainChardevDef *channel = g_ptr_array_index(def->chardevs, 1);
@@ -130,7 +132,8 @@ testRunning(void)
 
     def->id = 3;
     serial->path = g_strdup("/dev/pts/5");
-    channel->path = g_strdup("/var/lib/libvirt/qemu/channel/target/domain-3-chain/org.qemu.guest_agent.0");
+    channel->path =
+        g_strdup("/var/lib/libvirt/qemu/channel/target/domain-3-chain/org.qemu.guest_agent.0");
     channel->connected = VIR_TRISTATE_YES;
     src->index = 2;
     src->backing->index = 4;
