@@ -64,7 +64,8 @@ int
 remotePutNewDomain(remote_domain *out, virDomainPtr dom);
 int
 remotePutNewCheckpoint(remote_domain_checkpoint *out, virDomainCheckpointPtr chk);
-/** @text (consumed) into @out; NULL (a failed call) returns -1, else 0. */
+/** @text (consumed) into @out. Returns: 0; -1 for NULL (a failed call) or with VIR_ERR_RPC for what
+ * is longer than a string of the protocol. */
 int
 remotePutText(remote_string *out, char *text);
 /** Counted char array from a NUL-terminated text. */

@@ -10,6 +10,9 @@ remoteDispatchQemuMonitorCommand(remoteCall *call, qemu_domain_monitor_command_a
                                  qemu_domain_monitor_command_ret *ret)
 {
     g_autoptr(virDomain) dom = remoteGetDomain(call->conn, &args->dom);
+    char *result = NULL;
 
-    return virDomainQemuMonitorCommand(dom, args->cmd, &ret->result, args->flags);
+    if (virDomainQemuMonitorCommand(dom, args->cmd, &result, args->flags) < 0)
+        return -1;
+    return remotePutText(&ret->result, result);
 }

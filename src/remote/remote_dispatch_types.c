@@ -67,6 +67,12 @@ remotePutNewCheckpoint(remote_domain_checkpoint *out, virDomainCheckpointPtr chk
 int
 remotePutText(remote_string *out, char *text)
 {
+    /* Refused here because xdr_free() does not free what is longer than its bound. */
+    if (text && strlen(text) > REMOTE_STRING_MAX) {
+        virReportError(VIR_ERR_RPC, "result of %zu bytes is longer than the %d of the protocol",
+                       strlen(text), REMOTE_STRING_MAX);
+        g_clear_pointer(&text, g_free);
+    }
     *out = text;
     return text ? 0 : -1;
 }

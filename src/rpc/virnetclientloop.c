@@ -155,8 +155,6 @@ virNetClientAttachLoop(virNetClient *client)
     }
     attached = client->watch >= 0;
     g_mutex_unlock(&client->lock);
-    if (!attached)
-        virErrorReset();
     return attached;
 }
 

@@ -13,7 +13,7 @@ import subprocess
 import time
 import unittest
 
-from wire_daemon import BINARY, Daemon, probe, wait_for
+from wire_daemon import BINARY, SANITIZED, Daemon, probe, wait_for
 
 REMOTE = 0x20008086
 QEMU = 0x20008087
@@ -39,6 +39,10 @@ class WithDaemon(unittest.TestCase):
 
     def raw_error(self, conn, number, body=b"", **options):
         return error_of(*conn.call_raw(number, body, **options))
+
+    def assert_grown_less(self, before, kib):
+        if not SANITIZED:
+            self.assertLess(self.daemon.rss_kib() - before, kib)
 
     def assert_usable(self, conn):
         self.assertEqual(conn.call("CONNECT_GET_TYPE"), {"type": "QEMU"})
@@ -191,7 +195,8 @@ class Calls(WithDaemon):
             with self.assertRaises(probe.RpcError) as caught:
                 c.call("DOMAIN_MONITOR_COMMAND", args, "qemu")
             self.assertEqual((caught.exception.code, caught.exception.message),
-                             (39, "Unable to encode message payload"))
+                             (39, "result of 4194305 bytes is longer than "
+                              "the 4194304 of the protocol"))
             self.assert_usable(c)
 
 
@@ -216,7 +221,7 @@ class Framing(WithDaemon):
         for c in silent:
             c.sock.sendall(struct.pack(">I", MAX_LENGTH) + b"\0" * 24)
         time.sleep(0.3)
-        self.assertLess(self.daemon.rss_kib() - before, 8192)
+        self.assert_grown_less(before, 8192)
         for c in silent:
             c.sock.close()
             c.sock = None
@@ -430,7 +435,7 @@ class Events(WithDaemon):
             wait_for(lambda: self.daemon.count_fds() == self.daemon.fds_at_start + 1,
                      "the sleeper to be dropped")
             self.assert_usable(c)
-        self.assertLess(self.daemon.rss_kib() - before, 32768)
+        self.assert_grown_less(before, 32768)
         sleeper.sock.close()
 
     def test_who_leaves_takes_its_callbacks_along(self):
@@ -486,7 +491,7 @@ class Load(WithDaemon):
                                  {"dom": dom, "cmd": "size 4000000", "flags": 0}, "qemu")
                      for _ in range(40)]
             time.sleep(1)
-            self.assertLess(self.daemon.rss_kib() - before, 80 * 1024)
+            self.assert_grown_less(before, 80 * 1024)
             for serial, row in calls:
                 self.assertEqual(len(c.wait_reply(serial, row, "qemu")["result"]), 4000000)
 
@@ -671,6 +676,7 @@ class Process(unittest.TestCase):
             late.close()
         self.assertEqual(daemon.end(), 0)
 
+    @unittest.skipIf(SANITIZED, "built with a sanitizer")
     def test_idle_memory(self):
         daemon = Daemon()
         with daemon.connect() as c:

@@ -13,6 +13,10 @@ import probe  # noqa: E402
 
 BINARY = os.path.abspath(sys.argv.pop(1))
 
+with open(BINARY, "rb") as _program:
+    # A sanitizer keeps freed memory for a while, so its figures say nothing about ours.
+    SANITIZED = b"__asan_init" in _program.read()
+
 
 def wait_for(condition, what, timeout=10):
     end = time.monotonic() + timeout
@@ -67,6 +71,8 @@ class Daemon:
         if self.process.poll() is None:
             self.process.send_signal(sig)
         status = self.process.wait(20)
+        if status > 0:
+            print(self.log_text())
         self.log.close()
         shutil.rmtree(self.root)
         return status
