@@ -105,16 +105,18 @@ exportSettle(virDomainBackupDiskDef *disk)
     }
 }
 
+/* Beside the image, as libvirt does: there the administrator planned for space, and no two domains
+ * meet. A block device has no such place. */
 static int
-storeSettle(const virDomainBackupDef *def, virDomainBackupDiskDef *disk,
+storeSettle(const virDomainBackupDef *def, virDomainBackupDiskDef *disk, const char *domain,
             const virStorageSource *source, const char *suffix, const char *scratchDir)
 {
     if (!disk->store)
         disk->store = virStorageSourceNew(VIR_STORAGE_TYPE_FILE, VIR_STORAGE_FORMAT_QCOW2, NULL);
     if (disk->store->path)
         return 0;
-    if (def->mode == VIR_BACKUP_MODE_PULL) {
-        disk->store->path = g_strdup_printf("%s/%s.%s", scratchDir, disk->name, suffix);
+    if (source->type == VIR_STORAGE_TYPE_BLOCK && def->mode == VIR_BACKUP_MODE_PULL) {
+        disk->store->path = g_strdup_printf("%s/%s-%s.%s", scratchDir, domain, disk->name, suffix);
         return 0;
     }
     if (source->type == VIR_STORAGE_TYPE_BLOCK) {
@@ -195,7 +197,7 @@ virDomainBackupDefAlign(virDomainBackupDef *def, const virDomainDef *dom, const 
             return -1;
         if (def->mode == VIR_BACKUP_MODE_PULL)
             exportSettle(disk);
-        if (storeSettle(def, disk, domDisk->src, suffix, scratchDir) < 0)
+        if (storeSettle(def, disk, dom->name, domDisk->src, suffix, scratchDir) < 0)
             return -1;
     }
     if (selected == 0) {

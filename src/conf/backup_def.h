@@ -45,8 +45,8 @@ virDomainBackupDef *virDomainBackupDefCopy(const virDomainBackupDef *def);
  * virDomainBackupDefAlign: against the domain: unknown or doubly named disks are errors; no <disks>
  * = every disk that is writable and not empty; names, modes, exports filled in. A push target
  * without a name becomes SOURCE.SUFFIX (a block device source: error, name a target).
- * @suffix: e.g. "1700000000"; @scratchDir: where a pull scratch without a file is made,
- * as @scratchDir/DISK.SUFFIX
+ * @suffix: e.g. "1700000000". A pull scratch without a file becomes SOURCE.SUFFIX too, or, for a block
+ * device, @scratchDir/DOMAIN-DISK.SUFFIX.
  */
 int virDomainBackupDefAlign(virDomainBackupDef *def, const virDomainDef *dom, const char *suffix,
                             const char *scratchDir);

@@ -139,9 +139,12 @@ removeFiles(qemuVM *vm, const qemuBackupJob *job, int type)
                  g_strerror(errno));
 }
 
+/* A pull ends by being cancelled, and its disks say so, as libvirt's do; the job itself succeeded. */
 static int
-blockJobStatus(int type)
+blockJobStatus(const qemuBackupJob *job, int type)
 {
+    if (job->def->mode == VIR_BACKUP_MODE_PULL && type == VIR_DOMAIN_JOB_COMPLETED)
+        return VIR_DOMAIN_BLOCK_JOB_CANCELED;
     switch (type) {
     case VIR_DOMAIN_JOB_COMPLETED:
         return VIR_DOMAIN_BLOCK_JOB_COMPLETED;
@@ -166,10 +169,10 @@ publishEnd(qemuVM *vm, const qemuBackupJob *job, int type, const virTypedParamLi
 
         qemuVMPublish(vm, virDomainEventBlockJobNew(vm->name, vm->uuid, id, path,
                                                     VIR_DOMAIN_BLOCK_JOB_TYPE_BACKUP,
-                                                    blockJobStatus(type)));
+                                                    blockJobStatus(job, type)));
         qemuVMPublish(vm, virDomainEventBlockJob2New(vm->name, vm->uuid, id, disk->name,
                                                      VIR_DOMAIN_BLOCK_JOB_TYPE_BACKUP,
-                                                     blockJobStatus(type)));
+                                                     blockJobStatus(job, type)));
     }
 }
 
