@@ -151,11 +151,11 @@ qemuDriverAutostartOne(void *item, void *opaque G_GNUC_UNUSED)
     bool wanted = false;
 
     g_mutex_lock(&vm->lock);
-    wanted = vm->autostart && !qemuVMIsActive(vm);
+    wanted = vm->autostart && !qemuVMIsActive(vm) && !vm->removed;
     g_mutex_unlock(&vm->lock);
     if (!wanted || qemuJobBegin(&vm->job, QEMU_JOB_MODIFY, "autostart") < 0)
         return;
-    if (!qemuVMIsActive(vm) && qemuProcessStart(vm, 0, NULL) < 0)
+    if (!qemuVMIsActive(vm) && !vm->removed && qemuProcessStart(vm, 0, NULL) < 0)
         VIR_ERROR("domain '%s' is marked autostart but does not start: %s", vm->name, virErrorLastMessage());
     virErrorReset();
     qemuJobEnd(&vm->job);
@@ -210,15 +210,18 @@ qemuDriverBusy(void)
     return qemuVMListCountActive(qemuDriverVMs()) > 0;
 }
 
-/* Let go of a QEMU without ending it: whoever waits for it gets an error, nobody takes it for dead. */
+/* Let go of a QEMU without ending it. A start or power-off under way is waited for, so that what is
+ * on disk describes a whole run; after that nobody can begin anything with this domain. */
 static void
 qemuDriverLetGo(void *item, void *opaque G_GNUC_UNUSED)
 {
     qemuVM *vm = item;
     qemuMonitor *mon = NULL;
+    bool slot = qemuJobBegin(&vm->job, QEMU_JOB_DESTROY, "end of the daemon") == 0;
 
     g_mutex_lock(&vm->lock);
     vm->run++;
+    vm->removed = true;
     mon = g_steal_pointer(&vm->mon);
     qemuProcessUnwatch(g_steal_pointer(&vm->process));
     qemuVMSignal(vm);
@@ -227,6 +230,8 @@ qemuDriverLetGo(void *item, void *opaque G_GNUC_UNUSED)
         qemuMonitorClose(mon);
         qemuMonitorUnref(mon);
     }
+    if (slot)
+        qemuJobEnd(&vm->job);
 }
 
 void
