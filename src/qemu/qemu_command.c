@@ -306,7 +306,7 @@ qemuCommandFormat(char *const *argv)
         g_autofree char *quoted = NULL;
 
         g_string_append(text, value ? " " : " \\\n");
-        if (value && strpbrk(argv[i], " \t\n'\"\\$`*?;&|<>(){}[]~#")) {
+        if (strpbrk(argv[i], " \t\n'\"\\$`*?;&|<>(){}[]~#")) {
             quoted = g_shell_quote(argv[i]);
             g_string_append(text, quoted);
         } else {

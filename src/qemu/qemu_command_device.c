@@ -60,18 +60,19 @@ qemuCommandInputs(qemuCommandBuilder *b)
 
     for (i = 0; i < b->def->inputs->len; i++) {
         const virDomainInputDef *input = g_ptr_array_index(b->def->inputs, i);
+        const virDomainControllerDef *usb = qemuCommandController(b->def, VIR_CONTROLLER_USB, 0);
         g_autoptr(GString) dev = g_string_new("usb-tablet");
 
         if (input->bus == VIR_INPUT_BUS_PS2)
             continue;
-        if (input->type != VIR_INPUT_TABLET || b->def->usbDisabled) {
+        if (input->type != VIR_INPUT_TABLET || b->def->usbDisabled || !usb) {
             virReportError(VIR_ERR_CONFIG_UNSUPPORTED,
                            "input device '%s' on bus 'usb' is not supported: only a tablet is, and it"
                            " needs a USB controller", input->alias);
             return -1;
         }
         qemuCommandOpt(dev, "id", input->alias);
-        g_string_append(dev, ",bus=usb.0");
+        g_string_append_printf(dev, ",bus=%s.0", usb->alias);
         if (input->addr.type == VIR_ADDRESS_USB && input->addr.port > 0)
             g_string_append_printf(dev, ",port=%u", input->addr.port);
         qemuCommandAddString(b, "-device", g_steal_pointer(&dev));
