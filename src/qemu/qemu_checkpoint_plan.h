@@ -46,5 +46,7 @@ qemuPlan *qemuCheckpointPlanCreate(const qemuCheckpointPlanDisk *disks, size_t n
  * what is there is removed, and so is the predecessor's bitmap, because the period between them is
  * lost and that must stay visible. Several at once (@bitmaps): each run of neighbours goes into the
  * checkpoint before it, still one transaction. No step at all if there is nothing to do.
+ * Not for repeating: a deletion that has happened looks like bitmaps that were lost. Who finishes an
+ * interrupted one and finds none of the bitmaps on any disk must not plan it again.
  */
 qemuPlan *qemuCheckpointPlanDelete(const qemuCheckpointPlanDisk *disks, size_t n);

@@ -4,7 +4,9 @@
 
 #include <fcntl.h>
 #include <glib/gstdio.h>
+#include <signal.h>
 #include <string.h>
+#include <sys/prctl.h>
 #include <sys/socket.h>
 #include <unistd.h>
 #include "virerror_report.h"
@@ -226,6 +228,13 @@ makeArgv(engineQemu *q)
     return argv;
 }
 
+/* In the child: a test that aborts takes its QEMU along. */
+static void
+dieWithParent(gpointer data)
+{
+    prctl(PR_SET_PDEATHSIG, SIGKILL);
+}
+
 engineQemu *
 engineQemuStart(size_t ndisks, bool running, const char *dir)
 {
@@ -244,6 +253,7 @@ engineQemuStart(size_t ndisks, bool running, const char *dir)
     argv = makeArgv(q);
     g_assert_cmpint(socketpair(AF_UNIX, SOCK_STREAM | SOCK_CLOEXEC, 0, pair), ==, 0);
     g_subprocess_launcher_take_fd(launcher, pair[1], 3);
+    g_subprocess_launcher_set_child_setup(launcher, dieWithParent, NULL, NULL);
     q->process = g_subprocess_launcher_spawnv(launcher, (const char *const *)argv->pdata, NULL);
     g_assert_nonnull(q->process);
     g_clear_object(&launcher);   /* closes our copy of QEMU's end */
