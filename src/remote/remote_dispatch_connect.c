@@ -71,6 +71,8 @@ int
 remoteDispatchConnectOpen(remoteCall *call, remote_connect_open_args *args, remote_none *ret)
 {
     const virDriver *driver = remoteDispatchGetOptions()->driver;
+    const char *instance = remoteDispatchGetOptions()->privileged ? "qemu:///system"
+                                                                  : "qemu:///session";
     const char *name = remoteGetText(args->name);
     bool readonly = virNetServerClientIsReadonly(call->client) || (args->flags & VIR_CONNECT_RO);
     virConnectPtr conn;
@@ -84,7 +86,8 @@ remoteDispatchConnectOpen(remoteCall *call, remote_connect_open_args *args, remo
     conn = virObjectConnectNew(driver);
     conn->uri = name[0] ? g_strdup(name) : NULL;
     conn->readonly = readonly;
-    if (driver->connectOpen(conn, name, readonly ? VIR_CONNECT_RO : 0) < 0 ||
+    /* Whatever name was accepted, it means this instance. */
+    if (driver->connectOpen(conn, instance, readonly ? VIR_CONNECT_RO : 0) < 0 ||
         adopt(call->priv, conn) < 0) {
         virObjectConnectUnref(conn);
         return -1;
