@@ -1,5 +1,6 @@
 # SPDX-License-Identifier: LGPL-2.1-or-later
 """A daemon of our own for one test: private root, ended by its process id."""
+import atexit
 import os
 import shutil
 import signal
@@ -38,6 +39,7 @@ class Daemon:
         self.log = open(os.path.join(self.root, "log"), "w+")
         self.process = subprocess.Popen(
             [BINARY, "--root", self.root, "-f", self.conf] + list(args), stderr=self.log)
+        atexit.register(self.discard)
         wait_for(lambda: self.listening() or self.process.poll() is not None, "sockets")
         if self.process.poll() is not None:
             raise AssertionError("the daemon ended: " + self.log_text())
@@ -65,6 +67,13 @@ class Daemon:
     def expect_fds_back(self):
         wait_for(lambda: self.count_fds() == self.fds_at_start,
                  "descriptors back to %d" % self.fds_at_start)
+
+    def discard(self):
+        """leave nothing behind when a test failed before its end"""
+        if self.process.poll() is None:
+            self.process.kill()
+            self.process.wait()
+        shutil.rmtree(self.root, ignore_errors=True)
 
     def end(self, sig=signal.SIGTERM):
         """its exit status"""
