@@ -21,6 +21,7 @@
 #include "qemu_process_watch.h"
 #include "qemu_qmp_run.h"
 #include "qemu_reconcile.h"
+#include "qemu_run_dir.h"
 #include "qemu_status.h"
 #include "qemu_vm_events.h"
 #include "qemu_vm_list.h"
@@ -230,6 +231,28 @@ qemuReconnectSetAside(const char *path)
     virErrorReset();
 }
 
+/* Run directories that no status file speaks of: a daemon died before it had a process to note. */
+static void
+qemuReconnectSweepDirs(const qemuConfig *config, const GPtrArray *vms)
+{
+    g_autoptr(GDir) dir = g_dir_open(config->libDir, 0, NULL);
+    const char *entry = NULL;
+
+    while (dir && (entry = g_dir_read_name(dir))) {
+        g_autofree char *path = g_build_filename(config->libDir, entry, NULL);
+        bool used = !g_str_has_prefix(entry, "domain-");
+        guint i = 0;
+
+        for (i = 0; i < vms->len && !used; i++) {
+            const qemuVM *vm = g_ptr_array_index(vms, i);
+
+            used = g_strcmp0(vm->privateDir, path) == 0;
+        }
+        if (!used)
+            qemuRunDirRemove(path);
+    }
+}
+
 size_t
 qemuReconnectAll(void)
 {
@@ -237,6 +260,7 @@ qemuReconnectAll(void)
     g_autoptr(GDir) dir = g_dir_open(config->stateDir, 0, NULL);
     g_autoptr(GPtrArray) vms = g_ptr_array_new();
     const char *entry = NULL;
+    bool broken = false;
     guint i = 0;
 
     virFileSweepTemporaries(config->stateDir);
@@ -246,11 +270,16 @@ qemuReconnectAll(void)
 
         if (!g_str_has_suffix(entry, ".xml") || entry[0] == '.')
             continue;
-        if (qemuReconnectTake(path, &vm) < 0)
+        if (qemuReconnectTake(path, &vm) < 0) {
             qemuReconnectSetAside(path);
-        else
+            broken = true;
+        } else {
             g_ptr_array_add(vms, vm);
+        }
     }
+    /* The QEMU of a file set aside may live, and its monitor is the operator's only way to it. */
+    if (!broken)
+        qemuReconnectSweepDirs(config, vms);
     for (i = 0; i < vms->len; i++)
         qemuWorkersRun(qemuReconnectOne, g_ptr_array_index(vms, i));
     return vms->len;
