@@ -30,8 +30,8 @@ class Daemon:
         self.log = open(ROOT + "/daemon.log", "ab")
         self.process = None
 
-    def start(self):
-        env = dict(os.environ, LIBVIRT_DEBUG="2")
+    def start(self, fault=""):
+        env = dict(os.environ, LIBVIRT_DEBUG="2", VIR_TEST_FAULT=fault)
         self.process = subprocess.Popen([DAEMON, "--root", ROOT], stdout=self.log,
                                         stderr=self.log, env=env)
         until(lambda: connects(), "the daemon to listen")
@@ -271,6 +271,34 @@ def check_restart(conn, pids):
     equal(conn.listAllDomains(), [], "domains left")
 
 
+def walk_start_faults(daemon):
+    """Whatever step of a start fails or dies: no QEMU is left, and the next start succeeds."""
+    conn = libvirt.open(URI)
+    conn.defineXML(xml("fault"))
+    conn.close()
+    for point in ("start.spawn", "start.spawned", "start.cont"):
+        for action in ("fail", "kill"):
+            daemon.stop()
+            daemon.start("%s:%s" % (point, action))
+            conn = libvirt.open(URI)
+            dom = conn.lookupByName("fault")
+            if action == "fail":
+                refused(libvirt.VIR_ERR_OPERATION_FAILED, point, dom.create)
+            else:
+                quiet(dom.create)
+                daemon.process.wait(timeout=10)
+                daemon.start()
+                conn = libvirt.open(URI)
+                dom = conn.lookupByName("fault")
+            until(lambda: not dom.isActive(), "the half start to be undone")
+            equal(os.listdir(ROOT + "/run/libvirt/qemu"), [], "status files left")
+            equal([d for d in os.listdir(ROOT + "/var/lib/libvirt/qemu") if d.startswith("domain-")], [], "run directories left")
+            dom.create()
+            dom.destroy()
+            conn.close()
+            print("ok %s:%s" % (point, action), flush=True)
+
+
 def listen():
     """A connection whose lifecycle events are collected by a thread of its own."""
     conn = libvirt.open(URI)
@@ -306,6 +334,9 @@ def main():
             conn = listen()
             check_restart(conn, pids)
             print("ok restart after %s" % sig.name, flush=True)
+        os.unlink(ROOT + "/run/libvirt/qemu/half.xml.broken")
+        quiet(conn.close)
+        walk_start_faults(daemon)
         daemon.stop()
     except BaseException:
         subprocess.call(["tail", "-n", "40", ROOT + "/daemon.log"])
