@@ -9,8 +9,6 @@
 #include "virerror_report.h"
 #include "virlog.h"
 
-#define VIR_FROM_THIS VIR_FROM_EVENT
-
 typedef struct {
     virEventAddHandleFunc addHandle;
     virEventUpdateHandleFunc updateHandle;
@@ -60,19 +58,17 @@ virEventRunDefaultImpl(void)
     return virEventDefaultRunOnce();
 }
 
+/* NULL without one. That is not an error: a program without an event loop just gets no events. */
 static const eventImpl *
-getImpl(const char *func)
+getImpl(void)
 {
-    if (g_atomic_int_get(&isRegistered))
-        return &registered;
-    virReportError(VIR_ERR_NO_SUPPORT, "%s: no event loop is registered", func);
-    return NULL;
+    return g_atomic_int_get(&isRegistered) ? &registered : NULL;
 }
 
 int
 virEventAddHandle(int fd, int events, virEventHandleCallback cb, void *opaque, virFreeCallback ff)
 {
-    const eventImpl *impl = getImpl(__func__);
+    const eventImpl *impl = getImpl();
 
     return impl ? impl->addHandle(fd, events, cb, opaque, ff) : -1;
 }
@@ -80,7 +76,7 @@ virEventAddHandle(int fd, int events, virEventHandleCallback cb, void *opaque, v
 void
 virEventUpdateHandle(int watch, int events)
 {
-    const eventImpl *impl = getImpl(__func__);
+    const eventImpl *impl = getImpl();
 
     if (impl)
         impl->updateHandle(watch, events);
@@ -89,7 +85,7 @@ virEventUpdateHandle(int watch, int events)
 int
 virEventRemoveHandle(int watch)
 {
-    const eventImpl *impl = getImpl(__func__);
+    const eventImpl *impl = getImpl();
 
     return impl ? impl->removeHandle(watch) : -1;
 }
@@ -97,7 +93,7 @@ virEventRemoveHandle(int watch)
 int
 virEventAddTimeout(int timeout, virEventTimeoutCallback cb, void *opaque, virFreeCallback ff)
 {
-    const eventImpl *impl = getImpl(__func__);
+    const eventImpl *impl = getImpl();
 
     return impl ? impl->addTimeout(timeout, cb, opaque, ff) : -1;
 }
@@ -105,7 +101,7 @@ virEventAddTimeout(int timeout, virEventTimeoutCallback cb, void *opaque, virFre
 void
 virEventUpdateTimeout(int timer, int timeout)
 {
-    const eventImpl *impl = getImpl(__func__);
+    const eventImpl *impl = getImpl();
 
     if (impl)
         impl->updateTimeout(timer, timeout);
@@ -114,7 +110,7 @@ virEventUpdateTimeout(int timer, int timeout)
 int
 virEventRemoveTimeout(int timer)
 {
-    const eventImpl *impl = getImpl(__func__);
+    const eventImpl *impl = getImpl();
 
     return impl ? impl->removeTimeout(timer) : -1;
 }

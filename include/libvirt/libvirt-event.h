@@ -57,8 +57,8 @@ int virEventRegisterDefaultImpl(void);
  */
 int virEventRunDefaultImpl(void);
 
-/* The registered loop, for applications too. Without one: -1 and VIR_ERR_NO_SUPPORT.
- * @ff frees @opaque when the watch or timer is gone; it is called from the loop. Since: 0.1.0 */
+/* The registered loop, for applications too. Without one: -1, and no error is set.
+ * @ff frees @opaque when the watch or timer is gone; it is called from the loop. Since: 0.9.3 */
 int virEventAddHandle(int fd, int events, virEventHandleCallback cb, void *opaque,
                       virFreeCallback ff);
 void virEventUpdateHandle(int watch, int events);

@@ -272,8 +272,6 @@ int virConnCopyLastError(virConnectPtr conn, virErrorPtr to);
 void virSetErrorFunc(void *userData, virErrorFunc handler);
 /** The handler used when none is set: one line on stderr. */
 void virDefaultErrorFunc(virErrorPtr err);
-/** Like virSetErrorFunc, for errors of @conn only. */
-void virConnSetErrorFunc(virConnectPtr conn, void *userData, virErrorFunc handler);
 
 #ifdef __cplusplus
 }

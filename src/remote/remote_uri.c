@@ -184,11 +184,16 @@ parseText(remoteURI *uri, const char *text)
     g_autofree char *scheme = NULL, *host = NULL, *path = NULL, *query = NULL;
     g_autofree char *name = NULL;
     g_autoptr(GString) passed = g_string_new(NULL);
+    g_autoptr(GError) error = NULL;
     char *plus;
 
     if (!g_uri_split(text, G_URI_FLAGS_ENCODED_QUERY, &scheme, NULL, &host, NULL, &path, &query,
-                     NULL, NULL) ||
-        !scheme || !*scheme) {
+                     NULL, &error)) {
+        virReportError(VIR_ERR_INVALID_ARG, "cannot understand the URI '%s': %s", text,
+                       error->message);
+        return -1;
+    }
+    if (!scheme || !*scheme) {
         virReportError(VIR_ERR_NO_CONNECT, "%s", text);
         return -1;
     }
