@@ -7,6 +7,7 @@
 #include <signal.h>
 #include <stdlib.h>
 #include <string.h>
+#include <sys/prctl.h>
 #include <sys/wait.h>
 #include <unistd.h>
 #include <glib.h>
@@ -37,6 +38,13 @@ socketPath(const Fixture *f)
     return g_build_filename(f->dir, "run/libvirt/virtqemud-sock", NULL);
 }
 
+/* A test that fails leaves no daemon behind. */
+static void
+dieWithTest(gpointer data)
+{
+    prctl(PR_SET_PDEATHSIG, SIGKILL);
+}
+
 static void
 startDaemon(Fixture *f)
 {
@@ -44,7 +52,7 @@ startDaemon(Fixture *f)
     g_autofree char *path = socketPath(f);
     g_autoptr(GError) error = NULL;
 
-    g_spawn_async(NULL, (char **)argv, NULL, G_SPAWN_DO_NOT_REAP_CHILD, NULL, NULL, &f->pid,
+    g_spawn_async(NULL, (char **)argv, NULL, G_SPAWN_DO_NOT_REAP_CHILD, dieWithTest, NULL, &f->pid,
                   &error);
     g_assert_no_error(error);
     for (int i = 0; i < 500 && !g_file_test(path, G_FILE_TEST_EXISTS); i++)
@@ -175,8 +183,7 @@ testErrors(Fixture *f, gconstpointer data)
     g_assert_cmpint(virGetLastErrorCode(), ==, VIR_ERR_NO_SUPPORT);
     g_assert_cmpint(virDomainGetInfo(dom, NULL), ==, -1);
     assertError(VIR_ERR_INVALID_ARG, VIR_FROM_DOM);
-    g_assert_cmpstr(virGetLastErrorMessage(), ==,
-                    "invalid argument: info in virDomainGetInfo must not be NULL");
+    g_assert_cmpstr(virGetLastErrorMessage(), ==, "info in virDomainGetInfo must not be NULL");
     g_assert_cmpint(virDomainGetInfo(NULL, &info), ==, -1);
     assertError(VIR_ERR_INVALID_DOMAIN, VIR_FROM_DOM);
     virDomainFree(dom);
