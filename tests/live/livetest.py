@@ -30,6 +30,7 @@ import daemon as daemons
 import images
 from daemon import wait_until
 from machine import Machine
+from processes import processes_with
 
 libvirt.registerErrorHandler(lambda context, error: None, None)
 
@@ -85,20 +86,6 @@ class Events:
     def close(self):
         for i in self.ids:
             self.conn.domainEventDeregisterAny(i)
-
-
-def processes_with(text):
-    """{pid: command line} of processes whose command line has @text in it, zombies left out."""
-    found = {}
-    for pid in filter(str.isdigit, os.listdir("/proc")):
-        try:
-            with open("/proc/%s/cmdline" % pid, "rb") as f:
-                line = f.read().replace(b"\0", b" ").decode(errors="replace")
-        except OSError:
-            continue
-        if text in line and int(pid) != os.getpid():
-            found[int(pid)] = line
-    return found
 
 
 def files_below(directory, wanted=lambda path, mode: True):

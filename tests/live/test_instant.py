@@ -34,8 +34,9 @@ class Instant(livetest.LiveTest):
         """@pieces {target: bytes} is one of the states that the storm went through."""
         counts = storm.newest(pieces)
         for worker, (low, k, high) in enumerate(zip(before, counts, after)):
-            self.assertTrue(low <= k <= high, "%s, worker %d: state after write %d; %d..%d were possible"
-                            % (what, worker, k, low, high))
+            # one write may be on the disk whose acknowledgement the guest has not seen yet
+            self.assertTrue(low <= k <= high + 1, "%s, worker %d: state after write %d; %d..%d were possible"
+                            % (what, worker, k, low, high + 1))
         want = {t: base[t].copy() for t in base}
         storm.replay(want, counts)
         for target in pieces:

@@ -1,0 +1,17 @@
+# SPDX-License-Identifier: LGPL-2.1-or-later
+"""Which processes belong to a test: those that have its directory on their command line."""
+import os
+
+
+def processes_with(text):
+    """{pid: command line} of processes whose command line has @text in it, zombies left out."""
+    found = {}
+    for pid in filter(str.isdigit, os.listdir("/proc")):
+        try:
+            with open("/proc/%s/cmdline" % pid, "rb") as f:
+                line = f.read().replace(b"\0", b" ").decode(errors="replace")
+        except OSError:
+            continue
+        if text in line and int(pid) != os.getpid():
+            found[int(pid)] = line
+    return found
