@@ -11,6 +11,7 @@
 #include "qemu_backup.h"
 
 #include "qemu_backup_plan.h"
+#include "qemu_backup_server.h"
 #include "qemu_bitmap_chain.h"
 #include "qemu_checkpoint.h"
 #include "qemu_checkpoint_books.h"
@@ -313,7 +314,7 @@ beginHeld(qemuVM *vm, virDomainBackupDef **def, virDomainCheckpointDef **checkpo
     };
 
     if (checkActive(vm) < 0 || alignRequest(vm, &ctx, *checkpoint) < 0 ||
-        qemuJobBeginAsync(&vm->job, QEMU_ASYNC_JOB_BACKUP, "virDomainBackupBegin") < 0)
+        qemuBackupServerAwait(vm) < 0 || qemuJobBeginAsync(&vm->job, QEMU_ASYNC_JOB_BACKUP, "virDomainBackupBegin") < 0)
         return -1;
     if (beginPrepared(vm, &ctx, checkpoint, reuseExternal) < 0) {
         qemuJobEndAsync(&vm->job);

@@ -12,6 +12,7 @@
 #include "qemu_backup.h"
 #include "qemu_backup_plan.h"
 #include "qemu_backup_push.h"
+#include "qemu_backup_server.h"
 #include "qemu_checkpoint.h"
 #include "qemu_driver_state.h"
 #include "qemu_plan_run.h"
@@ -49,14 +50,28 @@ qemuBackupSetLastJob(qemuVM *vm, int type, virTypedParamList *params)
 }
 
 static bool
-claimEnd(qemuVM *vm, qemuBackupJob *job)
+claimEnd(qemuVM *vm, qemuBackupJob *job, int type, const char *errmsg)
 {
     QEMU_VM_LOCK_GUARD(vm);
 
     if (vm->backup != job || job->phase != QEMU_BACKUP_RUNNING)
         return false;
     job->phase = QEMU_BACKUP_ENDING;
+    job->endType = type;
+    g_free(job->endError);
+    job->endError = g_strdup(errmsg);
     return true;
+}
+
+/* So that a daemon that dies on the way goes on with this end and not with another one. */
+static void
+journalPhase(qemuVM *vm, const qemuConfig *config, const qemuBackupJob *job)
+{
+    if (qemuBackupJournalSave(config, vm->name, job) < 0) {
+        VIR_WARN("domain '%s': the journal of its backup is out of date: %s", vm->name,
+                 virErrorLastMessage());
+        virErrorReset();
+    }
 }
 
 static void
@@ -66,15 +81,6 @@ collectStats(qemuVM *vm, const qemuBackupJob *job, int type, const char *errmsg,
     QEMU_VM_LOCK_GUARD(vm);
 
     qemuBackupJobStatsFill(job, g_get_real_time() / 1000, type, errmsg, params);
-}
-
-/* What a failed push left in its targets is no backup; only what we made ourselves is removed. */
-static bool
-storeGoes(const qemuBackupJob *job, const qemuBackupJobDisk *disk, int type)
-{
-    if (job->def->mode == VIR_BACKUP_MODE_PULL)
-        return disk->removeStore;
-    return type != VIR_DOMAIN_JOB_COMPLETED && !job->reuseExternal;
 }
 
 static const virDomainBackupDiskDef *
@@ -108,7 +114,7 @@ undoGraph(qemuVM *vm, const qemuBackupJob *job, int type)
             .def = diskDef(job, disk->name),
             .under = td->node,
             .hasUnion = disk->hasUnion,
-            .removeStore = storeGoes(job, disk, type),
+            .removeStore = qemuBackupJobStoreGoes(job, disk, type),
         };
     }
     plan = qemuBackupPlanEnd(job->def, disks, n);
@@ -127,7 +133,7 @@ removeFiles(qemuVM *vm, const qemuBackupJob *job, int type)
     for (guint i = 0; i < job->disks->len; i++) {
         const qemuBackupJobDisk *disk = g_ptr_array_index(job->disks, i);
 
-        if (!disk->storePath || !storeGoes(job, disk, type))
+        if (!disk->storePath || !qemuBackupJobStoreGoes(job, disk, type))
             continue;
         vm->target.ops->returnFile(&vm->target, disk->storePath);
         if (unlink(disk->storePath) < 0 && errno != ENOENT)
@@ -176,31 +182,50 @@ publishEnd(qemuVM *vm, const qemuBackupJob *job, int type, const virTypedParamLi
     }
 }
 
+/* The Job is over for everybody; what may be left is the NBD server, which nobody waits for. */
+static void
+dropJob(qemuVM *vm, qemuBackupJob *job, virTypedParamList *params, bool server)
+{
+    QEMU_VM_LOCK_GUARD(vm);
+
+    qemuBackupJobUnref(g_steal_pointer(&vm->backup));
+    vm->nbdServerEnding = server;
+    publishEnd(vm, job, job->endType, params);
+    qemuBackupSetLastJob(vm, job->endType, params);
+    qemuVMSignal(vm);
+}
+
 void
 qemuBackupFinish(qemuVM *vm, qemuBackupJob *job, int type, const char *errmsg)
 {
     g_autoptr(qemuConfig) config = qemuDriverConfig();
     g_auto(virTypedParamList) params = { 0 };
+    bool server = false;
 
-    if (!claimEnd(vm, job))
+    if (!claimEnd(vm, job, type, errmsg))
         return;
     VIR_INFO("domain '%s': backup ends with type %d%s%s", vm->name, type, errmsg ? ": " : "",
              errmsg ? errmsg : "");
     collectStats(vm, job, type, errmsg, &params);
-    if (vm->target.ops->pid(&vm->target) != 0)
+    if (vm->target.ops->pid(&vm->target) != 0) {
+        journalPhase(vm, config, job);
         undoGraph(vm, job, type);
-    if (vm->target.ops->pid(&vm->target) == 0)
-        removeFiles(vm, job, type);
-    qemuBackupJournalRemove(config, vm->name);
-    {
-        QEMU_VM_LOCK_GUARD(vm);
-
-        qemuBackupJobUnref(g_steal_pointer(&vm->backup));
-        publishEnd(vm, job, type, &params);
-        qemuBackupSetLastJob(vm, type, &params);
-        qemuVMSignal(vm);
+        server = job->def->mode == VIR_BACKUP_MODE_PULL;
     }
+    if (vm->target.ops->pid(&vm->target) == 0) {
+        removeFiles(vm, job, type);
+        server = false;
+    }
+    if (server) {
+        job->phase = QEMU_BACKUP_SERVER;
+        journalPhase(vm, config, job);
+    } else {
+        qemuBackupJournalRemove(config, vm->name);
+    }
+    dropJob(vm, job, &params, server);
     qemuJobEndAsync(&vm->job);
+    if (server)
+        qemuBackupServerStop(vm, job->def);
 }
 
 void

@@ -27,6 +27,7 @@ static const char *const phaseNames[QEMU_BACKUP_PHASE_LAST] = {
     [QEMU_BACKUP_BEGINNING] = "beginning",
     [QEMU_BACKUP_RUNNING] = "running",
     [QEMU_BACKUP_ENDING] = "ending",
+    [QEMU_BACKUP_SERVER] = "server",
 };
 
 static void
@@ -85,6 +86,7 @@ qemuBackupJobUnref(qemuBackupJob *job)
     virDomainBackupDefFree(job->def);
     g_free(job->checkpoint);
     qemuPlanFree(job->plan);
+    g_free(job->endError);
     g_ptr_array_unref(job->disks);
     g_free(job);
 }
@@ -99,6 +101,14 @@ qemuBackupJobDiskLookup(const qemuBackupJob *job, const char *name)
             return disk;
     }
     return NULL;
+}
+
+bool
+qemuBackupJobStoreGoes(const qemuBackupJob *job, const qemuBackupJobDisk *disk, int type)
+{
+    if (job->def->mode == VIR_BACKUP_MODE_PULL)
+        return disk->removeStore;
+    return type != VIR_DOMAIN_JOB_COMPLETED && !job->reuseExternal;
 }
 
 static char *
@@ -127,10 +137,11 @@ qemuBackupJournalSave(const qemuConfig *config, const char *domain, const qemuBa
     g_autofree char *path = journalPath(config, domain);
     g_autofree char *xml = virDomainBackupDefFormat(job->def);
     g_autoptr(virJSONValue) json = virJSONBuild(
-        "{'version':%d,'phase':%s,'started':%lld,'reuse':%b,'checkpoint':%s,'backup':%s,'disks':%v,"
-        "'plan':%v}",
-        JOURNAL_VERSION, phaseNames[job->phase], job->startedMs, job->reuseExternal, job->checkpoint,
-        xml, disksToJSON(job), job->plan ? qemuPlanToJSON(job->plan) : NULL);
+        "{'version':%d,'phase':%s,'started':%lld,'reuse':%b,'end':%d,'error':%s,'checkpoint':%s,"
+        "'backup':%s,'disks':%v,'plan':%v}",
+        JOURNAL_VERSION, phaseNames[job->phase], job->startedMs, job->reuseExternal, job->endType,
+        job->endError, job->checkpoint, xml, disksToJSON(job),
+        job->plan ? qemuPlanToJSON(job->plan) : NULL);
     g_autofree char *text = virJSONFormat(json, false);
 
     return virFileReplaceVolatile(path, text, strlen(text), 0600);
@@ -169,6 +180,7 @@ journalParse(const virJSONValue *json)
     const char *xml = virJSONObjectLookupString(json, "backup");
     const virJSONValue *plan = virJSONObjectLookupObject(json, "plan");
     int phase = phaseFromString(virJSONObjectLookupString(json, "phase"));
+    long long end = 0;
 
     if (!xml || phase < 0 || !(def = virDomainBackupDefParse(xml)))
         return NULL;
@@ -176,9 +188,12 @@ journalParse(const virJSONValue *json)
     job->phase = phase;
     job->checkpoint = g_strdup(virJSONObjectLookupString(json, "checkpoint"));
     job->reuseExternal = virJSONObjectIsTrue(json, "reuse");
-    if (virJSONObjectGetInt(json, "started", &job->startedMs) < 0 ||
+    job->endError = g_strdup(virJSONObjectLookupString(json, "error"));
+    if (virJSONObjectGetInt(json, "end", &end) < 0 ||
+        virJSONObjectGetInt(json, "started", &job->startedMs) < 0 ||
         disksFromJSON(job, virJSONObjectLookupArray(json, "disks")) < 0)
         return NULL;
+    job->endType = end;
     if (plan && !(job->plan = qemuPlanFromJSON(plan)))
         return NULL;
     return g_steal_pointer(&job);

@@ -18,6 +18,7 @@ typedef enum {
     QEMU_BACKUP_BEGINNING,
     QEMU_BACKUP_RUNNING,
     QEMU_BACKUP_ENDING,
+    QEMU_BACKUP_SERVER,            /* only in the journal: over, but for the NBD server */
     QEMU_BACKUP_PHASE_LAST
 } qemuBackupPhase;
 
@@ -44,6 +45,8 @@ struct _qemuBackupJob {
     long long startedMs;           /* wall clock, milliseconds since the epoch */
     GPtrArray *disks;              /* qemuBackupJobDisk * */
     bool abortRequested;
+    int endType;                   /* from ENDING on: VIR_DOMAIN_JOB_COMPLETED, ... */
+    char *endError;                /* may be NULL */
 };
 /** One reference. The Job outlives vm->backup in whoever still works with it. */
 qemuBackupJob *qemuBackupJobNew(const virDomainBackupDef *def);
@@ -51,6 +54,10 @@ qemuBackupJob *qemuBackupJobRef(qemuBackupJob *job);
 void qemuBackupJobUnref(qemuBackupJob *job);
 G_DEFINE_AUTOPTR_CLEANUP_FUNC(qemuBackupJob, qemuBackupJobUnref)
 qemuBackupJobDisk *qemuBackupJobDiskLookup(const qemuBackupJob *job, const char *name);
+
+/** True if the store of @disk goes with a job that ended as @type: scratch files we made, and what a
+ * push that failed left in targets we made, which is no backup. */
+bool qemuBackupJobStoreGoes(const qemuBackupJob *job, const qemuBackupJobDisk *disk, int type);
 
 /** Journal: STATEDIR/NAME.backup, JSON, replaced whole. Below /run: lives as long as the QEMU it describes. */
 int qemuBackupJournalSave(const qemuConfig *config, const char *domain, const qemuBackupJob *job);

@@ -399,17 +399,6 @@ planStoresEnd(qemuPlan *plan, const qemuBackupPlanEndDisk *disks, size_t n, bool
 }
 
 static void
-planServerEnd(qemuPlan *plan, const virDomainBackupDef *def)
-{
-    bool isUnix = def->server.transport == VIR_BACKUP_SERVER_UNIX;
-    qemuPlanStep *wait = qemuPlanAddStep(plan, QEMU_STEP_WAIT_CLIENTS,
-                                         isUnix ? def->server.socket : NULL, "backup.end.clients");
-
-    wait->size = isUnix ? 0 : def->server.port;
-    qemuPlanAddQMP(plan, simpleCommand("nbd-server-stop"), NULL, "backup.end.server");
-}
-
-static void
 planPullEnd(qemuPlan *plan, const virDomainBackupDef *def, const qemuBackupPlanEndDisk *disks,
             size_t n)
 {
@@ -436,7 +425,6 @@ planPullEnd(qemuPlan *plan, const virDomainBackupDef *def, const qemuBackupPlanE
     planUnionsRemove(plan, def, disks, n);
     joinSteps(plan, first);
     planStoresEnd(plan, disks, n, true);
-    planServerEnd(plan, def);
 }
 
 static void
@@ -454,6 +442,20 @@ planPushEnd(qemuPlan *plan, const virDomainBackupDef *def, const qemuBackupPlanE
     planUnionsRemove(plan, def, disks, n);
     joinSteps(plan, first);
     planStoresEnd(plan, disks, n, false);
+}
+
+qemuPlan *
+qemuBackupPlanServerStop(const virDomainBackupDef *def)
+{
+    g_autoptr(qemuPlan) plan = qemuPlanNew("backup-server-stop");
+    bool isUnix = def->server.transport == VIR_BACKUP_SERVER_UNIX;
+    qemuPlanStep *wait = qemuPlanAddStep(plan, QEMU_STEP_WAIT_CLIENTS,
+                                         isUnix ? def->server.socket : NULL, "backup.end.clients");
+
+    wait->size = isUnix ? 0 : def->server.port;
+    wait->goOn = true;
+    qemuPlanAddQMP(plan, simpleCommand("nbd-server-stop"), NULL, "backup.end.server")->goOn = true;
+    return g_steal_pointer(&plan);
 }
 
 qemuPlan *

@@ -60,7 +60,9 @@ typedef struct _qemuBackupPlanEndDisk {
 } qemuBackupPlanEndDisk;
 /** End. Every step goes on after failure. Pull: exports off (hard), wait; snapshot-access del;
  * qom-set back; copy-before-write del (its scratch goes with it); union bitmaps removed (one
- * transaction); scratch unlink; NBD server stop, after waiting for un-negotiated clients.
+ * transaction); scratch unlink. The NBD server stays: its stop may have to wait.
  * Push: jobs are already concluded or cancelled by the caller: dismiss, blockdev-del the target,
  * remove union bitmaps, unlink when asked. */
 qemuPlan *qemuBackupPlanEnd(const virDomainBackupDef *def, const qemuBackupPlanEndDisk *disks, size_t n);
+/** After the end of a pull: NBD server stop, once no un-negotiated client is connected any more. */
+qemuPlan *qemuBackupPlanServerStop(const virDomainBackupDef *def);

@@ -11,6 +11,7 @@
 
 #include "qemu_backup_end.h"
 #include "qemu_backup_push.h"
+#include "qemu_backup_server.h"
 #include "qemu_checkpoint_books.h"
 #include "qemu_driver_state.h"
 #include "qemu_plan_run.h"
@@ -30,24 +31,33 @@ adopt(qemuVM *vm, qemuBackupJob *job)
         job->phase = QEMU_BACKUP_RUNNING;
         vm->backup = qemuBackupJobRef(job);
     }
+    return 0;
+}
+
+static void
+finishIfConcluded(qemuVM *vm, qemuBackupJob *job)
+{
     if (job->def->mode == VIR_BACKUP_MODE_PUSH && qemuBackupPushRefresh(vm, job) == 0)
         qemuBackupFinishPushIfDone(vm, job);
-    return 0;
 }
 
 static void
 undoBegin(qemuVM *vm, const qemuConfig *config, const qemuBackupJob *job)
 {
     qemuPlanRun run = { .plan = job->plan };
+    int failed = 0;
 
     if (job->plan) {
         run.done = job->plan->steps->len;
-        if (qemuPlanRunUndo(&run, &vm->target, true) > 0)
-            VIR_WARN("domain '%s': an interrupted backup begin could not be undone completely",
-                     vm->name);
+        failed = qemuPlanRunUndo(&run, &vm->target, true);
     }
     qemuCheckpointBooksForget(vm);
-    qemuBackupJournalRemove(config, vm->name);
+    if (failed > 0)
+        VIR_WARN("domain '%s': %d steps of an interrupted backup begin could not be undone; the next "
+                 "start of the daemon tries again",
+                 vm->name, failed);
+    else
+        qemuBackupJournalRemove(config, vm->name);
 }
 
 int
@@ -67,11 +77,17 @@ qemuBackupRecover(qemuVM *vm, char **undone)
         return 0;
     case QEMU_BACKUP_RUNNING:
         VIR_INFO("domain '%s': its backup goes on", vm->name);
-        return adopt(vm, job);
+        if (adopt(vm, job) < 0)
+            return -1;
+        finishIfConcluded(vm, job);
+        return 0;
     case QEMU_BACKUP_ENDING:
         if (adopt(vm, job) < 0)
             return -1;
-        qemuBackupFinish(vm, job, VIR_DOMAIN_JOB_FAILED, "the daemon ended while it ended the backup");
+        qemuBackupFinish(vm, job, job->endType, job->endError);
+        return 0;
+    case QEMU_BACKUP_SERVER:
+        qemuBackupServerStop(vm, job->def);
         return 0;
     case QEMU_BACKUP_PHASE_LAST:
         break;
@@ -88,7 +104,8 @@ qemuBackupSweep(qemuVM *vm)
     for (guint i = 0; job && i < job->disks->len; i++) {
         const qemuBackupJobDisk *disk = g_ptr_array_index(job->disks, i);
 
-        if (disk->storePath && !job->reuseExternal && unlink(disk->storePath) < 0 && errno != ENOENT)
+        if (disk->storePath && qemuBackupJobStoreGoes(job, disk, job->endType) &&
+            unlink(disk->storePath) < 0 && errno != ENOENT)
             VIR_WARN("domain '%s': cannot remove '%s': %s", vm->name, disk->storePath,
                      g_strerror(errno));
     }

@@ -193,18 +193,64 @@ mark(qemuVM *vm, char **names)
     return 0;
 }
 
+typedef enum { BITMAPS_NONE, BITMAPS_SOME, BITMAPS_ALL } bitmapsFound;
+
+/* Whether the bitmaps of @names are on the running domain's disks, all of them whole. */
+static bitmapsFound
+findBitmaps(qemuVM *vm, char **names, const qemuGraph *books)
+{
+    size_t n = 0;
+    const qemuTargetDisk *disks = vm->target.ops->disks(&vm->target, &n);
+    size_t wanted = 0;
+    size_t found = 0;
+    size_t whole = 0;
+
+    for (size_t i = 0; i < n; i++) {
+        const qemuGraphNode *node = qemuGraphNodeLookup(books, disks[i].node);
+        g_auto(GStrv) chain = chainWithDeleting(vm->checkpoints, disks[i].name);
+        g_auto(GStrv) mine = intersect(chain, names);
+
+        for (gsize k = 0; mine[k]; k++) {
+            const qemuGraphBitmap *bitmap = node ? qemuGraphBitmapLookup(node, mine[k]) : NULL;
+
+            wanted++;
+            found += bitmap != NULL;
+            whole += bitmap && bitmap->persistent && !bitmap->inconsistent;
+        }
+    }
+    if (found == 0)
+        return BITMAPS_NONE;
+    return whole == wanted ? BITMAPS_ALL : BITMAPS_SOME;
+}
+
 int
 qemuCheckpointDeleteFinish(qemuVM *vm, char **names)
 {
-    if (deleteBitmaps(vm, names) < 0 || reparent(vm, names) < 0)
+    const qemuGraph *books = qemuCheckpointBooks(vm);
+
+    if (!books)
+        return -1;
+    /* The record said 'deleting' while all bitmaps were whole (deleteWithBitmaps saw to that), and
+     * the transaction is atomic: none left means that it has happened. */
+    if (findBitmaps(vm, names, books) != BITMAPS_NONE && deleteBitmaps(vm, names) < 0)
+        return -1;
+    if (reparent(vm, names) < 0)
         return -1;
     return removeRecords(vm, names);
 }
 
+/* A deletion of whole bitmaps is announced first, so that a crash on either side of the transaction
+ * can be told apart. With broken ones that evidence does not hold: there the transaction comes first,
+ * and a crash behind it leaves a checkpoint that is still there and broken, as before. */
 static int
 deleteWithBitmaps(qemuVM *vm, char **names)
 {
-    if (mark(vm, names) < 0 || deleteBitmaps(vm, names) < 0) {
+    const qemuGraph *books = qemuCheckpointBooks(vm);
+    bool whole = books && findBitmaps(vm, names, books) == BITMAPS_ALL;
+
+    if (!books || (!whole && deleteBitmaps(vm, names) < 0))
+        return -1;
+    if (mark(vm, names) < 0 || (whole && deleteBitmaps(vm, names) < 0)) {
         unmark(vm, names);
         return -1;
     }

@@ -104,6 +104,15 @@ engineBackupBegin(engineBackup *b)
     return qemuPlanRunAll(&run, &b->q->target);
 }
 
+static int
+stopServer(engineBackup *b)
+{
+    g_autoptr(qemuPlan) plan = qemuBackupPlanServerStop(&b->def);
+    qemuPlanRun run = { .plan = plan };
+
+    return qemuPlanRunAll(&run, &b->q->target);
+}
+
 int
 engineBackupEnd(engineBackup *b, bool failed)
 {
@@ -119,7 +128,9 @@ engineBackupEnd(engineBackup *b, bool failed)
         };
     plan = qemuBackupPlanEnd(&b->def, disks, b->q->ndisks);
     run.plan = plan;
-    return qemuPlanRunAll(&run, &b->q->target);
+    if (qemuPlanRunAll(&run, &b->q->target) < 0)
+        return -1;
+    return b->def.mode == VIR_BACKUP_MODE_PULL ? stopServer(b) : 0;
 }
 
 /* Number of jobs that have not concluded. */

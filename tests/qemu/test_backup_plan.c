@@ -148,6 +148,11 @@ testPlan(gconstpointer data)
     end = qemuBackupPlanEnd(&s.def, s.ends, c->ndisks);
     checkPlan(c, "begin", begin);
     checkPlan(c, "end", end);
+    if (c->mode == VIR_BACKUP_MODE_PULL) {
+        g_autoptr(qemuPlan) stop = qemuBackupPlanServerStop(&s.def);
+
+        checkPlan(c, "server-stop", stop);
+    }
 }
 
 static void

@@ -1,0 +1,106 @@
+/* SPDX-License-Identifier: LGPL-2.1-or-later */
+/*
+ * Stopping the NBD server after a pull, without anybody waiting for silent clients.
+ */
+#include "qemu_backup_server.h"
+
+#include "qemu_backup_job.h"
+#include "qemu_backup_plan.h"
+#include "qemu_driver_state.h"
+#include "qemu_nbd_clients.h"
+#include "qemu_plan_run.h"
+#include "qemu_workers.h"
+#include "virerror_report.h"
+#include "virlog.h"
+
+#define VIR_FROM_THIS VIR_FROM_QEMU
+
+typedef struct _serverStop {
+    qemuVM *vm;
+    qemuPlan *plan;
+    unsigned int run;     /* the start of QEMU it belongs to */
+} serverStop;
+
+static void
+serverStopFree(serverStop *stop)
+{
+    qemuVMUnref(stop->vm);
+    qemuPlanFree(stop->plan);
+    g_free(stop);
+}
+
+static bool
+stillThere(const serverStop *stop)
+{
+    QEMU_VM_LOCK_GUARD(stop->vm);
+
+    return qemuVMIsActive(stop->vm) && stop->vm->run == stop->run;
+}
+
+static void
+stopDone(const serverStop *stop)
+{
+    g_autoptr(qemuConfig) config = qemuDriverConfig();
+    QEMU_VM_LOCK_GUARD(stop->vm);
+
+    stop->vm->nbdServerEnding = false;
+    if (!stop->vm->backup)
+        qemuBackupJournalRemove(config, stop->vm->name);
+    qemuVMSignal(stop->vm);
+}
+
+static void
+stopServer(void *data)
+{
+    serverStop *stop = data;
+    qemuPlanRun run = { .plan = stop->plan };
+
+    if (stillThere(stop) && qemuPlanRunAll(&run, &stop->vm->target) < 0) {
+        VIR_WARN("domain '%s': the NBD server of its last backup stays: %s", stop->vm->name,
+                 virErrorLastMessage());
+        virErrorReset();
+    }
+    stopDone(stop);
+    serverStopFree(stop);
+}
+
+void
+qemuBackupServerStop(qemuVM *vm, const virDomainBackupDef *def)
+{
+    serverStop *stop = g_new0(serverStop, 1);
+    bool isUnix = def->server.transport == VIR_BACKUP_SERVER_UNIX;
+
+    stop->vm = qemuVMRef(vm);
+    stop->plan = qemuBackupPlanServerStop(def);
+    {
+        QEMU_VM_LOCK_GUARD(vm);
+
+        vm->nbdServerEnding = true;
+        stop->run = vm->run;
+    }
+    if (qemuNbdClientsCount(vm->target.ops->pid(&vm->target), isUnix ? def->server.socket : NULL,
+                            def->server.port) == 0)
+        stopServer(stop);
+    else
+        qemuWorkersRun(stopServer, stop);
+}
+
+int
+qemuBackupServerAwait(qemuVM *vm)
+{
+    gint64 deadline =
+        g_get_monotonic_time() + (QEMU_NBD_CLIENTS_TIMEOUT_MS + 1000) * G_TIME_SPAN_MILLISECOND;
+    QEMU_VM_LOCK_GUARD(vm);
+
+    while (vm->nbdServerEnding) {
+        if (qemuVMWait(vm, deadline))
+            continue;
+        virReportError(VIR_ERR_OPERATION_TIMEOUT,
+                       "cannot start a backup of domain '%s': the NBD server of its last backup could "
+                       "not be stopped yet, because a client is connected to it; disconnect that "
+                       "client and try again",
+                       vm->name);
+        return -1;
+    }
+    return 0;
+}
