@@ -3,9 +3,10 @@
  * Cache of what QEMU binaries can do.
  *
  * A record is good as long as the file at the emulator's path, and the program that really ran
- * behind it when that is a wrapper script, have the same inode, size and time. It is kept in memory and, to
- * save the next daemon the question, in CACHEDIR/capabilities/SHA256-OF-PATH.json; that file may be
- * removed or damaged at any time and costs a new probe only, so it is not written durably.
+ * behind it when that is a wrapper script, have the same inode, size and time. It is kept in memory
+ * and, to save the next daemon the question, in CACHEDIR/capabilities/SHA256-OF-PATH.json; that
+ * file may be removed or damaged at any time and costs a new probe only, so it is not written
+ * durably.
  *
  * Whether KVM works is the host's property as much as the binary's, so that answer also carries the
  * boot it was found in and the access to /dev/kvm at that time.
@@ -30,27 +31,27 @@ typedef enum { CAPS_UNKNOWN, CAPS_NO, CAPS_YES } capsAnswer;
 struct _qemuCaps {
     gint refs;
     char *emulator;
-    char *stamp;             /* of the emulator's file */
-    char *exe, *exeStamp;    /* program behind a wrapper; NULL if it is the emulator itself */
+    char *stamp;          /* of the emulator's file */
+    char *exe, *exeStamp; /* program behind a wrapper; NULL if it is the emulator itself */
     qemuCapsFacts *facts;
-    char *recordPath;        /* NULL: not kept on disk */
+    char *recordPath; /* NULL: not kept on disk */
     uid_t user;
     gid_t group;
 
-    GMutex lock;             /* held while trying, so that it is tried once; guards what follows */
+    GMutex lock; /* held while trying, so that it is tried once; guards what follows */
     capsAnswer iothreadExport;
     capsAnswer kvm;
-    char *kvmHost;           /* conditions @kvm was found under */
+    char *kvmHost; /* conditions @kvm was found under */
 };
 
 struct _qemuCapsCache {
     char *recordDir;
     uid_t user;
     gid_t group;
-    GMutex lock;             /* never held while probing */
+    GMutex lock; /* never held while probing */
     GCond changed;
-    GHashTable *caps;        /* emulator -> qemuCaps * */
-    GHashTable *probing;     /* set of emulators somebody is asking now */
+    GHashTable *caps;    /* emulator -> qemuCaps * */
+    GHashTable *probing; /* set of emulators somebody is asking now */
 };
 
 qemuCaps *
@@ -92,7 +93,7 @@ qemuCapsEmulator(const qemuCaps *caps)
 static char *
 qemuCapsStamp(const char *path)
 {
-    struct stat st = { 0 };
+    struct stat st = {0};
 
     if (stat(path, &st) < 0)
         return NULL;
@@ -123,7 +124,9 @@ qemuCapsAnswerText(capsAnswer answer)
 static capsAnswer
 qemuCapsAnswerOf(const char *text)
 {
-    return g_strcmp0(text, "yes") == 0 ? CAPS_YES : g_strcmp0(text, "no") == 0 ? CAPS_NO : CAPS_UNKNOWN;
+    return g_strcmp0(text, "yes") == 0  ? CAPS_YES
+           : g_strcmp0(text, "no") == 0 ? CAPS_NO
+                                        : CAPS_UNKNOWN;
 }
 
 /* A record that cannot be written is only a slower next start. */
@@ -176,8 +179,8 @@ qemuCapsLoad(const qemuCapsCache *cache, const char *emulator, const char *stamp
     if (!caps->recordPath || !virFileExists(caps->recordPath))
         return NULL;
     if (virFileReadAll(caps->recordPath, CAPS_RECORD_MAX, &text) < 0 ||
-        !(json = virJSONParse(text, -1)) ||
-        virJSONObjectGetInt(json, "record", &version) < 0 || version != CAPS_RECORD_VERSION ||
+        !(json = virJSONParse(text, -1)) || virJSONObjectGetInt(json, "record", &version) < 0 ||
+        version != CAPS_RECORD_VERSION ||
         g_strcmp0(virJSONObjectLookupString(json, "emulator"), emulator) != 0 ||
         g_strcmp0(virJSONObjectLookupString(json, "stamp"), stamp) != 0 ||
         !(caps->facts = qemuCapsFactsFromJSON(virJSONObjectLookupObject(json, "facts")))) {
@@ -196,7 +199,7 @@ static qemuCaps *
 qemuCapsProbe(const qemuCapsCache *cache, const char *emulator, const char *stamp)
 {
     g_autoptr(qemuCaps) caps = qemuCapsNew(cache, emulator, stamp);
-    qemuProbeTarget target = { emulator, cache->user, cache->group };
+    qemuProbeTarget target = {emulator, cache->user, cache->group};
     g_autofree char *exe = NULL;
 
     if (!(caps->facts = qemuProbeFacts(&target, &exe)))
@@ -218,8 +221,8 @@ qemuCapsCacheNew(const char *cacheDir, uid_t user, gid_t group)
     cache->group = group;
     g_mutex_init(&cache->lock);
     g_cond_init(&cache->changed);
-    cache->caps = g_hash_table_new_full(g_str_hash, g_str_equal, g_free,
-                                        (GDestroyNotify)qemuCapsUnref);
+    cache->caps =
+        g_hash_table_new_full(g_str_hash, g_str_equal, g_free, (GDestroyNotify)qemuCapsUnref);
     cache->probing = g_hash_table_new_full(g_str_hash, g_str_equal, g_free, NULL);
     if (cacheDir) {
         cache->recordDir = g_build_filename(cacheDir, "capabilities", NULL);
@@ -325,7 +328,7 @@ qemuCapsTried(int result, const char *what)
 bool
 qemuCapsKVMWorks(qemuCaps *caps)
 {
-    qemuProbeTarget target = { caps->emulator, caps->user, caps->group };
+    qemuProbeTarget target = {caps->emulator, caps->user, caps->group};
     g_autofree char *host = qemuCapsKVMHost(caps);
     g_autoptr(GMutexLocker) locker = NULL;
 
@@ -344,12 +347,12 @@ qemuCapsKVMWorks(qemuCaps *caps)
 bool
 qemuCapsIothreadExportSafe(qemuCaps *caps)
 {
-    qemuProbeTarget target = { caps->emulator, caps->user, caps->group };
+    qemuProbeTarget target = {caps->emulator, caps->user, caps->group};
     g_autoptr(GMutexLocker) locker = g_mutex_locker_new(&caps->lock);
 
     if (caps->iothreadExport == CAPS_UNKNOWN) {
-        caps->iothreadExport = qemuCapsTried(qemuProbeIothreadExport(&target),
-                                             "an NBD export on an iothread");
+        caps->iothreadExport =
+            qemuCapsTried(qemuProbeIothreadExport(&target), "an NBD export on an iothread");
         qemuCapsSave(caps);
     }
     return caps->iothreadExport == CAPS_YES;

@@ -10,8 +10,8 @@
 #include "virjson.h"
 
 typedef struct _qemuCapsMachine {
-    char *name;                  /* canonical: "pc-i440fx-7.2" */
-    char *alias;                 /* "pc", or NULL */
+    char *name;  /* canonical: "pc-i440fx-7.2" */
+    char *alias; /* "pc", or NULL */
     unsigned int maxCpus;
     bool isDefault;
     bool deprecated;
@@ -19,17 +19,17 @@ typedef struct _qemuCapsMachine {
 
 /* Plain data; tests make it by hand or from JSON. Immutable once made. */
 typedef struct _qemuCapsFacts {
-    unsigned int version;        /* 7002022 = 7.2.22 */
+    unsigned int version; /* 7002022 = 7.2.22 */
     char *package;
-    char *arch;                  /* "x86_64" */
-    GPtrArray *machines;         /* qemuCapsMachine * */
+    char *arch;          /* "x86_64" */
+    GPtrArray *machines; /* qemuCapsMachine * */
     char **cpuModels;
-    bool kvmBuilt;               /* the binary knows KVM; says nothing about the host */
-    bool sandbox;                /* -sandbox */
-    bool messageTimestamp;       /* -msg timestamp=on */
+    bool kvmBuilt;         /* the binary knows KVM; says nothing about the host */
+    bool sandbox;          /* -sandbox */
+    bool messageTimestamp; /* -msg timestamp=on */
     bool aioUring;
-    bool snapshotAccess;         /* fleecing: snapshot-access driver */
-    bool cbwErrorPolicy;         /* copy-before-write: on-cbw-error and cbw-timeout */
+    bool snapshotAccess; /* fleecing: snapshot-access driver */
+    bool cbwErrorPolicy; /* copy-before-write: on-cbw-error and cbw-timeout */
 } qemuCapsFacts;
 /** Empty array of machines that owns them; for who fills facts in. */
 GPtrArray *qemuCapsMachineArrayNew(void);
@@ -69,8 +69,11 @@ G_DEFINE_AUTOPTR_CLEANUP_FUNC(qemuCapsCache, qemuCapsCacheFree)
  */
 qemuCaps *qemuCapsCacheLookup(qemuCapsCache *cache, const char *emulator);
 
-/** <capabilities> of the host; @caps: of the default emulator, or NULL when there is none. (owned) */
+/** <capabilities> of the host; @caps: of the default emulator, or NULL when there is none. (owned)
+ */
 char *qemuCapsFormatHostXML(qemuCaps *caps);
-/** <domainCapabilities>. @machine: name or alias, NULL = default; @virttype: "kvm", "qemu" or NULL =
- * best that works. NULL with VIR_ERR_INVALID_ARG when the emulator has no such arch, machine or type. */
-char *qemuCapsFormatDomainXML(qemuCaps *caps, const char *arch, const char *machine, const char *virttype);
+/** <domainCapabilities>. @machine: name or alias, NULL = default; @virttype: "kvm", "qemu" or NULL
+ * = best that works. NULL with VIR_ERR_INVALID_ARG when the emulator has no such arch, machine or
+ * type. */
+char *qemuCapsFormatDomainXML(qemuCaps *caps, const char *arch, const char *machine,
+                              const char *virttype);

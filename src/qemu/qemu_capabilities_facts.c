@@ -56,18 +56,19 @@ qemuCapsFactsToJSON(const qemuCapsFacts *facts)
     for (i = 0; i < facts->machines->len; i++) {
         const qemuCapsMachine *m = g_ptr_array_index(facts->machines, i);
 
-        virJSONArrayAppend(machines, virJSONBuild(
-            "{'name':%s,'alias':%s,'maxCpus':%u,'default':%b,'deprecated':%b}", m->name, m->alias,
-            m->maxCpus, m->isDefault, m->deprecated));
+        virJSONArrayAppend(
+            machines,
+            virJSONBuild("{'name':%s,'alias':%s,'maxCpus':%u,'default':%b,'deprecated':%b}",
+                         m->name, m->alias, m->maxCpus, m->isDefault, m->deprecated));
     }
     for (i = 0; facts->cpuModels[i]; i++)
         virJSONArrayAppend(cpus, virJSONNewString(facts->cpuModels[i]));
     return virJSONBuild("{'version':%u,'package':%s,'arch':%s,'kvmBuilt':%b,'sandbox':%b,"
                         "'messageTimestamp':%b,'aioUring':%b,'snapshotAccess':%b,"
                         "'cbwErrorPolicy':%b,'machines':%v,'cpuModels':%v}",
-                        facts->version, facts->package, facts->arch, facts->kvmBuilt, facts->sandbox,
-                        facts->messageTimestamp, facts->aioUring, facts->snapshotAccess,
-                        facts->cbwErrorPolicy, machines, cpus);
+                        facts->version, facts->package, facts->arch, facts->kvmBuilt,
+                        facts->sandbox, facts->messageTimestamp, facts->aioUring,
+                        facts->snapshotAccess, facts->cbwErrorPolicy, machines, cpus);
 }
 
 static int
@@ -97,8 +98,7 @@ qemuCapsFactsFill(qemuCapsFacts *facts, const virJSONValue *json)
 
     facts->package = g_strdup(virJSONObjectLookupString(json, "package"));
     facts->arch = g_strdup(virJSONObjectLookupString(json, "arch"));
-    if (!facts->arch || !machines || !cpus ||
-        virJSONObjectGetUInt(json, "version", &version) < 0 ||
+    if (!facts->arch || !machines || !cpus || virJSONObjectGetUInt(json, "version", &version) < 0 ||
         virJSONObjectGetBool(json, "kvmBuilt", &facts->kvmBuilt) < 0 ||
         virJSONObjectGetBool(json, "sandbox", &facts->sandbox) < 0 ||
         virJSONObjectGetBool(json, "messageTimestamp", &facts->messageTimestamp) < 0 ||

@@ -32,7 +32,7 @@ nbdRead(int fd, void *buf, size_t length)
     size_t done = 0;
 
     while (done < length) {
-        struct pollfd ready = { .fd = fd, .events = POLLIN };
+        struct pollfd ready = {.fd = fd, .events = POLLIN};
         gssize n = 0;
 
         if (poll(&ready, 1, NBD_WAIT_MS) == 0)
@@ -61,16 +61,17 @@ nbdBE32(const unsigned char *p)
 static int
 nbdHandshake(int fd)
 {
-    static const unsigned char clientFlags[] = { 0, 0, 0, 3 };      /* fixed newstyle, no zeroes */
-    static const unsigned char go[] = {
-        'I', 'H', 'A', 'V', 'E', 'O', 'P', 'T', 0, 0, 0, 7, 0, 0, 0, 4 + 5 + 2,
-        0, 0, 0, 5, 'p', 'r', 'o', 'b', 'e', 0, 0 };
-    unsigned char greeting[18] = { 0 };
-    unsigned char header[20] = { 0 };
-    unsigned char info[256] = { 0 };
+    static const unsigned char clientFlags[] = {0, 0, 0, 3}; /* fixed newstyle, no zeroes */
+    static const unsigned char go[] = {'I', 'H', 'A', 'V', 'E', 'O', 'P',       'T', 0,
+                                       0,   0,   7,   0,   0,   0,   4 + 5 + 2, 0,   0,
+                                       0,   5,   'p', 'r', 'o', 'b', 'e',       0,   0};
+    unsigned char greeting[18] = {0};
+    unsigned char header[20] = {0};
+    unsigned char info[256] = {0};
 
     G_STATIC_ASSERT(sizeof(NBD_EXPORT) - 1 == 5);
-    if (nbdRead(fd, greeting, sizeof(greeting)) < 0 || memcmp(greeting, "NBDMAGICIHAVEOPT", 16) != 0 ||
+    if (nbdRead(fd, greeting, sizeof(greeting)) < 0 ||
+        memcmp(greeting, "NBDMAGICIHAVEOPT", 16) != 0 ||
         nbdWrite(fd, clientFlags, sizeof(clientFlags)) < 0 || nbdWrite(fd, go, sizeof(go)) < 0)
         return -1;
     for (;;) {
@@ -83,7 +84,7 @@ nbdHandshake(int fd)
         length = nbdBE32(header + 16);
         if (length > sizeof(info) || nbdRead(fd, info, length) < 0 || (type & 0x80000000u))
             return -1;
-        if (type == 1)              /* NBD_REP_ACK */
+        if (type == 1) /* NBD_REP_ACK */
             return 0;
     }
 }
@@ -92,7 +93,7 @@ nbdHandshake(int fd)
 static int
 nbdVisit(const char *path, bool polite)
 {
-    static const unsigned char disconnect[28] = { 0x25, 0x60, 0x95, 0x13, 0, 0, 0, 2 };
+    static const unsigned char disconnect[28] = {0x25, 0x60, 0x95, 0x13, 0, 0, 0, 2};
     VIR_AUTOCLOSE fd = virFileConnectUnix(path);
 
     if (fd < 0 || nbdHandshake(fd) < 0)
@@ -106,11 +107,13 @@ qemuProbeExportSetup(qemuMonitor *mon, const char *path)
     virJSONValue *commands[] = {
         virJSONBuild("{'execute':'object-add','arguments':{'qom-type':'iothread','id':'io'}}"),
         virJSONBuild("{'execute':'blockdev-add','arguments':{'driver':'null-co',"
-                     "'node-name':'node','size':%d,'read-zeroes':%b}}", 1024 * 1024, true),
+                     "'node-name':'node','size':%d,'read-zeroes':%b}}",
+                     1024 * 1024, true),
         virJSONBuild("{'execute':'x-blockdev-set-iothread','arguments':{'node-name':'node',"
                      "'iothread':'io'}}"),
         virJSONBuild("{'execute':'nbd-server-start','arguments':{'addr':{'type':'unix',"
-                     "'data':{'path':%s}}}}", path),
+                     "'data':{'path':%s}}}}",
+                     path),
         virJSONBuild("{'execute':'block-export-add','arguments':{'type':'nbd','id':'export',"
                      "'node-name':'node','name':'" NBD_EXPORT "'}}"),
     };
@@ -137,7 +140,8 @@ qemuProbeExportTry(qemuProbeProcess *process, const char *path)
         int talked = nbdVisit(path, visit == 0);
 
         if (qemuProbeProcessWait(process, NBD_SETTLE_MS, &status, NULL)) {
-            VIR_INFO("this QEMU dies when a client leaves an export on an iothread (status %d)", status);
+            VIR_INFO("this QEMU dies when a client leaves an export on an iothread (status %d)",
+                     status);
             return 0;
         }
         if (talked < 0) {
@@ -158,7 +162,8 @@ qemuProbeIothreadExport(const qemuProbeTarget *target)
     int ret = -1;
 
     if (!dir || (target->user != (uid_t)-1 && chown(dir, target->user, target->group) < 0)) {
-        virReportSystemError(errno, "cannot make a private directory to try '%s'", target->emulator);
+        virReportSystemError(errno, "cannot make a private directory to try '%s'",
+                             target->emulator);
         return -1;
     }
     path = g_build_filename(dir, "nbd.sock", NULL);

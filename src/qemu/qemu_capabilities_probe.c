@@ -11,7 +11,7 @@
 #define VIR_FROM_THIS VIR_FROM_QEMU
 
 typedef struct _qemuSchema {
-    GHashTable *byName;     /* name -> const virJSONValue * entity */
+    GHashTable *byName; /* name -> const virJSONValue * entity */
 } qemuSchema;
 
 static void
@@ -24,7 +24,7 @@ G_DEFINE_AUTO_CLEANUP_CLEAR_FUNC(qemuSchema, qemuSchemaClear)
 static qemuSchema
 qemuSchemaIndex(const virJSONValue *list)
 {
-    qemuSchema schema = { g_hash_table_new(g_str_hash, g_str_equal) };
+    qemuSchema schema = {g_hash_table_new(g_str_hash, g_str_equal)};
     size_t i = 0;
 
     for (i = 0; i < virJSONArraySize(list); i++) {
@@ -37,8 +37,8 @@ qemuSchemaIndex(const virJSONValue *list)
     return schema;
 }
 
-/* Entity a member (or variant) of @entity is of; NULL if there is none. Lists: key "members"/"name",
- * "variants"/"case". */
+/* Entity a member (or variant) of @entity is of; NULL if there is none. Lists: key
+ * "members"/"name", "variants"/"case". */
 static const virJSONValue *
 qemuSchemaStep(const qemuSchema *schema, const virJSONValue *entity, const char *list,
                const char *key, const char *wanted)
@@ -65,7 +65,8 @@ qemuSchemaBlockDriver(const qemuSchema *schema, const char *driver)
 
     if (!type)
         return NULL;
-    return qemuSchemaStep(schema, g_hash_table_lookup(schema->byName, type), "variants", "case", driver);
+    return qemuSchemaStep(schema, g_hash_table_lookup(schema->byName, type), "variants", "case",
+                          driver);
 }
 
 static bool
@@ -109,7 +110,8 @@ qemuOptionsHave(const virJSONValue *options, const char *option, const char *par
         if (g_strcmp0(virJSONObjectLookupString(entry, "option"), option) != 0)
             continue;
         for (k = 0; params && k < virJSONArraySize(params); k++) {
-            if (g_strcmp0(virJSONObjectLookupString(virJSONArrayAt(params, k), "name"), parameter) == 0)
+            if (g_strcmp0(virJSONObjectLookupString(virJSONArrayAt(params, k), "name"),
+                          parameter) == 0)
                 return true;
         }
     }
@@ -176,8 +178,8 @@ qemuFactsVersion(qemuCapsFacts *facts, const virJSONValue *version)
 }
 
 qemuCapsFacts *
-qemuProbeFactsParse(const virJSONValue *version, const virJSONValue *target, const virJSONValue *kvm,
-                    const virJSONValue *machines, const virJSONValue *cpus,
+qemuProbeFactsParse(const virJSONValue *version, const virJSONValue *target,
+                    const virJSONValue *kvm, const virJSONValue *machines, const virJSONValue *cpus,
                     const virJSONValue *options, const virJSONValue *schema)
 {
     g_autoptr(qemuCapsFacts) facts = g_new0(qemuCapsFacts, 1);
@@ -198,15 +200,16 @@ qemuProbeFactsParse(const virJSONValue *version, const virJSONValue *target, con
 }
 
 static const char *const probeCommands[] = {
-    "query-version", "query-target", "query-kvm", "query-machines", "query-cpu-definitions",
-    "query-command-line-options", "query-qmp-schema",
+    "query-version",    "query-target",          "query-kvm",
+    "query-machines",   "query-cpu-definitions", "query-command-line-options",
+    "query-qmp-schema",
 };
 #define N_PROBES G_N_ELEMENTS(probeCommands)
 
 static int
 qemuProbeAsk(qemuMonitor *mon, const char *emulator, virJSONValue **replies)
 {
-    virJSONValue *commands[N_PROBES] = { NULL };
+    virJSONValue *commands[N_PROBES] = {NULL};
     int ret = 0;
     size_t i = 0;
 
@@ -237,7 +240,7 @@ qemuCapsFacts *
 qemuProbeFacts(const qemuProbeTarget *target, char **exePath)
 {
     g_auto(qemuProbeProcess) process = QEMU_PROBE_PROCESS_INIT;
-    virJSONValue *replies[N_PROBES] = { NULL };
+    virJSONValue *replies[N_PROBES] = {NULL};
     qemuCapsFacts *facts = NULL;
     size_t i = 0;
 
@@ -245,7 +248,7 @@ qemuProbeFacts(const qemuProbeTarget *target, char **exePath)
         return NULL;
     *exePath = qemuProbeExePath(process.pid);
     if (qemuProbeAsk(process.mon, target->emulator, replies) == 0) {
-        const virJSONValue *r[N_PROBES] = { NULL };
+        const virJSONValue *r[N_PROBES] = {NULL};
 
         for (i = 0; i < N_PROBES; i++)
             r[i] = virJSONObjectLookup(replies[i], "return");

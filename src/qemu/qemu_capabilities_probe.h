@@ -5,12 +5,12 @@
 
 typedef struct _qemuProbeTarget {
     const char *emulator;
-    uid_t user;             /* the process runs as; -1 = as we */
+    uid_t user; /* the process runs as; -1 = as we */
     gid_t group;
 } qemuProbeTarget;
 
-/** @exePath: (owned) program that really ran, which for a wrapper script is another file; may be NULL.
- * Returns (owned) facts, or NULL with VIR_ERR_INTERNAL_ERROR. */
+/** @exePath: (owned) program that really ran, which for a wrapper script is another file; may be
+ * NULL. Returns (owned) facts, or NULL with VIR_ERR_INTERNAL_ERROR. */
 qemuCapsFacts *qemuProbeFacts(const qemuProbeTarget *target, char **exePath);
 /** 1 works, 0 does not, -1 could not be tried (with an error). */
 int qemuProbeKVM(const qemuProbeTarget *target);

@@ -46,7 +46,7 @@ qemuProbeProcessStart(qemuProbeProcess *process, const qemuProbeTarget *target,
 {
     g_autoptr(GPtrArray) argv = g_ptr_array_new();
     g_auto(GStrv) env = qemuSpawnEnv();
-    qemuSpawn spawn = { .user = target->user, .group = target->group };
+    qemuSpawn spawn = {.user = target->user, .group = target->group};
     size_t i = 0;
 
     g_ptr_array_add(argv, (char *)target->emulator);
@@ -55,7 +55,8 @@ qemuProbeProcessStart(qemuProbeProcess *process, const qemuProbeTarget *target,
     g_ptr_array_add(argv, NULL);
 
     if ((process->output = memfd_create("qemu-probe", MFD_CLOEXEC)) < 0) {
-        virReportSystemError(errno, "cannot make a buffer for the output of '%s'", target->emulator);
+        virReportSystemError(errno, "cannot make a buffer for the output of '%s'",
+                             target->emulator);
         return -1;
     }
     spawn.argv = (const char *const *)argv->pdata;
@@ -71,7 +72,8 @@ qemuProbeProcessOutput(const qemuProbeProcess *process)
 {
     char buf[QEMU_PROBE_OUTPUT_MAX + 1] = "";
     off_t end = lseek(process->output, 0, SEEK_END);
-    gssize n = pread(process->output, buf, QEMU_PROBE_OUTPUT_MAX, MAX(end - QEMU_PROBE_OUTPUT_MAX, 0));
+    gssize n =
+        pread(process->output, buf, QEMU_PROBE_OUTPUT_MAX, MAX(end - QEMU_PROBE_OUTPUT_MAX, 0));
     char *text = NULL;
 
     if (n < 0)
@@ -91,15 +93,14 @@ qemuProbeReportStart(qemuProbeProcess *process, const qemuProbeTarget *target)
     /* Its last words may come a moment after its monitor closed. */
     qemuProbeProcessWait(process, 1000, &status, NULL);
     output = qemuProbeProcessOutput(process);
-    virReportError(VIR_ERR_INTERNAL_ERROR,
-                   "emulator '%s' cannot be asked for its capabilities: %s", target->emulator,
-                   *output ? output : why);
+    virReportError(VIR_ERR_INTERNAL_ERROR, "emulator '%s' cannot be asked for its capabilities: %s",
+                   target->emulator, *output ? output : why);
 }
 
 int
 qemuProbeProcessStartMonitor(qemuProbeProcess *process, const qemuProbeTarget *target)
 {
-    int pair[2] = { -1, -1 };
+    int pair[2] = {-1, -1};
     g_autofree char *chardev = NULL;
     VIR_AUTOCLOSE ours = -1;
     VIR_AUTOCLOSE theirs = -1;
@@ -112,9 +113,12 @@ qemuProbeProcessStartMonitor(qemuProbeProcess *process, const qemuProbeTarget *t
     theirs = pair[1];
     chardev = g_strdup_printf("socket,id=charmonitor,fd=%d", theirs);
     {
-        const char *const args[] = { "-S", "-no-user-config", "-nodefaults", "-nographic",
-                                     "-machine", "none,accel=kvm:tcg", "-chardev", chardev,
-                                     "-mon", "chardev=charmonitor,mode=control", NULL };
+        const char *const args[] = {"-S",          "-no-user-config",
+                                    "-nodefaults", "-nographic",
+                                    "-machine",    "none,accel=kvm:tcg",
+                                    "-chardev",    chardev,
+                                    "-mon",        "chardev=charmonitor,mode=control",
+                                    NULL};
 
         if (qemuProbeProcessStart(process, target, args, theirs) < 0)
             return -1;
@@ -133,8 +137,8 @@ int
 qemuProbeProcessWait(qemuProbeProcess *process, unsigned int timeoutMs, int *status,
                      unsigned long long *cpuMs)
 {
-    struct pollfd ended = { .fd = process->pidfd, .events = POLLIN };
-    struct rusage usage = { 0 };
+    struct pollfd ended = {.fd = process->pidfd, .events = POLLIN};
+    struct rusage usage = {0};
     int n = 0;
 
     do {

@@ -60,7 +60,7 @@ char *
 qemuCapsFormatHostXML(qemuCaps *caps)
 {
     g_auto(virBuffer) buf = VIR_BUFFER_INITIALIZER;
-    struct utsname host = { 0 };
+    struct utsname host = {0};
 
     uname(&host);
     virBufferAdd(&buf, "<capabilities>\n\n");
@@ -123,12 +123,12 @@ qemuCapsFormatCPU(virBuffer *buf, const qemuCapsFacts *facts, bool kvm)
 static void
 qemuCapsFormatDevices(virBuffer *buf, const qemuCapsMachine *machine)
 {
-    static const char *const diskDevices[] = { "disk", "cdrom", NULL };
-    static const char *const pcBuses[] = { "ide", "scsi", "virtio", "sata", NULL };
-    static const char *const q35Buses[] = { "scsi", "virtio", "sata", NULL };
-    static const char *const rngModels[] = { "virtio", NULL };
-    static const char *const rngBackends[] = { "random", NULL };
-    static const char *const channels[] = { "pty", "file", "unix", "null", NULL };
+    static const char *const diskDevices[] = {"disk", "cdrom", NULL};
+    static const char *const pcBuses[] = {"ide", "scsi", "virtio", "sata", NULL};
+    static const char *const q35Buses[] = {"scsi", "virtio", "sata", NULL};
+    static const char *const rngModels[] = {"virtio", NULL};
+    static const char *const rngBackends[] = {"random", NULL};
+    static const char *const channels[] = {"pty", "file", "unix", "null", NULL};
     bool q35 = g_str_has_prefix(machine->name, "pc-q35");
 
     virBufferAdd(buf, "<devices>\n");
@@ -139,14 +139,16 @@ qemuCapsFormatDevices(virBuffer *buf, const qemuCapsMachine *machine)
     qemuCapsFormatEnum(buf, "bus", q35 ? q35Buses : pcBuses);
     virBufferAdjustIndent(buf, -2);
     virBufferAdd(buf, "</disk>\n");
-    virBufferAdd(buf, "<graphics supported='no'/>\n<video supported='no'/>\n<hostdev supported='no'/>\n");
+    virBufferAdd(
+        buf, "<graphics supported='no'/>\n<video supported='no'/>\n<hostdev supported='no'/>\n");
     virBufferAdd(buf, "<rng supported='yes'>\n");
     virBufferAdjustIndent(buf, 2);
     qemuCapsFormatEnum(buf, "model", rngModels);
     qemuCapsFormatEnum(buf, "backendModel", rngBackends);
     virBufferAdjustIndent(buf, -2);
     virBufferAdd(buf, "</rng>\n");
-    virBufferAdd(buf, "<filesystem supported='no'/>\n<tpm supported='no'/>\n<redirdev supported='no'/>\n");
+    virBufferAdd(
+        buf, "<filesystem supported='no'/>\n<tpm supported='no'/>\n<redirdev supported='no'/>\n");
     virBufferAdd(buf, "<channel supported='yes'>\n");
     virBufferAdjustIndent(buf, 2);
     qemuCapsFormatEnum(buf, "type", channels);
@@ -180,8 +182,9 @@ qemuCapsDomainType(qemuCaps *caps, const char *virttype)
         return 0;
     if (g_str_equal(virttype, "kvm") && qemuCapsKVMWorks(caps))
         return 1;
-    virReportError(VIR_ERR_INVALID_ARG, "domain type '%s' does not work with emulator '%s' on this host",
-                   virttype, qemuCapsEmulator(caps));
+    virReportError(VIR_ERR_INVALID_ARG,
+                   "domain type '%s' does not work with emulator '%s' on this host", virttype,
+                   qemuCapsEmulator(caps));
     return -1;
 }
 
@@ -190,15 +193,18 @@ qemuCapsFormatDomainXML(qemuCaps *caps, const char *arch, const char *machine, c
 {
     g_auto(virBuffer) buf = VIR_BUFFER_INITIALIZER;
     const qemuCapsFacts *facts = qemuCapsGetFacts(caps);
-    const qemuCapsMachine *m = machine ? qemuCapsFactsMachine(facts, machine)
-                                       : qemuCapsDefaultMachine(facts);
+    const qemuCapsMachine *m =
+        machine ? qemuCapsFactsMachine(facts, machine) : qemuCapsDefaultMachine(facts);
     int kvm = qemuCapsDomainType(caps, virttype);
 
     if (kvm < 0)
         return NULL;
     if ((arch && !g_str_equal(arch, facts->arch)) || !m) {
         virReportError(VIR_ERR_INVALID_ARG, "emulator '%s' has no %s '%s'", qemuCapsEmulator(caps),
-                       m ? "architecture" : "machine type", m ? arch : machine ? machine : "(default)");
+                       m ? "architecture" : "machine type",
+                       m         ? arch
+                       : machine ? machine
+                                 : "(default)");
         return NULL;
     }
     virBufferAdd(&buf, "<domainCapabilities>\n");
@@ -215,8 +221,9 @@ qemuCapsFormatDomainXML(qemuCaps *caps, const char *arch, const char *machine, c
     qemuCapsFormatDevices(&buf, m);
     virBufferAdd(&buf, "<features>\n");
     virBufferAdjustIndent(&buf, 2);
-    virBufferAdd(&buf, "<gic supported='no'/>\n<vmcoreinfo supported='no'/>\n<genid supported='no'/>\n"
-                       "<backingStoreInput supported='yes'/>\n<backup supported='yes'/>\n");
+    virBufferAdd(&buf,
+                 "<gic supported='no'/>\n<vmcoreinfo supported='no'/>\n<genid supported='no'/>\n"
+                 "<backingStoreInput supported='yes'/>\n<backup supported='yes'/>\n");
     virBufferAdjustIndent(&buf, -2);
     virBufferAdd(&buf, "</features>\n");
     virBufferAdjustIndent(&buf, -2);

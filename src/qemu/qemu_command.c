@@ -3,8 +3,8 @@
  * Command line of a QEMU. This file: the frame and the machine; devices are in qemu_command_*.c.
  *
  * -nodefaults and -no-user-config, so that the guest has what the Def says and nothing else; -S, so
- * that nothing runs before the driver says so; -no-shutdown, so that a guest that powers off leaves a
- * QEMU which still can save its bitmaps when the driver quits it.
+ * that nothing runs before the driver says so; -no-shutdown, so that a guest that powers off leaves
+ * a QEMU which still can save its bitmaps when the driver quits it.
  */
 #include <string.h>
 #include "qemu_command_priv.h"
@@ -82,8 +82,9 @@ qemuCommandMachine(qemuCommandBuilder *b)
         return -1;
     }
     if (!machine) {
-        virReportError(VIR_ERR_CONFIG_UNSUPPORTED, "emulator '%s' does not support machine type '%s'",
-                       b->in->emulator, def->osMachine);
+        virReportError(VIR_ERR_CONFIG_UNSUPPORTED,
+                       "emulator '%s' does not support machine type '%s'", b->in->emulator,
+                       def->osMachine);
         return -1;
     }
     if (def->maxVcpus > machine->maxCpus) {
@@ -119,13 +120,14 @@ qemuCommandCPUCustom(qemuCommandBuilder *b)
     return 0;
 }
 
-/* Without KVM there is no host CPU to pass through: the most TCG can do comes closest. Stock refuses
- * that for domains of type 'qemu', and so do we; a 'kvm' domain that fell back goes on. */
+/* Without KVM there is no host CPU to pass through: the most TCG can do comes closest. Stock
+ * refuses that for domains of type 'qemu', and so do we; a 'kvm' domain that fell back goes on. */
 static int
 qemuCommandCPU(qemuCommandBuilder *b)
 {
     const char *migratable = b->def->cpuMigratable == VIR_TRISTATE_ABSENT ? NULL
-                             : b->def->cpuMigratable == VIR_TRISTATE_YES  ? "on" : "off";
+                             : b->def->cpuMigratable == VIR_TRISTATE_YES  ? "on"
+                                                                          : "off";
     g_autoptr(GString) text = NULL;
 
     switch (b->def->cpuMode) {
@@ -137,10 +139,10 @@ qemuCommandCPU(qemuCommandBuilder *b)
     case VIR_DOMAIN_CPU_HOST_PASSTHROUGH:
     case VIR_DOMAIN_CPU_HOST_MODEL:
         if (b->def->virtType == VIR_DOMAIN_TYPE_QEMU) {
-            virReportError(VIR_ERR_CONFIG_UNSUPPORTED,
-                           "CPU mode '%s' needs a domain of type 'kvm'; use mode 'maximum' or 'custom'",
-                           b->def->cpuMode == VIR_DOMAIN_CPU_HOST_MODEL ? "host-model"
-                                                                        : "host-passthrough");
+            virReportError(
+                VIR_ERR_CONFIG_UNSUPPORTED,
+                "CPU mode '%s' needs a domain of type 'kvm'; use mode 'maximum' or 'custom'",
+                b->def->cpuMode == VIR_DOMAIN_CPU_HOST_MODEL ? "host-model" : "host-passthrough");
             return -1;
         }
         text = g_string_new(b->in->kvm ? "host" : "max");
@@ -178,8 +180,8 @@ qemuCommandMemoryAndCPUs(qemuCommandBuilder *b)
 static void
 qemuCommandMonitor(qemuCommandBuilder *b)
 {
-    g_autofree char *chardev = g_strdup_printf("socket,id=charmonitor,fd=%d,server=on,wait=off",
-                                               b->in->monitorFd);
+    g_autofree char *chardev =
+        g_strdup_printf("socket,id=charmonitor,fd=%d,server=on,wait=off", b->in->monitorFd);
 
     qemuCommandAdd(b, "-chardev", chardev);
     qemuCommandAdd(b, "-mon", "chardev=charmonitor,id=monitor,mode=control");
@@ -251,7 +253,7 @@ qemuCommandAll(qemuCommandBuilder *b)
 {
     const qemuCommandInput *in = b->in;
     g_autoptr(GString) name = g_string_new(NULL);
-    char uuid[VIR_UUID_STRING_BUFLEN] = { 0 };
+    char uuid[VIR_UUID_STRING_BUFLEN] = {0};
 
     qemuCommandOpt(name, "guest", b->def->name);
     g_string_erase(name, 0, 1);
@@ -283,7 +285,7 @@ qemuCommandBuild(const qemuCommandInput *input)
 {
     g_autoptr(GPtrArray) argv = g_ptr_array_new_with_free_func(g_free);
     qemuCommandInput in = *input;
-    qemuCommandBuilder b = { .in = &in, .def = in.def, .argv = argv };
+    qemuCommandBuilder b = {.in = &in, .def = in.def, .argv = argv};
 
     if (!in.emulator)
         in.emulator = in.def->emulator;

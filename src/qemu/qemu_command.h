@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: LGPL-2.1-or-later */
 /*
- * Command line of a QEMU: Def + facts about the binary + paths -> argv. Pure: reads no file, so what
- * it makes is golden-tested, and a domain's argv can be shown without starting it.
+ * Command line of a QEMU: Def + facts about the binary + paths -> argv. Pure: reads no file, so
+ * what it makes is golden-tested, and a domain's argv can be shown without starting it.
  */
 #pragma once
 #include <glib.h>
@@ -9,12 +9,13 @@
 #include "qemu_capabilities.h"
 
 typedef struct _qemuCommandInput {
-    const virDomainDef *def;         /* with aliases (virDomainDefAssignAliases) and numbered images (qemuNodesAssign) */
+    const virDomainDef
+        *def; /* with aliases (virDomainDefAssignAliases) and numbered images (qemuNodesAssign) */
     const qemuCapsFacts *facts;
-    const char *emulator;            /* NULL: def->emulator */
-    bool kvm;                        /* accelerate with KVM; false: TCG, whatever def->virtType says */
-    int monitorFd;                   /* listening UNIX socket that QEMU inherits under this number */
-    const char *channelDir;          /* where channels without a path get CHANNELDIR/TARGETNAME */
+    const char *emulator;   /* NULL: def->emulator */
+    bool kvm;               /* accelerate with KVM; false: TCG, whatever def->virtType says */
+    int monitorFd;          /* listening UNIX socket that QEMU inherits under this number */
+    const char *channelDir; /* where channels without a path get CHANNELDIR/TARGETNAME */
 } qemuCommandInput;
 
 /**

@@ -23,9 +23,10 @@ qemuCommandChardevBackend(qemuCommandBuilder *b, const virDomainChardevDef *chr)
     g_autofree char *path = NULL;
 
     if (!chr->path && chr->targetName && !virFileNameIsSafe(chr->targetName)) {
-        virReportError(VIR_ERR_CONFIG_UNSUPPORTED,
-                       "channel '%s' has no path, and its name cannot be a file name; give it a path",
-                       chr->targetName);
+        virReportError(
+            VIR_ERR_CONFIG_UNSUPPORTED,
+            "channel '%s' has no path, and its name cannot be a file name; give it a path",
+            chr->targetName);
         return -1;
     }
     path = qemuCommandChardevPath(chr, b->in->channelDir);
@@ -50,7 +51,8 @@ qemuCommandChardevBackend(qemuCommandBuilder *b, const virDomainChardevDef *chr)
             g_string_append(text, ",server=on,wait=off");
         break;
     case VIR_CHARDEV_TYPE_LAST:
-        virReportError(VIR_ERR_INTERNAL_ERROR, "character device '%s' has an unknown type", chr->alias);
+        virReportError(VIR_ERR_INTERNAL_ERROR, "character device '%s' has an unknown type",
+                       chr->alias);
         return -1;
     }
     qemuCommandAddString(b, "-chardev", g_steal_pointer(&text));
@@ -81,12 +83,13 @@ qemuCommandChardevVirtio(qemuCommandBuilder *b, GString *dev, const virDomainCha
 {
     bool placed = chr->addr.type == VIR_ADDRESS_VIRTIO_SERIAL;
     unsigned int index = placed ? chr->addr.controller : 0;
-    const virDomainControllerDef *ctrl = qemuCommandController(b->def, VIR_CONTROLLER_VIRTIO_SERIAL,
-                                                               index);
+    const virDomainControllerDef *ctrl =
+        qemuCommandController(b->def, VIR_CONTROLLER_VIRTIO_SERIAL, index);
 
     if (!ctrl) {
         virReportError(VIR_ERR_CONFIG_UNSUPPORTED,
-                       "'%s' is on virtio-serial controller %u, which is not there", chr->alias, index);
+                       "'%s' is on virtio-serial controller %u, which is not there", chr->alias,
+                       index);
         return -1;
     }
     g_string_append_printf(dev, ",bus=%s.%u", ctrl->alias, placed ? chr->addr.bus : 0);
@@ -103,7 +106,7 @@ qemuCommandChardevOne(qemuCommandBuilder *b, const virDomainChardevDef *chr)
     g_autoptr(GString) dev = g_string_new(NULL);
 
     if (chr->kind == VIR_CHARDEV_CONSOLE && g_strcmp0(chr->targetType, "virtio") != 0)
-        return 0;       /* the first serial port, under its other name */
+        return 0; /* the first serial port, under its other name */
     if (qemuCommandChardevBackend(b, chr) < 0)
         return -1;
     switch (chr->kind) {
@@ -118,7 +121,8 @@ qemuCommandChardevOne(qemuCommandBuilder *b, const virDomainChardevDef *chr)
             return -1;
         break;
     case VIR_CHARDEV_LAST:
-        virReportError(VIR_ERR_INTERNAL_ERROR, "character device '%s' has an unknown kind", chr->alias);
+        virReportError(VIR_ERR_INTERNAL_ERROR, "character device '%s' has an unknown kind",
+                       chr->alias);
         return -1;
     }
     qemuCommandAddString(b, "-device", g_steal_pointer(&dev));

@@ -1,55 +1,57 @@
 /* SPDX-License-Identifier: LGPL-2.1-or-later */
-/* Command line: controllers. What the board has of itself (PCI root, pc's IDE, q35's SATA) needs no option. */
+/* Command line: controllers. What the board has of itself (PCI root, pc's IDE, q35's SATA) needs no
+ * option. */
 #include "qemu_command_priv.h"
 #include "virerror_report.h"
 
 #define VIR_FROM_THIS VIR_FROM_QEMU
 
 typedef struct _qemuControllerModel {
-    const char *model;      /* in the XML; NULL: none given */
-    const char *device;     /* QEMU's */
-    const char *extra;      /* fixed properties, or NULL */
+    const char *model;  /* in the XML; NULL: none given */
+    const char *device; /* QEMU's */
+    const char *extra;  /* fixed properties, or NULL */
 } qemuControllerModel;
 
 static const qemuControllerModel scsiModels[] = {
-    { NULL, "lsi53c895a", NULL },
-    { "auto", "lsi53c895a", NULL },
-    { "lsilogic", "lsi53c895a", NULL },
-    { "virtio-scsi", "virtio-scsi-pci", NULL },
-    { "virtio-transitional", "virtio-scsi-pci-transitional", NULL },
-    { "virtio-non-transitional", "virtio-scsi-pci-non-transitional", NULL },
+    {NULL, "lsi53c895a", NULL},
+    {"auto", "lsi53c895a", NULL},
+    {"lsilogic", "lsi53c895a", NULL},
+    {"virtio-scsi", "virtio-scsi-pci", NULL},
+    {"virtio-transitional", "virtio-scsi-pci-transitional", NULL},
+    {"virtio-non-transitional", "virtio-scsi-pci-non-transitional", NULL},
 };
 
 static const qemuControllerModel usbModels[] = {
-    { NULL, "piix3-usb-uhci", NULL },
-    { "piix3-uhci", "piix3-usb-uhci", NULL },
-    { "qemu-xhci", "qemu-xhci", NULL },
-    { "nec-xhci", "nec-usb-xhci", NULL },
-    { "ehci", "usb-ehci", NULL },
-    { "ich9-ehci1", "ich9-usb-ehci1", NULL },
-    { "ich9-uhci1", "ich9-usb-uhci1", "masterbus=usb.0,firstport=0" },
-    { "ich9-uhci2", "ich9-usb-uhci2", "masterbus=usb.0,firstport=2" },
-    { "ich9-uhci3", "ich9-usb-uhci3", "masterbus=usb.0,firstport=4" },
+    {NULL, "piix3-usb-uhci", NULL},
+    {"piix3-uhci", "piix3-usb-uhci", NULL},
+    {"qemu-xhci", "qemu-xhci", NULL},
+    {"nec-xhci", "nec-usb-xhci", NULL},
+    {"ehci", "usb-ehci", NULL},
+    {"ich9-ehci1", "ich9-usb-ehci1", NULL},
+    {"ich9-uhci1", "ich9-usb-uhci1", "masterbus=usb.0,firstport=0"},
+    {"ich9-uhci2", "ich9-usb-uhci2", "masterbus=usb.0,firstport=2"},
+    {"ich9-uhci3", "ich9-usb-uhci3", "masterbus=usb.0,firstport=4"},
 };
 
 static const qemuControllerModel serialModels[] = {
-    { NULL, "virtio-serial-pci", NULL },
-    { "virtio", "virtio-serial-pci", NULL },
+    {NULL, "virtio-serial-pci", NULL},
+    {"virtio", "virtio-serial-pci", NULL},
 };
 
 static const qemuControllerModel sataModels[] = {
-    { NULL, "ich9-ahci", NULL },
+    {NULL, "ich9-ahci", NULL},
 };
 
 static const qemuControllerModel pciModels[] = {
-    { "pcie-root-port", "pcie-root-port", NULL },
-    { "pcie-to-pci-bridge", "pcie-pci-bridge", NULL },
-    { "dmi-to-pci-bridge", "i82801b11-bridge", NULL },
-    { "pci-bridge", "pci-bridge", NULL },
+    {"pcie-root-port", "pcie-root-port", NULL},
+    {"pcie-to-pci-bridge", "pcie-pci-bridge", NULL},
+    {"dmi-to-pci-bridge", "i82801b11-bridge", NULL},
+    {"pci-bridge", "pci-bridge", NULL},
 };
 
 static const qemuControllerModel *
-qemuControllerModelFind(const qemuControllerModel *models, size_t n, const virDomainControllerDef *c)
+qemuControllerModelFind(const qemuControllerModel *models, size_t n,
+                        const virDomainControllerDef *c)
 {
     size_t i = 0;
 
@@ -57,7 +59,8 @@ qemuControllerModelFind(const qemuControllerModel *models, size_t n, const virDo
         if (g_strcmp0(models[i].model, c->model) == 0)
             return &models[i];
     }
-    virReportError(VIR_ERR_CONFIG_UNSUPPORTED, "controller '%s' has model '%s', which is not supported",
+    virReportError(VIR_ERR_CONFIG_UNSUPPORTED,
+                   "controller '%s' has model '%s', which is not supported",
                    c->alias ? c->alias : "?", c->model ? c->model : "(none)");
     return NULL;
 }
@@ -114,23 +117,24 @@ qemuCommandControllerPCI(qemuCommandBuilder *b, const virDomainControllerDef *ct
     if (!(model = qemuControllerModelFind(pciModels, G_N_ELEMENTS(pciModels), ctrl)))
         return -1;
     if (ctrl->modelName && !g_str_equal(ctrl->modelName, model->device)) {
-        virReportError(VIR_ERR_CONFIG_UNSUPPORTED,
-                       "PCI controller %d of model '%s' asks for device '%s'; only '%s' is supported",
-                       ctrl->index, ctrl->model, ctrl->modelName, model->device);
+        virReportError(
+            VIR_ERR_CONFIG_UNSUPPORTED,
+            "PCI controller %d of model '%s' asks for device '%s'; only '%s' is supported",
+            ctrl->index, ctrl->model, ctrl->modelName, model->device);
         return -1;
     }
     /* Two root ports need different chassis numbers or QEMU refuses the second. */
     if (g_str_equal(model->device, "pcie-root-port")) {
-        extra = g_strdup_printf("chassis=%d", ctrl->targetChassis > 0 ? ctrl->targetChassis
-                                                                     : ctrl->index);
+        extra = g_strdup_printf("chassis=%d",
+                                ctrl->targetChassis > 0 ? ctrl->targetChassis : ctrl->index);
         if (ctrl->targetPort >= 0) {
             g_autofree char *chassis = g_steal_pointer(&extra);
 
             extra = g_strdup_printf("port=%d,%s", ctrl->targetPort, chassis);
         }
     } else if (g_str_equal(model->device, "pci-bridge")) {
-        extra = g_strdup_printf("chassis_nr=%d", ctrl->targetChassis > 0 ? ctrl->targetChassis
-                                                                        : ctrl->index);
+        extra = g_strdup_printf("chassis_nr=%d",
+                                ctrl->targetChassis > 0 ? ctrl->targetChassis : ctrl->index);
     }
     return qemuCommandControllerAdd(b, model, ctrl, extra);
 }
@@ -145,9 +149,10 @@ qemuCommandControllerSCSI(qemuCommandBuilder *b, const virDomainControllerDef *c
         return -1;
     if (ctrl->iothread > 0) {
         if (qemuCommandSCSIIsLSI(ctrl)) {
-            virReportError(VIR_ERR_CONFIG_UNSUPPORTED,
-                           "controller '%s' cannot run on an iothread; only model 'virtio-scsi' can",
-                           ctrl->alias);
+            virReportError(
+                VIR_ERR_CONFIG_UNSUPPORTED,
+                "controller '%s' cannot run on an iothread; only model 'virtio-scsi' can",
+                ctrl->alias);
             return -1;
         }
         extra = g_strdup_printf("iothread=iothread%u", ctrl->iothread);
@@ -158,14 +163,14 @@ qemuCommandControllerSCSI(qemuCommandBuilder *b, const virDomainControllerDef *c
 static int
 qemuCommandControllerUSB(qemuCommandBuilder *b, const virDomainControllerDef *ctrl)
 {
-    static const qemuControllerModel q35Default = { NULL, "qemu-xhci", NULL };
+    static const qemuControllerModel q35Default = {NULL, "qemu-xhci", NULL};
     const qemuControllerModel *model = NULL;
 
     if (b->def->usbDisabled || g_strcmp0(ctrl->model, "none") == 0)
         return 0;
     model = !ctrl->model && b->q35
-        ? &q35Default
-        : qemuControllerModelFind(usbModels, G_N_ELEMENTS(usbModels), ctrl);
+                ? &q35Default
+                : qemuControllerModelFind(usbModels, G_N_ELEMENTS(usbModels), ctrl);
     return model ? qemuCommandControllerAdd(b, model, ctrl, NULL) : -1;
 }
 
@@ -174,9 +179,10 @@ qemuCommandControllerIDE(qemuCommandBuilder *b, const virDomainControllerDef *ct
 {
     if (!b->q35 && ctrl->index <= 0)
         return 0;
-    virReportError(VIR_ERR_CONFIG_UNSUPPORTED,
-                   "machine '%s' has no IDE controller %d; use bus 'sata' or 'virtio' for its disks",
-                   b->def->osMachine, MAX(ctrl->index, 0));
+    virReportError(
+        VIR_ERR_CONFIG_UNSUPPORTED,
+        "machine '%s' has no IDE controller %d; use bus 'sata' or 'virtio' for its disks",
+        b->def->osMachine, MAX(ctrl->index, 0));
     return -1;
 }
 

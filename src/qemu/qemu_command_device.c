@@ -6,10 +6,10 @@
 #define VIR_FROM_THIS VIR_FROM_QEMU
 
 static const char *const netModels[][2] = {
-    { "virtio", "virtio-net-pci" },
-    { "e1000", "e1000" },
-    { "e1000e", "e1000e" },
-    { "rtl8139", "rtl8139" },
+    {"virtio", "virtio-net-pci"},
+    {"e1000", "e1000"},
+    {"e1000e", "e1000e"},
+    {"rtl8139", "rtl8139"},
 };
 
 static const char *
@@ -22,7 +22,8 @@ qemuCommandNetDevice(const virDomainNetDef *net)
             return netModels[i][1];
     }
     virReportError(VIR_ERR_CONFIG_UNSUPPORTED,
-                   "network interface '%s' has model '%s', which is not supported", net->mac, net->model);
+                   "network interface '%s' has model '%s', which is not supported", net->mac,
+                   net->model);
     return NULL;
 }
 
@@ -66,9 +67,11 @@ qemuCommandInputs(qemuCommandBuilder *b)
         if (input->bus == VIR_INPUT_BUS_PS2)
             continue;
         if (input->type != VIR_INPUT_TABLET || b->def->usbDisabled || !usb) {
-            virReportError(VIR_ERR_CONFIG_UNSUPPORTED,
-                           "input device '%s' on bus 'usb' is not supported: only a tablet is, and it"
-                           " needs a USB controller", input->alias);
+            virReportError(
+                VIR_ERR_CONFIG_UNSUPPORTED,
+                "input device '%s' on bus 'usb' is not supported: only a tablet is, and it"
+                " needs a USB controller",
+                input->alias);
             return -1;
         }
         qemuCommandOpt(dev, "id", input->alias);

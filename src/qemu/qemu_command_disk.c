@@ -1,5 +1,6 @@
 /* SPDX-License-Identifier: LGPL-2.1-or-later */
-/* Command line: disks, each as explicit block nodes (qemu_nodes) and one guest device on the top node. */
+/* Command line: disks, each as explicit block nodes (qemu_nodes) and one guest device on the top
+ * node. */
 #include "qemu_command_priv.h"
 #include "qemu_nodes.h"
 #include "virerror_report.h"
@@ -13,7 +14,8 @@ qemuCommandDiskCheck(const qemuCommandBuilder *b, const virDomainDiskDef *disk)
 
     if (disk->device == VIR_DISK_DEVICE_CDROM && disk->bus == VIR_DISK_BUS_VIRTIO) {
         virReportError(VIR_ERR_CONFIG_UNSUPPORTED,
-                       "cdrom '%s' cannot be on bus 'virtio'; use 'sata', 'ide' or 'scsi'", disk->dst);
+                       "cdrom '%s' cannot be on bus 'virtio'; use 'sata', 'ide' or 'scsi'",
+                       disk->dst);
         return -1;
     }
     if (disk->io == VIR_DISK_IO_NATIVE && !direct) {
@@ -35,7 +37,8 @@ qemuCommandDiskCheck(const qemuCommandBuilder *b, const virDomainDiskDef *disk)
     if (disk->iothread > 0 && disk->bus != VIR_DISK_BUS_VIRTIO) {
         virReportError(VIR_ERR_CONFIG_UNSUPPORTED,
                        "disk '%s' on bus '%s' cannot have an iothread; only bus 'virtio' can, or a"
-                       " virtio-scsi controller as a whole", disk->dst, virDiskBusToString(disk->bus));
+                       " virtio-scsi controller as a whole",
+                       disk->dst, virDiskBusToString(disk->bus));
         return -1;
     }
     return 0;
@@ -64,16 +67,17 @@ qemuCommandDiskNodes(qemuCommandBuilder *b, const virDomainDiskDef *disk,
 static int
 qemuCommandDiskNoController(const virDomainDiskDef *disk)
 {
-    virReportError(VIR_ERR_CONFIG_UNSUPPORTED, "disk '%s' is on %s controller %u, which is not there",
-                   disk->dst, virDiskBusToString(disk->bus), disk->addr.controller);
+    virReportError(VIR_ERR_CONFIG_UNSUPPORTED,
+                   "disk '%s' is on %s controller %u, which is not there", disk->dst,
+                   virDiskBusToString(disk->bus), disk->addr.controller);
     return -1;
 }
 
 static int
 qemuCommandDiskPlaceSCSI(qemuCommandBuilder *b, GString *dev, const virDomainDiskDef *disk)
 {
-    const virDomainControllerDef *ctrl = qemuCommandController(b->def, VIR_CONTROLLER_SCSI,
-                                                               disk->addr.controller);
+    const virDomainControllerDef *ctrl =
+        qemuCommandController(b->def, VIR_CONTROLLER_SCSI, disk->addr.controller);
 
     if (!ctrl)
         return qemuCommandDiskNoController(disk);
@@ -94,8 +98,8 @@ qemuCommandDiskPlaceSCSI(qemuCommandBuilder *b, GString *dev, const virDomainDis
 static int
 qemuCommandDiskPlaceSATA(qemuCommandBuilder *b, GString *dev, const virDomainDiskDef *disk)
 {
-    const virDomainControllerDef *ctrl = qemuCommandController(b->def, VIR_CONTROLLER_SATA,
-                                                               disk->addr.controller);
+    const virDomainControllerDef *ctrl =
+        qemuCommandController(b->def, VIR_CONTROLLER_SATA, disk->addr.controller);
 
     if (b->q35 && disk->addr.controller == 0) {
         g_string_append_printf(dev, ",bus=ide.%u", disk->addr.unit);
@@ -111,9 +115,11 @@ static int
 qemuCommandDiskPlaceIDE(qemuCommandBuilder *b, GString *dev, const virDomainDiskDef *disk)
 {
     if (b->q35 || disk->addr.controller != 0) {
-        virReportError(VIR_ERR_CONFIG_UNSUPPORTED,
-                       "disk '%s' is on IDE controller %u, which machine '%s' does not have; use bus"
-                       " 'sata' or 'virtio'", disk->dst, disk->addr.controller, b->def->osMachine);
+        virReportError(
+            VIR_ERR_CONFIG_UNSUPPORTED,
+            "disk '%s' is on IDE controller %u, which machine '%s' does not have; use bus"
+            " 'sata' or 'virtio'",
+            disk->dst, disk->addr.controller, b->def->osMachine);
         return -1;
     }
     g_string_append_printf(dev, ",bus=ide.%u,unit=%u", disk->addr.bus, disk->addr.unit);

@@ -1,8 +1,8 @@
 /* SPDX-License-Identifier: LGPL-2.1-or-later */
 /*
- * Where PCI devices sit. Without any address in the XML QEMU places all, in the order of the command
- * line. With some, QEMU could give their slots away before it reads of them, so that then the rest
- * is placed here, from the lowest free slot of bus 0 on.
+ * Where PCI devices sit. Without any address in the XML QEMU places all, in the order of the
+ * command line. With some, QEMU could give their slots away before it reads of them, so that then
+ * the rest is placed here, from the lowest free slot of bus 0 on.
  */
 #include "qemu_command_priv.h"
 #include "virerror_report.h"
@@ -72,9 +72,11 @@ qemuCommandPCIBusName(const qemuCommandBuilder *b, unsigned int bus, const char 
     }
     ctrl = qemuCommandController(b->def, VIR_CONTROLLER_PCI, bus);
     if (!ctrl) {
-        virReportError(VIR_ERR_CONFIG_UNSUPPORTED,
-                       "the address of %s is on PCI bus %u, but no <controller type='pci'> has index"
-                       " %u", what, bus, bus);
+        virReportError(
+            VIR_ERR_CONFIG_UNSUPPORTED,
+            "the address of %s is on PCI bus %u, but no <controller type='pci'> has index"
+            " %u",
+            what, bus, bus);
         return -1;
     }
     g_string_append(out, ctrl->alias);
@@ -89,9 +91,10 @@ qemuCommandPCIPlace(qemuCommandBuilder *b, GString *dev, const virDeviceAddress 
 
     if (addr->type == VIR_ADDRESS_PCI) {
         if (addr->domain != 0) {
-            virReportError(VIR_ERR_CONFIG_UNSUPPORTED,
-                           "the address of %s is in PCI domain %u; QEMU's boards have domain 0 only",
-                           what, addr->domain);
+            virReportError(
+                VIR_ERR_CONFIG_UNSUPPORTED,
+                "the address of %s is in PCI domain %u; QEMU's boards have domain 0 only", what,
+                addr->domain);
             return -1;
         }
         g_string_append(dev, ",bus=");
@@ -116,7 +119,8 @@ qemuCommandPCIPlace(qemuCommandBuilder *b, GString *dev, const virDeviceAddress 
     }
     if (slot == QEMU_PCI_SLOTS) {
         virReportError(VIR_ERR_CONFIG_UNSUPPORTED,
-                       "no PCI slot of bus 0 is left for %s; give it an address on another bus", what);
+                       "no PCI slot of bus 0 is left for %s; give it an address on another bus",
+                       what);
         return -1;
     }
     b->usedSlots |= 1u << slot;

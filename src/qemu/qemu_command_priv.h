@@ -8,8 +8,8 @@ typedef struct _qemuCommandBuilder {
     const virDomainDef *def;
     GPtrArray *argv;
     bool q35;
-    bool placePCI;        /* some device has a PCI address, so we choose all others too */
-    guint32 usedSlots;    /* of bus 0 */
+    bool placePCI;     /* some device has a PCI address, so we choose all others too */
+    guint32 usedSlots; /* of bus 0 */
 } qemuCommandBuilder;
 
 /** Append an option and its value (copied; NULL = none). */
@@ -21,12 +21,14 @@ void qemuCommandOpt(GString *text, const char *key, const char *value);
 
 /** Find out which slots of bus 0 the XML takes. */
 int qemuCommandPCIScan(qemuCommandBuilder *b);
-/** ",bus=..,addr=.." of a PCI device; nothing while QEMU places all devices. @what: for messages. */
+/** ",bus=..,addr=.." of a PCI device; nothing while QEMU places all devices. @what: for messages.
+ */
 int qemuCommandPCIPlace(qemuCommandBuilder *b, GString *dev, const virDeviceAddress *addr,
                         const char *what);
 
 int qemuCommandControllers(qemuCommandBuilder *b);
-/** Name of the bus a controller of the Def offers, e.g. its alias; NULL if there is none (borrowed). */
+/** Name of the bus a controller of the Def offers, e.g. its alias; NULL if there is none
+ * (borrowed). */
 const virDomainControllerDef *qemuCommandController(const virDomainDef *def, virControllerType type,
                                                     unsigned int index);
 /** The SCSI controller is an LSI one, whose targets are numbered by unit. */

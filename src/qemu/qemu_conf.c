@@ -26,8 +26,8 @@
 #define QEMU_DEFAULT_USER "libvirt-qemu"
 
 static const char *const knownKeys[] = {
-    "user", "group", "stdio_handler", "security_driver", "remember_owner",
-    "cbw_timeout", "backup_port_min", "backup_port_max", "emulator", NULL,
+    "user",        "group",           "stdio_handler",   "security_driver", "remember_owner",
+    "cbw_timeout", "backup_port_min", "backup_port_max", "emulator",        NULL,
 };
 
 static void
@@ -71,7 +71,7 @@ qemuConfigDirsSession(qemuConfig *config)
 static int
 qemuConfigLookupUser(const char *name, uid_t *uid, gid_t *gid)
 {
-    struct passwd entry = { 0 };
+    struct passwd entry = {0};
     struct passwd *found = NULL;
     g_autofree char *buf = g_malloc(64 * 1024);
     guint64 number = 0;
@@ -81,7 +81,8 @@ qemuConfigLookupUser(const char *name, uid_t *uid, gid_t *gid)
         *gid = found->pw_gid;
         return 0;
     }
-    if (!g_ascii_string_to_unsigned(*name == '+' ? name + 1 : name, 10, 0, G_MAXINT32, &number, NULL))
+    if (!g_ascii_string_to_unsigned(*name == '+' ? name + 1 : name, 10, 0, G_MAXINT32, &number,
+                                    NULL))
         return -1;
     *uid = (uid_t)number;
     if (getpwuid_r(*uid, &entry, buf, 64 * 1024, &found) == 0 && found)
@@ -92,7 +93,7 @@ qemuConfigLookupUser(const char *name, uid_t *uid, gid_t *gid)
 static int
 qemuConfigLookupGroup(const char *name, gid_t *gid)
 {
-    struct group entry = { 0 };
+    struct group entry = {0};
     struct group *found = NULL;
     g_autofree char *buf = g_malloc(64 * 1024);
     guint64 number = 0;
@@ -101,7 +102,8 @@ qemuConfigLookupGroup(const char *name, gid_t *gid)
         *gid = found->gr_gid;
         return 0;
     }
-    if (!g_ascii_string_to_unsigned(*name == '+' ? name + 1 : name, 10, 0, G_MAXINT32, &number, NULL))
+    if (!g_ascii_string_to_unsigned(*name == '+' ? name + 1 : name, 10, 0, G_MAXINT32, &number,
+                                    NULL))
         return -1;
     *gid = (gid_t)number;
     return 0;
@@ -179,8 +181,8 @@ qemuConfigCheckRememberOwner(const virConf *conf, const char *path)
         return -1;
     if (!value)
         return 0;
-    virReportError(VIR_ERR_CONFIG_UNSUPPORTED,
-                   "%s: remember_owner = 1 is not supported; use 0", path);
+    virReportError(VIR_ERR_CONFIG_UNSUPPORTED, "%s: remember_owner = 1 is not supported; use 0",
+                   path);
     return -1;
 }
 
@@ -217,9 +219,10 @@ qemuConfigLoadBackup(qemuConfig *config, const virConf *conf, const char *path)
         return -1;
     if (config->backupPortMin == 0 || config->backupPortMax > 65535 ||
         config->backupPortMin > config->backupPortMax) {
-        virReportError(VIR_ERR_CONF_SYNTAX,
-                       "%s: backup_port_min = %u and backup_port_max = %u are not a range in 1..65535",
-                       path, config->backupPortMin, config->backupPortMax);
+        virReportError(
+            VIR_ERR_CONF_SYNTAX,
+            "%s: backup_port_min = %u and backup_port_max = %u are not a range in 1..65535", path,
+            config->backupPortMin, config->backupPortMax);
         return -1;
     }
     return 0;
@@ -254,7 +257,8 @@ qemuConfigLoad(qemuConfig *config, const char *path, bool mustExist)
     if (!(conf = virConfReadFile(path)) || virConfCheckKnown(conf, knownKeys) < 0 ||
         qemuConfigCheckFixed(conf, path, "stdio_handler", "file") < 0 ||
         qemuConfigCheckFixed(conf, path, "security_driver", "none") < 0 ||
-        qemuConfigCheckRememberOwner(conf, path) < 0 || qemuConfigLoadUser(config, conf, path) < 0 ||
+        qemuConfigCheckRememberOwner(conf, path) < 0 ||
+        qemuConfigLoadUser(config, conf, path) < 0 ||
         qemuConfigLoadBackup(config, conf, path) < 0 ||
         qemuConfigLoadEmulator(config, conf, path) < 0)
         return -1;

@@ -9,15 +9,17 @@
 typedef struct _qemuConfig {
     gint refs;
     bool privileged;
-    char *configDir;       /* /etc/libvirt/qemu            NAME.xml, autostart/NAME.xml */
-    char *stateDir;        /* /run/libvirt/qemu            NAME.xml (status), NAME.pid, NAME.backup (journal) */
-    char *libDir;          /* /var/lib/libvirt/qemu        domain-ID-NAME/monitor.sock, channel/ */
-    char *checkpointDir;   /* /var/lib/libvirt/qemu/checkpoint     NAME/CHECKPOINT.xml */
-    char *scratchDir;      /* /var/lib/libvirt/qemu/backup         scratch files not named by the user */
-    char *logDir;          /* /var/log/libvirt/qemu        NAME.log */
-    char *cacheDir;        /* /var/cache/libvirt/qemu      capabilities */
-    uid_t user; gid_t group;   /* QEMU runs as; (uid_t)-1 = as the daemon */
-    unsigned int cbwTimeoutSec;    /* copy-before-write limit, default 45 */
+    char *configDir;     /* /etc/libvirt/qemu            NAME.xml, autostart/NAME.xml */
+    char *stateDir;      /* /run/libvirt/qemu            NAME.xml (status), NAME.pid, NAME.backup
+                            (journal) */
+    char *libDir;        /* /var/lib/libvirt/qemu        domain-ID-NAME/monitor.sock, channel/ */
+    char *checkpointDir; /* /var/lib/libvirt/qemu/checkpoint     NAME/CHECKPOINT.xml */
+    char *scratchDir; /* /var/lib/libvirt/qemu/backup         scratch files not named by the user */
+    char *logDir;     /* /var/log/libvirt/qemu        NAME.log */
+    char *cacheDir;   /* /var/cache/libvirt/qemu      capabilities */
+    uid_t user;
+    gid_t group;                /* QEMU runs as; (uid_t)-1 = as the daemon */
+    unsigned int cbwTimeoutSec; /* copy-before-write limit, default 45 */
     unsigned int backupPortMin, backupPortMax;
     char *defaultEmulator; /* /usr/bin/qemu-system-x86_64 */
 } qemuConfig;

@@ -8,12 +8,12 @@
  *   send (or queue the rest) ─> write watch empties the queue
  *   sleep on call->cond      <─ read watch: a line -> reply (by id) or event
  *
- * A caller tries to send by itself first, because a hop to the main loop would cost every command two
- * thread switches. QMP has no limit for the time a command may take, and neither have we: a wait
- * ends with the reply, with the process or with qemuMonitorClose().
+ * A caller tries to send by itself first, because a hop to the main loop would cost every command
+ * two thread switches. QMP has no limit for the time a command may take, and neither have we: a
+ * wait ends with the reply, with the process or with qemuMonitorClose().
  *
- * The peer is not trusted: a line has a bound, and what is not JSON or answers nothing we asked ends
- * the connection.
+ * The peer is not trusted: a line has a bound, and what is not JSON or answers nothing we asked
+ * ends the connection.
  *
  * The descriptor is shut down at the end of the connection but closed with the last reference, so
  * that no thread can meet a reused number. Each watch owns a reference, given back by a function
@@ -56,7 +56,7 @@ typedef struct _qemuMonitorSlot {
 typedef struct _qemuMonitorChunk {
     char *data;
     size_t length, sent;
-    int fd;                      /* goes with the first byte; -1 = none */
+    int fd; /* goes with the first byte; -1 = none */
 } qemuMonitorChunk;
 
 struct _qemuMonitor {
@@ -68,19 +68,19 @@ struct _qemuMonitor {
 
     /* main-loop thread only */
     GString *input;
-    size_t scanned;              /* bytes of input known to hold no line end */
+    size_t scanned; /* bytes of input known to hold no line end */
 
-    GMutex lock;                 /* guards what follows; held over non-blocking sends only */
-    GCond changed;               /* greeted, failed, or a callback returned */
+    GMutex lock;   /* guards what follows; held over non-blocking sends only */
+    GCond changed; /* greeted, failed, or a callback returned */
     GSource *readWatch, *writeWatch;
-    GQueue output;               /* qemuMonitorChunk * */
-    GHashTable *slots;           /* serial -> qemuMonitorSlot * */
+    GQueue output;     /* qemuMonitorChunk * */
+    GHashTable *slots; /* serial -> qemuMonitorSlot * */
     guint64 serial;
     bool greeted;
-    bool failed;                 /* the connection is over, whoever ended it */
-    bool closed;                 /* by us: no callback any more */
-    char *failure;               /* why it failed, for those who waited */
-    GThread *inCallback;         /* thread that runs a callback now */
+    bool failed;         /* the connection is over, whoever ended it */
+    bool closed;         /* by us: no callback any more */
+    char *failure;       /* why it failed, for those who waited */
+    GThread *inCallback; /* thread that runs a callback now */
     unsigned long long roundTrips, commands;
 };
 
@@ -351,9 +351,12 @@ qemuMonitorReadable(gint fd G_GNUC_UNUSED, GIOCondition condition G_GNUC_UNUSED,
 static gssize
 qemuMonitorSendChunk(qemuMonitor *mon, qemuMonitorChunk *chunk)
 {
-    struct iovec iov = { chunk->data + chunk->sent, chunk->length - chunk->sent };
-    union { struct cmsghdr align; char space[CMSG_SPACE(sizeof(int))]; } control = { 0 };
-    struct msghdr msg = { .msg_iov = &iov, .msg_iovlen = 1 };
+    struct iovec iov = {chunk->data + chunk->sent, chunk->length - chunk->sent};
+    union {
+        struct cmsghdr align;
+        char space[CMSG_SPACE(sizeof(int))];
+    } control = {0};
+    struct msghdr msg = {.msg_iov = &iov, .msg_iovlen = 1};
     gssize n = 0;
 
     if (chunk->fd >= 0) {
@@ -424,8 +427,8 @@ qemuMonitorEnqueueLocked(qemuMonitor *mon, char *data, size_t length, int fd)
     chunk->fd = fd;
     g_queue_push_tail(&mon->output, chunk);
     if (!mon->writeWatch && !qemuMonitorFlushLocked(mon))
-        mon->writeWatch = virMainLoopWatch(mon->fd, G_IO_OUT, qemuMonitorWritable,
-                                           qemuMonitorRef(mon));
+        mon->writeWatch =
+            virMainLoopWatch(mon->fd, G_IO_OUT, qemuMonitorWritable, qemuMonitorRef(mon));
 }
 
 static void
@@ -446,7 +449,7 @@ qemuMonitorAppendLocked(qemuMonitor *mon, GString *text, const virJSONValue *com
     guint64 *key = g_new(guint64, 1);
 
     g_strchomp(json);
-    json[strlen(json) - 1] = '\0';          /* the closing brace: the id goes before it */
+    json[strlen(json) - 1] = '\0'; /* the closing brace: the id goes before it */
     *key = ++mon->serial;
     g_string_append_printf(text, "%s,\"id\":\"" QEMU_MONITOR_ID_PREFIX "%" G_GUINT64_FORMAT "\"}\n",
                            json, *key);
@@ -463,7 +466,7 @@ static int
 qemuMonitorTransact(qemuMonitor *mon, virJSONValue *const *commands, size_t n, int fd,
                     gint64 deadline, virJSONValue **replies)
 {
-    qemuMonitorCall call = { .missing = n };
+    qemuMonitorCall call = {.missing = n};
     g_autoptr(GString) text = g_string_new(NULL);
     VIR_AUTOCLOSE ours = -1;
     bool timedOut = false;
@@ -533,7 +536,7 @@ static int
 qemuMonitorCommandUntil(qemuMonitor *mon, const virJSONValue *command, int fd, gint64 deadline,
                         virJSONValue **reply)
 {
-    virJSONValue *commands[] = { (virJSONValue *)command };
+    virJSONValue *commands[] = {(virJSONValue *)command};
     g_autoptr(virJSONValue) whole = NULL;
 
     if (qemuMonitorTransact(mon, commands, 1, fd, deadline, &whole) < 0)
@@ -579,8 +582,10 @@ qemuMonitorPassthrough(qemuMonitor *mon, const char *json)
         return NULL;
     }
     if (virJSONValueType(command) != VIR_JSON_OBJECT || virJSONObjectSize(command) == 0) {
-        virReportError(VIR_ERR_INVALID_ARG, "a monitor command must be a JSON object with"
-                       " 'execute', not '%s'", json);
+        virReportError(VIR_ERR_INVALID_ARG,
+                       "a monitor command must be a JSON object with"
+                       " 'execute', not '%s'",
+                       json);
         return NULL;
     }
     id = virJSONObjectSteal(command, "id");

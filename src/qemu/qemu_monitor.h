@@ -14,7 +14,8 @@ typedef struct _qemuMonitorCallbacks {
     /** A QMP event, on the main-loop thread; must not block. @data may be NULL; all borrowed. */
     void (*event)(const char *name, const virJSONValue *data, long long seconds,
                   unsigned int micros, void *opaque);
-    /** The connection ended (EOF, protocol error, qemuMonitorClose not included). Once, same thread. */
+    /** The connection ended (EOF, protocol error, qemuMonitorClose not included). Once, same
+     * thread. */
     void (*eof)(void *opaque);
 } qemuMonitorCallbacks;
 
@@ -36,25 +37,31 @@ G_DEFINE_AUTOPTR_CLEANUP_FUNC(qemuMonitor, qemuMonitorUnref)
  * @command: {'execute':..} (borrowed; the id is added to what is sent).
  * @reply: (owned) the "return" value, may be NULL if not wanted.
  * Returns 0; -1 with VIR_ERR_INTERNAL_ERROR carrying QEMU's own words ("unable to execute QEMU
- * command 'X': DESC"), VIR_ERR_OPERATION_FAILED when QEMU died meanwhile, VIR_ERR_OPERATION_TIMEOUT.
+ * command 'X': DESC"), VIR_ERR_OPERATION_FAILED when QEMU died meanwhile,
+ * VIR_ERR_OPERATION_TIMEOUT.
  */
 int qemuMonitorCommand(qemuMonitor *mon, const virJSONValue *command, virJSONValue **reply);
 /** As above with one descriptor passed along (SCM_RIGHTS) with the command. */
-int qemuMonitorCommandFd(qemuMonitor *mon, const virJSONValue *command, int fd, virJSONValue **reply);
+int qemuMonitorCommandFd(qemuMonitor *mon, const virJSONValue *command, int fd,
+                         virJSONValue **reply);
 /**
  * qemuMonitorBatch: write all commands at once, then collect all replies: one round trip.
  * QEMU runs them in order and goes on after a failing one. @replies[i]: (owned) full reply object
- * {"return":..} or {"error":..}. Returns 0 when every reply arrived (whatever it says), -1 if QEMU died.
+ * {"return":..} or {"error":..}. Returns 0 when every reply arrived (whatever it says), -1 if QEMU
+ * died.
  */
-int qemuMonitorBatch(qemuMonitor *mon, virJSONValue *const *commands, size_t n, virJSONValue **replies);
-/** Raw text for qemu-monitor-command: @json is sent with its own id put back in the reply. (owned) whole reply. */
+int qemuMonitorBatch(qemuMonitor *mon, virJSONValue *const *commands, size_t n,
+                     virJSONValue **replies);
+/** Raw text for qemu-monitor-command: @json is sent with its own id put back in the reply. (owned)
+ * whole reply. */
 char *qemuMonitorPassthrough(qemuMonitor *mon, const char *json);
 /** QMP round trips and commands so far; for tests and the budget in the docs. */
-void qemuMonitorCounters(qemuMonitor *mon, unsigned long long *roundTrips, unsigned long long *commands);
+void qemuMonitorCounters(qemuMonitor *mon, unsigned long long *roundTrips,
+                         unsigned long long *commands);
 /**
- * qemuMonitorReplyError: look into a whole reply, of a batch say. @errorClass, @desc: NULL or set to
- * borrowed text that lives as long as @reply ("DeviceNotFound", "Node 'x' not found"). No error is set.
- * Returns: true if the reply is an error.
+ * qemuMonitorReplyError: look into a whole reply, of a batch say. @errorClass, @desc: NULL or set
+ * to borrowed text that lives as long as @reply ("DeviceNotFound", "Node 'x' not found"). No error
+ * is set. Returns: true if the reply is an error.
  */
 bool qemuMonitorReplyError(const virJSONValue *reply, const char **errorClass, const char **desc);
 /** Set the error that qemuMonitorCommand would have set for this error reply to @command. */

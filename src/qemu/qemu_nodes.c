@@ -5,8 +5,8 @@
  *   device "virtio-disk0" ── libvirt-1-format ──file── libvirt-1-storage      overlay
  *                                  └─backing─ libvirt-2-format ──file── libvirt-2-storage
  *
- * Every layer is a named node of its own, because jobs, bitmaps and exports address nodes by name. A
- * chain the XML does not spell out is left to QEMU: those nodes get names of QEMU's.
+ * Every layer is a named node of its own, because jobs, bitmaps and exports address nodes by name.
+ * A chain the XML does not spell out is left to QEMU: those nodes get names of QEMU's.
  */
 #include "qemu_nodes.h"
 
@@ -180,11 +180,11 @@ qemuNodesFormatProps(const virDomainDiskDef *disk, const virStorageSource *src, 
     g_autofree char *node = qemuNodeNameFormat(src->index);
     g_autofree char *storage = qemuNodeNameStorage(src->index);
     bool isQcow2 = src->format == VIR_STORAGE_FORMAT_QCOW2;
-    virJSONValue *props = virJSONBuild("{'driver':%s,'node-name':%s,'read-only':%b,'cache':%v,"
-                                       "'discard':%s,'file':%s}",
-                                       isQcow2 ? "qcow2" : "raw", node,
-                                       qemuNodesReadOnly(disk, top), qemuNodesCacheProps(disk),
-                                       qemuNodesDiscard(disk->discard), storage);
+    virJSONValue *props =
+        virJSONBuild("{'driver':%s,'node-name':%s,'read-only':%b,'cache':%v,"
+                     "'discard':%s,'file':%s}",
+                     isQcow2 ? "qcow2" : "raw", node, qemuNodesReadOnly(disk, top),
+                     qemuNodesCacheProps(disk), qemuNodesDiscard(disk->discard), storage);
 
     if (isQcow2 && src->backing) {
         g_autofree char *backing = qemuNodeNameFormat(src->backing->index);

@@ -9,7 +9,8 @@
 #include "domain_def.h"
 #include "qemu_target.h"
 
-/** Number every image of every chain that has no index; @counter: highest number in use, updated. */
+/** Number every image of every chain that has no index; @counter: highest number in use, updated.
+ */
 void qemuNodesAssign(virDomainDef *def, unsigned int *counter);
 /** (owned) */
 char *qemuNodeNameFormat(unsigned int index);
@@ -20,4 +21,5 @@ GPtrArray *qemuNodesTargetDisks(const virDomainDef *def);
 /** (owned) properties for blockdev-add / -blockdev of the two layers of @src, which is one image of
  * @disk's chain; @top: the image the guest writes to (images below it are read-only). */
 virJSONValue *qemuNodesStorageProps(const virDomainDiskDef *disk, const virStorageSource *src);
-virJSONValue *qemuNodesFormatProps(const virDomainDiskDef *disk, const virStorageSource *src, bool top);
+virJSONValue *qemuNodesFormatProps(const virDomainDiskDef *disk, const virStorageSource *src,
+                                   bool top);

@@ -180,11 +180,11 @@ qemuQMPBlockJobsParse(const virJSONValue *list)
         job->busy = virJSONObjectIsTrue(entry, "busy");
         job->paused = virJSONObjectIsTrue(entry, "paused");
         job->ready = virJSONObjectIsTrue(entry, "ready");
-        if (!job->id || !job->type ||
-            virJSONObjectGetUInt(entry, "offset", &job->offset) < 0 ||
+        if (!job->id || !job->type || virJSONObjectGetUInt(entry, "offset", &job->offset) < 0 ||
             virJSONObjectGetUInt(entry, "len", &job->length) < 0 ||
             virJSONObjectGetUInt(entry, "speed", &job->speed) < 0) {
-            virReportError(VIR_ERR_INTERNAL_ERROR, "%s", "an entry of query-block-jobs is incomplete");
+            virReportError(VIR_ERR_INTERNAL_ERROR, "%s",
+                           "an entry of query-block-jobs is incomplete");
             return NULL;
         }
     }
@@ -221,8 +221,9 @@ qemuQMPJobCancel(qemuMonitor *mon, const char *id)
 int
 qemuQMPBlockJobSetSpeed(qemuMonitor *mon, const char *id, unsigned long long bytesPerSec)
 {
-    g_autoptr(virJSONValue) command = virJSONBuild(
-        "{'execute':'block-job-set-speed','arguments':{'device':%s,'speed':%llu}}", id, bytesPerSec);
+    g_autoptr(virJSONValue) command =
+        virJSONBuild("{'execute':'block-job-set-speed','arguments':{'device':%s,'speed':%llu}}", id,
+                     bytesPerSec);
 
     return qemuMonitorCommand(mon, command, NULL);
 }

@@ -9,7 +9,7 @@ typedef struct _qemuQMPBlockStats {
     unsigned long long readOps, readBytes, readTimeNs;
     unsigned long long writeOps, writeBytes, writeTimeNs;
     unsigned long long flushOps, flushTimeNs;
-    unsigned long long writeHighest;   /* highest offset written to the image file */
+    unsigned long long writeHighest; /* highest offset written to the image file */
 } qemuQMPBlockStats;
 /** (owned) device id ("virtio-disk0") -> qemuQMPBlockStats *, every disk in one round trip. */
 GHashTable *qemuQMPQueryBlockStats(qemuMonitor *mon);
@@ -20,9 +20,9 @@ virJSONValue *qemuQMPQueryNamedBlockNodes(qemuMonitor *mon);
 
 typedef struct _qemuQMPJob {
     char *id;
-    char *type;        /* "backup", "commit", "mirror", "create", ... */
-    char *status;      /* "created", "running", "ready", "concluded", ... */
-    char *error;       /* NULL: none */
+    char *type;   /* "backup", "commit", "mirror", "create", ... */
+    char *status; /* "created", "running", "ready", "concluded", ... */
+    char *error;  /* NULL: none */
     unsigned long long current, total;
 } qemuQMPJob;
 void qemuQMPJobFree(qemuQMPJob *job);

@@ -94,7 +94,8 @@ qemuQMPQueryBalloon(qemuMonitor *mon, unsigned long long *actual)
         return -1;
     }
     if (virJSONObjectGetUInt(virJSONObjectLookupObject(reply, "return"), "actual", actual) < 0) {
-        virReportError(VIR_ERR_INTERNAL_ERROR, "%s", "QEMU's reply to query-balloon lacks 'actual'");
+        virReportError(VIR_ERR_INTERNAL_ERROR, "%s",
+                       "QEMU's reply to query-balloon lacks 'actual'");
         return -1;
     }
     return 1;
@@ -103,8 +104,8 @@ qemuQMPQueryBalloon(qemuMonitor *mon, unsigned long long *actual)
 char *
 qemuQMPHumanCommand(qemuMonitor *mon, const char *line)
 {
-    g_autoptr(virJSONValue) command = virJSONBuild(
-        "{'execute':'human-monitor-command','arguments':{'command-line':%s}}", line);
+    g_autoptr(virJSONValue) command =
+        virJSONBuild("{'execute':'human-monitor-command','arguments':{'command-line':%s}}", line);
     g_autoptr(virJSONValue) reply = NULL;
 
     if (qemuMonitorCommand(mon, command, &reply) < 0)

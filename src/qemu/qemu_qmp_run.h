@@ -13,7 +13,7 @@ int qemuQMPQuit(qemuMonitor *mon);
 
 typedef struct _qemuQMPStatus {
     bool running;
-    char *status;      /* (owned) "running", "paused", "prelaunch", "shutdown", "io-error", ... */
+    char *status; /* (owned) "running", "paused", "prelaunch", "shutdown", "io-error", ... */
 } qemuQMPStatus;
 void qemuQMPStatusClear(qemuQMPStatus *status);
 G_DEFINE_AUTO_CLEANUP_CLEAR_FUNC(qemuQMPStatus, qemuQMPStatusClear)

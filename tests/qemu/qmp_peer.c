@@ -30,7 +30,7 @@ qmpPeerThread(gpointer opaque)
 void
 qmpPeerStart(qmpPeer *peer, void (*script)(qmpPeer *peer))
 {
-    int pair[2] = { -1, -1 };
+    int pair[2] = {-1, -1};
 
     g_assert_cmpint(socketpair(AF_UNIX, SOCK_STREAM | SOCK_CLOEXEC, 0, pair), ==, 0);
     peer->fd = pair[0];
@@ -63,7 +63,7 @@ qmpPeerSendRaw(qmpPeer *peer, const char *data, gsize length)
         gssize n = send(peer->fd, data, length, MSG_NOSIGNAL);
 
         if (n < 0)
-            return;         /* the client is gone; the test looks at the client */
+            return; /* the client is gone; the test looks at the client */
         data += n;
         length -= n;
     }
@@ -111,7 +111,8 @@ qmpPeerGreet(qmpPeer *peer)
 {
     g_autoptr(virJSONValue) command = NULL;
 
-    qmpPeerSend(peer, "{'QMP':{'version':{'qemu':{'major':7,'minor':2,'micro':22}},'capabilities':[]}}");
+    qmpPeerSend(peer,
+                "{'QMP':{'version':{'qemu':{'major':7,'minor':2,'micro':22}},'capabilities':[]}}");
     command = qmpPeerRead(peer);
     g_assert_cmpstr(virJSONObjectLookupString(command, "execute"), ==, "qmp_capabilities");
     qmpPeerSend(peer, "{'return':{},'id':'%s'}", virJSONObjectLookupString(command, "id"));

@@ -5,8 +5,8 @@
 #include "virjson.h"
 
 typedef struct _qmpPeer {
-    int fd;                 /* the server's end; -1 once closed */
-    int clientFd;           /* the other end, for qemuMonitorOpen */
+    int fd;       /* the server's end; -1 once closed */
+    int clientFd; /* the other end, for qemuMonitorOpen */
     GString *input;
     GThread *thread;
     void (*script)(struct _qmpPeer *peer);

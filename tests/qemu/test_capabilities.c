@@ -28,7 +28,8 @@ writeFile(const char *name, const char *text, int mode)
 {
     char *path = g_build_filename(dir, name, NULL);
 
-    g_assert_true(g_file_set_contents_full(path, text, -1, G_FILE_SET_CONTENTS_CONSISTENT, mode, NULL));
+    g_assert_true(
+        g_file_set_contents_full(path, text, -1, G_FILE_SET_CONTENTS_CONSISTENT, mode, NULL));
     return path;
 }
 
@@ -73,8 +74,8 @@ testFacts(void)
 static char *
 makeWrapper(const char *name)
 {
-    g_autofree char *text = g_strdup_printf("#!/bin/sh\necho run >>'%s/%s.calls'\nexec " EMULATOR
-                                            " \"$@\"\n", dir, name);
+    g_autofree char *text = g_strdup_printf(
+        "#!/bin/sh\necho run >>'%s/%s.calls'\nexec " EMULATOR " \"$@\"\n", dir, name);
 
     return writeFile(name, text, 0755);
 }
@@ -111,8 +112,8 @@ testCache(void)
     g_autofree char *wrapper = makeWrapper("counted");
     g_autofree char *cacheDir = g_build_filename(dir, "cache", NULL);
     qemuCapsCache *cache = qemuCapsCacheNew(cacheDir, -1, -1);
-    concurrent c = { cache, wrapper };
-    GThread *threads[4] = { NULL };
+    concurrent c = {cache, wrapper};
+    GThread *threads[4] = {NULL};
     g_autoptr(qemuCaps) caps = NULL;
     size_t i = 0;
 
@@ -175,11 +176,12 @@ testNoEmulator(void)
 {
     g_autoptr(qemuCapsCache) cache = qemuCapsCacheNew(NULL, -1, -1);
     g_autofree char *plain = writeFile("plain", "x", 0644);
-    g_autofree char *broken = writeFile("broken", "#!/bin/sh\necho no such luck >&2\nexit 3\n", 0755);
+    g_autofree char *broken =
+        writeFile("broken", "#!/bin/sh\necho no such luck >&2\nexit 3\n", 0755);
 
     g_assert_null(qemuCapsCacheLookup(cache, "/nowhere/qemu"));
     assertError(VIR_ERR_CONFIG_UNSUPPORTED, "'/nowhere/qemu'");
-    if (geteuid() != 0) {       /* root's access(X_OK) needs any x bit, which is missing too */
+    if (geteuid() != 0) { /* root's access(X_OK) needs any x bit, which is missing too */
         g_assert_null(qemuCapsCacheLookup(cache, plain));
         assertError(VIR_ERR_CONFIG_UNSUPPORTED, "cannot be run");
     }
@@ -243,9 +245,12 @@ testKVM(void)
 static void
 testKVMFirmware(void)
 {
-    g_autofree char *wrapper = writeFile("tcg", "#!/bin/sh\nn=$#\nwhile [ $n -gt 0 ]; do\n"
-        "a=$1; shift; [ \"$a\" = kvm ] && a=tcg\nset -- \"$@\" \"$a\"; n=$((n-1))\ndone\n"
-        "exec " EMULATOR " \"$@\"\n", 0755);
+    g_autofree char *wrapper =
+        writeFile("tcg",
+                  "#!/bin/sh\nn=$#\nwhile [ $n -gt 0 ]; do\n"
+                  "a=$1; shift; [ \"$a\" = kvm ] && a=tcg\nset -- \"$@\" \"$a\"; n=$((n-1))\ndone\n"
+                  "exec " EMULATOR " \"$@\"\n",
+                  0755);
     g_autoptr(qemuCapsCache) cache = qemuCapsCacheNew(NULL, -1, -1);
     g_autoptr(qemuCaps) caps = NULL;
 
@@ -299,20 +304,24 @@ testConfig(void)
         int code;
         const char *part;
     } refused[] = {
-        { "nested = 1\n", VIR_ERR_CONF_SYNTAX, "nested" },
-        { "security_driver = \"selinux\"\n", VIR_ERR_CONFIG_UNSUPPORTED, "security_driver" },
-        { "stdio_handler = \"logd\"\n", VIR_ERR_CONFIG_UNSUPPORTED, "stdio_handler" },
-        { "remember_owner = 1\n", VIR_ERR_CONFIG_UNSUPPORTED, "remember_owner" },
-        { "user = \"no-such-user\"\n", VIR_ERR_CONF_SYNTAX, "no-such-user" },
-        { "backup_port_min = 20000\n", VIR_ERR_CONF_SYNTAX, "20000" },
-        { "emulator = \"qemu\"\n", VIR_ERR_CONF_SYNTAX, "emulator" },
-        { "cbw_timeout = \"x\"\n", VIR_ERR_CONF_SYNTAX, "cbw_timeout" },
+        {"nested = 1\n", VIR_ERR_CONF_SYNTAX, "nested"},
+        {"security_driver = \"selinux\"\n", VIR_ERR_CONFIG_UNSUPPORTED, "security_driver"},
+        {"stdio_handler = \"logd\"\n", VIR_ERR_CONFIG_UNSUPPORTED, "stdio_handler"},
+        {"remember_owner = 1\n", VIR_ERR_CONFIG_UNSUPPORTED, "remember_owner"},
+        {"user = \"no-such-user\"\n", VIR_ERR_CONF_SYNTAX, "no-such-user"},
+        {"backup_port_min = 20000\n", VIR_ERR_CONF_SYNTAX, "20000"},
+        {"emulator = \"qemu\"\n", VIR_ERR_CONF_SYNTAX, "emulator"},
+        {"cbw_timeout = \"x\"\n", VIR_ERR_CONF_SYNTAX, "cbw_timeout"},
     };
     g_autoptr(qemuConfig) config = qemuConfigNew("/r", true);
     g_autoptr(qemuConfig) session = qemuConfigNew("/r", false);
-    g_autofree char *good = writeFile("good.conf", "user = \"root\"\ngroup = \"+7\"\n"
-        "security_driver = \"none\"\nremember_owner = 0\nstdio_handler = \"file\"\ncbw_timeout = 3\n"
-        "backup_port_min = 20000\nbackup_port_max = 20010\nemulator = \"/opt/qemu\"\n", 0600);
+    g_autofree char *good =
+        writeFile("good.conf",
+                  "user = \"root\"\ngroup = \"+7\"\n"
+                  "security_driver = \"none\"\nremember_owner = 0\nstdio_handler = "
+                  "\"file\"\ncbw_timeout = 3\n"
+                  "backup_port_min = 20000\nbackup_port_max = 20010\nemulator = \"/opt/qemu\"\n",
+                  0600);
     size_t i = 0;
 
     g_assert_cmpstr(config->configDir, ==, "/r/etc/libvirt/qemu");

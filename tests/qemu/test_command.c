@@ -27,11 +27,21 @@
 #define IMAGE_SIZE (1024 * 1024)
 
 static const char *const cases[] = {
-    "minimal", "q35", "machine-versioned", "no-acpi", "vcpus-maximum", "cpu-maximum", "cpu-custom",
-    "disk-caches", "disk-options", "disk-block", "disk-chain", "disk-iothread", "disk-scsi-virtio",
-    "disk-scsi-lsi", "disk-sata-pc", "disk-sata-q35", "disk-ide", "boot-devices", "boot-order",
-    "kernel", "pci-addresses", "pcie-root-ports", "chardevs", "network", "rng-no-balloon",
-    "usb-tablet", "usb-none", "clock-timers", "clock-timers-q35", "names-with-commas",
+    "minimal",           "q35",
+    "machine-versioned", "no-acpi",
+    "vcpus-maximum",     "cpu-maximum",
+    "cpu-custom",        "disk-caches",
+    "disk-options",      "disk-block",
+    "disk-chain",        "disk-iothread",
+    "disk-scsi-virtio",  "disk-scsi-lsi",
+    "disk-sata-pc",      "disk-sata-q35",
+    "disk-ide",          "boot-devices",
+    "boot-order",        "kernel",
+    "pci-addresses",     "pcie-root-ports",
+    "chardevs",          "network",
+    "rng-no-balloon",    "usb-tablet",
+    "usb-none",          "clock-timers",
+    "clock-timers-q35",  "names-with-commas",
 };
 
 /* The facts of QEMU 7.2, cut down to what the cases use. */
@@ -97,9 +107,11 @@ testGolden(gconstpointer name)
     g_autofree char *xml = readData(xmlPath);
     g_autoptr(virDomainDef) def = parseDef(xml);
     g_autoptr(qemuCapsFacts) facts = makeFacts();
-    qemuCommandInput input = { .def = def, .facts = facts, .monitorFd = 20,
-                               .kvm = def->virtType == VIR_DOMAIN_TYPE_KVM,
-                               .channelDir = "/channels" };
+    qemuCommandInput input = {.def = def,
+                              .facts = facts,
+                              .monitorFd = 20,
+                              .kvm = def->virtType == VIR_DOMAIN_TYPE_KVM,
+                              .channelDir = "/channels"};
     g_auto(GStrv) argv = qemuCommandBuild(&input);
     g_autofree char *actual = NULL;
     g_autofree char *wanted = NULL;
@@ -122,7 +134,7 @@ makeKernel(const char *path)
     memcpy(data + 0x202, "HdrS", 4);
     data[0x206] = 0x0c;
     data[0x207] = 0x02;
-    memset(data + 0x22c, 0x7f, 4);      /* highest address for an initrd */
+    memset(data + 0x22c, 0x7f, 4); /* highest address for an initrd */
     g_assert_true(g_file_set_contents(path, data, 16384, NULL));
 }
 
@@ -193,8 +205,8 @@ checkDisks(qemuMonitor *mon, const virDomainDef *def)
     for (i = 0; i < disks->len; i++) {
         const qemuTargetDisk *disk = g_ptr_array_index(disks, i);
         g_autofree char *path = g_strdup_printf("/machine/peripheral/%s", disk->qdev);
-        g_autoptr(virJSONValue) command = virJSONBuild(
-            "{'execute':'qom-get','arguments':{'path':%s,'property':'drive'}}", path);
+        g_autoptr(virJSONValue) command =
+            virJSONBuild("{'execute':'qom-get','arguments':{'path':%s,'property':'drive'}}", path);
         g_autoptr(virJSONValue) reply = NULL;
 
         g_assert_true(hasNode(list, disk->node));
@@ -207,7 +219,7 @@ checkDisks(qemuMonitor *mon, const virDomainDef *def)
 static void
 checkRunning(qemuMonitor *mon, const virDomainDef *def)
 {
-    g_auto(qemuQMPStatus) status = { 0 };
+    g_auto(qemuQMPStatus) status = {0};
     g_autoptr(GHashTable) ptys = qemuQMPQueryPtys(mon);
     unsigned long long balloon = 0;
     guint i = 0;
@@ -243,13 +255,16 @@ runLive(const virDomainDef *def, const qemuCapsFacts *facts, const char *dir)
     g_autofree char *logPath = g_build_filename(dir, "qemu.log", NULL);
     VIR_AUTOCLOSE listenFd = virFileListenUnix(monitorPath, 0600);
     VIR_AUTOCLOSE logFd = open(logPath, O_WRONLY | O_CREAT | O_CLOEXEC, 0600);
-    qemuCommandInput input = { .def = def, .facts = facts, .monitorFd = listenFd,
-                               .channelDir = dir };
+    qemuCommandInput input = {.def = def, .facts = facts, .monitorFd = listenFd, .channelDir = dir};
     g_auto(GStrv) argv = qemuCommandBuild(&input);
     g_auto(GStrv) env = qemuSpawnEnv();
-    qemuSpawn spawn = { .argv = (const char *const *)argv, .env = (const char *const *)env,
-                        .output = logFd, .fds = &listenFd, .nfds = 1,
-                        .user = (uid_t)-1, .group = (gid_t)-1 };
+    qemuSpawn spawn = {.argv = (const char *const *)argv,
+                       .env = (const char *const *)env,
+                       .output = logFd,
+                       .fds = &listenFd,
+                       .nfds = 1,
+                       .user = (uid_t)-1,
+                       .group = (gid_t)-1};
     g_autoptr(qemuMonitor) mon = NULL;
     VIR_AUTOCLOSE pidfd = -1;
     pid_t pid = 0;
@@ -306,8 +321,8 @@ testLive(gconstpointer name)
     removeDir(dir);
 }
 
-#define XML(type, machine, vcpu, rest) \
-    "<domain type='" type "'><name>x</name><uuid>c7a5fdbd-edaf-9455-926a-d65c16db1809</uuid>" \
+#define XML(type, machine, vcpu, rest)                                                             \
+    "<domain type='" type "'><name>x</name><uuid>c7a5fdbd-edaf-9455-926a-d65c16db1809</uuid>"      \
     "<memory>65536</memory><vcpu>" vcpu "</vcpu><os><type arch='x86_64' machine='" machine "'>hvm" \
     "</type></os>" rest "</domain>"
 #define DEVICES(text) "<devices><emulator>" EMULATOR "</emulator>" text "</devices>"
@@ -316,19 +331,24 @@ static const struct {
     const char *xml;
     const char *reason;
 } refused[] = {
-    { XML("qemu", "pc-i440fx-99.9", "1", DEVICES("")), "machine type 'pc-i440fx-99.9'" },
-    { XML("qemu", "pc", "256", DEVICES("")), "at most 255 CPUs" },
-    { XML("qemu", "pc", "1", "<cpu mode='custom'><model>NoSuchCPU</model></cpu>" DEVICES("")),
-      "CPU model 'NoSuchCPU'" },
-    { XML("qemu", "pc", "1", "<cpu mode='host-passthrough'/>" DEVICES("")), "domain of type 'kvm'" },
-    { XML("qemu", "pc", "1", DEVICES("<disk type='file'><driver io='io_uring' type='raw'/>"
-                                     "<source file='/i'/><target dev='vda' bus='virtio'/></disk>")),
-      "io='io_uring' of disk 'vda'" },
-    { XML("qemu", "pc", "1", DEVICES("<interface type='user'><mac address='52:54:00:00:00:01'/>"
-                                     "<model type='ne2k_pci'/></interface>")), "model 'ne2k_pci'" },
-    { XML("qemu", "pc", "1", DEVICES("<disk type='file'><source file='/i'/><target dev='vda'"
-                                     " bus='virtio'/><address type='pci' domain='0' bus='7' slot='1'"
-                                     " function='0'/></disk>")), "PCI bus 7" },
+    {XML("qemu", "pc-i440fx-99.9", "1", DEVICES("")), "machine type 'pc-i440fx-99.9'"},
+    {XML("qemu", "pc", "256", DEVICES("")), "at most 255 CPUs"},
+    {XML("qemu", "pc", "1", "<cpu mode='custom'><model>NoSuchCPU</model></cpu>" DEVICES("")),
+     "CPU model 'NoSuchCPU'"},
+    {XML("qemu", "pc", "1", "<cpu mode='host-passthrough'/>" DEVICES("")), "domain of type 'kvm'"},
+    {XML("qemu", "pc", "1",
+         DEVICES("<disk type='file'><driver io='io_uring' type='raw'/>"
+                 "<source file='/i'/><target dev='vda' bus='virtio'/></disk>")),
+     "io='io_uring' of disk 'vda'"},
+    {XML("qemu", "pc", "1",
+         DEVICES("<interface type='user'><mac address='52:54:00:00:00:01'/>"
+                 "<model type='ne2k_pci'/></interface>")),
+     "model 'ne2k_pci'"},
+    {XML("qemu", "pc", "1",
+         DEVICES("<disk type='file'><source file='/i'/><target dev='vda'"
+                 " bus='virtio'/><address type='pci' domain='0' bus='7' slot='1'"
+                 " function='0'/></disk>")),
+     "PCI bus 7"},
 };
 
 /* What is fine as XML, but not for this QEMU or this machine. */
@@ -338,7 +358,7 @@ testRefused(gconstpointer opaque)
     size_t i = GPOINTER_TO_UINT(opaque);
     g_autoptr(virDomainDef) def = virDomainDefParse(refused[i].xml, 0);
     g_autoptr(qemuCapsFacts) facts = makeFacts();
-    qemuCommandInput input = { .def = def, .facts = facts, .monitorFd = 3, .channelDir = "/c" };
+    qemuCommandInput input = {.def = def, .facts = facts, .monitorFd = 3, .channelDir = "/c"};
 
     if (!def)
         g_error("the XML layer refused it: %s", virErrorLastMessage());

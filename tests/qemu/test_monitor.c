@@ -47,7 +47,7 @@ onEof(void *opaque)
     g_mutex_unlock(&w->lock);
 }
 
-static const qemuMonitorCallbacks callbacks = { onEvent, onEof };
+static const qemuMonitorCallbacks callbacks = {onEvent, onEof};
 
 /* Until the counter is as wanted, at most 10 s. */
 static void
@@ -97,8 +97,9 @@ scriptBytes(qmpPeer *peer)
 
     qmpPeerGreet(peer);
     command = qmpPeerRead(peer);
-    reply = g_strdup_printf("{\"return\": {\"running\": true, \"status\": \"r\\u00fcn\"}, \"id\": \"%s\"}\r\n",
-                            virJSONObjectLookupString(command, "id"));
+    reply = g_strdup_printf(
+        "{\"return\": {\"running\": true, \"status\": \"r\\u00fcn\"}, \"id\": \"%s\"}\r\n",
+        virJSONObjectLookupString(command, "id"));
     for (i = 0; reply[i]; i++)
         qmpPeerSendRaw(peer, reply + i, 1);
 }
@@ -106,9 +107,9 @@ scriptBytes(qmpPeer *peer)
 static void
 testBytes(void)
 {
-    qmpPeer peer = { 0 };
+    qmpPeer peer = {0};
     g_autoptr(qemuMonitor) mon = openPeer(&peer, scriptBytes, NULL);
-    g_auto(qemuQMPStatus) status = { 0 };
+    g_auto(qemuQMPStatus) status = {0};
 
     g_assert_cmpint(qemuQMPQueryStatus(mon, &status), ==, 0);
     g_assert_true(status.running);
@@ -137,7 +138,7 @@ scriptHuge(qmpPeer *peer)
 static void
 testHuge(void)
 {
-    qmpPeer peer = { 0 };
+    qmpPeer peer = {0};
     g_autoptr(qemuMonitor) mon = openPeer(&peer, scriptHuge, NULL);
     g_autoptr(virJSONValue) reply = NULL;
 
@@ -164,8 +165,8 @@ scriptEndless(qmpPeer *peer)
 static void
 testEndless(void)
 {
-    qmpPeer peer = { 0 };
-    watched w = { 0 };
+    qmpPeer peer = {0};
+    watched w = {0};
     g_autoptr(qemuMonitor) mon = openPeer(&peer, scriptEndless, &w);
 
     g_assert_cmpint(run(mon, "query-status", NULL), ==, -1);
@@ -218,14 +219,14 @@ testBroken(gconstpointer opaque)
         void (*script)(qmpPeer *);
         const char *reason;
     } cases[] = {
-        { scriptGarbage, "not a JSON object" },
-        { scriptStranger, "answers no command" },
-        { scriptNoId, "no id of ours" },
-        { scriptHangUp, "closed the connection" },
+        {scriptGarbage, "not a JSON object"},
+        {scriptStranger, "answers no command"},
+        {scriptNoId, "no id of ours"},
+        {scriptHangUp, "closed the connection"},
     };
     size_t i = GPOINTER_TO_UINT(opaque);
-    qmpPeer peer = { 0 };
-    watched w = { 0 };
+    qmpPeer peer = {0};
+    watched w = {0};
     g_autoptr(qemuMonitor) mon = openPeer(&peer, cases[i].script, &w);
 
     g_assert_cmpint(run(mon, "query-status", NULL), ==, -1);
@@ -242,7 +243,7 @@ testBroken(gconstpointer opaque)
 static void
 scriptOutOfOrder(qmpPeer *peer)
 {
-    virJSONValue *commands[3] = { NULL };
+    virJSONValue *commands[3] = {NULL};
     int i = 0;
 
     qmpPeerGreet(peer);
@@ -264,12 +265,13 @@ scriptOutOfOrder(qmpPeer *peer)
 static void
 testOutOfOrder(void)
 {
-    qmpPeer peer = { 0 };
-    watched w = { 0 };
+    qmpPeer peer = {0};
+    watched w = {0};
     g_autoptr(qemuMonitor) mon = openPeer(&peer, scriptOutOfOrder, &w);
-    virJSONValue *commands[] = { virJSONBuild("{'execute':'one'}"), virJSONBuild("{'execute':'two'}"),
-                                 virJSONBuild("{'execute':'three'}") };
-    virJSONValue *replies[3] = { NULL };
+    virJSONValue *commands[] = {virJSONBuild("{'execute':'one'}"),
+                                virJSONBuild("{'execute':'two'}"),
+                                virJSONBuild("{'execute':'three'}")};
+    virJSONValue *replies[3] = {NULL};
     const char *errorClass = NULL;
     const char *desc = NULL;
     unsigned long long roundTrips = 0;
@@ -290,7 +292,7 @@ testOutOfOrder(void)
     g_assert_cmpint(w.seconds, ==, 12);
     g_assert_cmpuint(w.micros, ==, 34);
     qemuMonitorCounters(mon, &roundTrips, &sent);
-    g_assert_cmpuint(roundTrips, ==, 2);       /* with the negotiation */
+    g_assert_cmpuint(roundTrips, ==, 2); /* with the negotiation */
     g_assert_cmpuint(sent, ==, 4);
     for (i = 0; i < 3; i++) {
         virJSONValueFree(commands[i]);
@@ -318,12 +320,12 @@ scriptFlood(qmpPeer *peer)
 static void
 testFlood(void)
 {
-    qmpPeer peer = { 0 };
-    watched w = { 0 };
+    qmpPeer peer = {0};
+    watched w = {0};
     g_autoptr(qemuMonitor) mon = openPeer(&peer, scriptFlood, &w);
 
     g_assert_cmpint(run(mon, "cont", NULL), ==, 0);
-    g_assert_cmpuint(w.events, ==, FLOOD);     /* all were sent before the reply */
+    g_assert_cmpuint(w.events, ==, FLOOD); /* all were sent before the reply */
     qemuMonitorClose(mon);
     qmpPeerJoin(&peer);
 }
@@ -338,8 +340,8 @@ scriptSlowReader(qmpPeer *peer)
     g_usleep(200 * 1000);
     for (i = 0; i < 8; i++) {
         g_autoptr(virJSONValue) command = qmpPeerRead(peer);
-        const char *text = virJSONObjectLookupString(virJSONObjectLookupObject(command, "arguments"),
-                                                     "text");
+        const char *text =
+            virJSONObjectLookupString(virJSONObjectLookupObject(command, "arguments"), "text");
 
         qmpPeerSend(peer, "{'return':%u,'id':'%s'}", (unsigned int)strlen(text),
                     virJSONObjectLookupString(command, "id"));
@@ -350,7 +352,8 @@ static gpointer
 slowCaller(gpointer opaque)
 {
     g_autofree char *text = g_strnfill(1000 * 1000, 'y');
-    g_autoptr(virJSONValue) command = virJSONBuild("{'execute':'big','arguments':{'text':%s}}", text);
+    g_autoptr(virJSONValue) command =
+        virJSONBuild("{'execute':'big','arguments':{'text':%s}}", text);
     g_autoptr(virJSONValue) reply = NULL;
 
     g_assert_cmpint(qemuMonitorCommand(opaque, command, &reply), ==, 0);
@@ -361,9 +364,9 @@ slowCaller(gpointer opaque)
 static void
 testSlowReader(void)
 {
-    qmpPeer peer = { 0 };
+    qmpPeer peer = {0};
     g_autoptr(qemuMonitor) mon = openPeer(&peer, scriptSlowReader, NULL);
-    GThread *callers[8] = { NULL };
+    GThread *callers[8] = {NULL};
     size_t i = 0;
 
     for (i = 0; i < G_N_ELEMENTS(callers); i++)
@@ -394,8 +397,8 @@ closeSoon(gpointer mon)
 static void
 testClose(void)
 {
-    qmpPeer peer = { 0 };
-    watched w = { 0 };
+    qmpPeer peer = {0};
+    watched w = {0};
     g_autoptr(qemuMonitor) mon = openPeer(&peer, scriptSilent, &w);
     GThread *closer = g_thread_new("closer", closeSoon, mon);
 
@@ -422,8 +425,8 @@ scriptGone(qmpPeer *peer)
 static void
 testOpenFails(void)
 {
-    qmpPeer mute = { 0 };
-    qmpPeer gone = { 0 };
+    qmpPeer mute = {0};
+    qmpPeer gone = {0};
 
     qmpPeerStart(&mute, scriptMute);
     g_assert_null(qemuMonitorOpen(mute.clientFd, "vm", NULL, NULL, 100));
@@ -457,7 +460,7 @@ scriptPassthrough(qmpPeer *peer)
 static void
 testPassthrough(void)
 {
-    qmpPeer peer = { 0 };
+    qmpPeer peer = {0};
     g_autoptr(qemuMonitor) mon = openPeer(&peer, scriptPassthrough, NULL);
     g_autofree char *own = qemuMonitorPassthrough(mon, "{\"execute\":\"x\",\"id\":[7]}");
     g_autofree char *none = qemuMonitorPassthrough(mon, " {\"execute\":\"x\"}\n");
@@ -465,7 +468,8 @@ testPassthrough(void)
 
     g_assert_cmpstr(own, ==, "{\"return\":{\"a\":1},\"id\":[7]}");
     g_assert_cmpstr(none, ==, "{\"return\":{\"a\":1},\"id\":\"libvirt-3\"}");
-    g_assert_cmpstr(error, ==, "{\"id\":\"u\",\"error\":{\"class\":\"CommandNotFound\",\"desc\":\"d\"}}");
+    g_assert_cmpstr(error, ==,
+                    "{\"id\":\"u\",\"error\":{\"class\":\"CommandNotFound\",\"desc\":\"d\"}}");
     g_assert_null(qemuMonitorPassthrough(mon, "info status"));
     g_assert_null(qemuMonitorPassthrough(mon, "[1]"));
     assertError(VIR_ERR_INVALID_ARG, "must be a JSON object");
@@ -480,10 +484,15 @@ static void
 scriptFd(qmpPeer *peer)
 {
     char buf[512] = "";
-    struct iovec iov = { buf, sizeof(buf) - 1 };
-    union { struct cmsghdr align; char space[CMSG_SPACE(sizeof(int))]; } control = { 0 };
-    struct msghdr msg = { .msg_iov = &iov, .msg_iovlen = 1, .msg_control = control.space,
-                          .msg_controllen = sizeof(control.space) };
+    struct iovec iov = {buf, sizeof(buf) - 1};
+    union {
+        struct cmsghdr align;
+        char space[CMSG_SPACE(sizeof(int))];
+    } control = {0};
+    struct msghdr msg = {.msg_iov = &iov,
+                         .msg_iovlen = 1,
+                         .msg_control = control.space,
+                         .msg_controllen = sizeof(control.space)};
     g_autoptr(virJSONValue) command = NULL;
     gssize n = 0;
     int fd = -1;
@@ -502,10 +511,11 @@ scriptFd(qmpPeer *peer)
 static void
 testFd(void)
 {
-    qmpPeer peer = { 0 };
+    qmpPeer peer = {0};
     g_autoptr(qemuMonitor) mon = openPeer(&peer, scriptFd, NULL);
-    g_autoptr(virJSONValue) command = virJSONBuild("{'execute':'getfd','arguments':{'fdname':'f'}}");
-    int pipefd[2] = { -1, -1 };
+    g_autoptr(virJSONValue) command =
+        virJSONBuild("{'execute':'getfd','arguments':{'fdname':'f'}}");
+    int pipefd[2] = {-1, -1};
     char buf[8] = "";
 
     g_assert_cmpint(pipe2(pipefd, O_CLOEXEC), ==, 0);
@@ -522,15 +532,22 @@ testFd(void)
 static void
 testParse(void)
 {
-    g_autoptr(virJSONValue) stats = virJSONParse(
-        "[{\"qdev\":\"/machine/peripheral/virtio-disk0/virtio-backend\",\"stats\":{\"rd_operations\":1,"
-        "\"rd_bytes\":2,\"rd_total_time_ns\":3,\"wr_operations\":4,\"wr_bytes\":5,\"wr_total_time_ns\":6,"
-        "\"flush_operations\":7,\"flush_total_time_ns\":8},"
-        "\"parent\":{\"stats\":{\"wr_highest_offset\":9}}}]", -1);
-    g_autoptr(virJSONValue) broken = virJSONParse("[{\"qdev\":\"x\",\"stats\":{\"rd_operations\":1}}]", -1);
-    g_autoptr(virJSONValue) jobs = virJSONParse("[{\"id\":\"j\",\"type\":\"backup\",\"status\":\"concluded\","
-        "\"current-progress\":10,\"total-progress\":20,\"error\":\"No space left\"}]", -1);
-    g_autoptr(virJSONValue) noProgress = virJSONParse("[{\"id\":\"j\",\"type\":\"b\",\"status\":\"s\"}]", -1);
+    g_autoptr(virJSONValue) stats =
+        virJSONParse("[{\"qdev\":\"/machine/peripheral/virtio-disk0/"
+                     "virtio-backend\",\"stats\":{\"rd_operations\":1,"
+                     "\"rd_bytes\":2,\"rd_total_time_ns\":3,\"wr_operations\":4,\"wr_bytes\":5,"
+                     "\"wr_total_time_ns\":6,"
+                     "\"flush_operations\":7,\"flush_total_time_ns\":8},"
+                     "\"parent\":{\"stats\":{\"wr_highest_offset\":9}}}]",
+                     -1);
+    g_autoptr(virJSONValue) broken =
+        virJSONParse("[{\"qdev\":\"x\",\"stats\":{\"rd_operations\":1}}]", -1);
+    g_autoptr(virJSONValue) jobs =
+        virJSONParse("[{\"id\":\"j\",\"type\":\"backup\",\"status\":\"concluded\","
+                     "\"current-progress\":10,\"total-progress\":20,\"error\":\"No space left\"}]",
+                     -1);
+    g_autoptr(virJSONValue) noProgress =
+        virJSONParse("[{\"id\":\"j\",\"type\":\"b\",\"status\":\"s\"}]", -1);
     g_autoptr(GHashTable) table = qemuQMPBlockStatsParse(stats);
     g_autoptr(GPtrArray) list = qemuQMPJobsParse(jobs);
     const qemuQMPBlockStats *s = NULL;
