@@ -357,15 +357,28 @@ qemuBackupAbort(qemuVM *vm)
     return 0;
 }
 
+/* A job that is being ended is still there for who asks: until its result is, too. */
+static qemuBackupJob *
+visibleJob(qemuVM *vm, bool *running)
+{
+    QEMU_VM_LOCK_GUARD(vm);
+
+    if (!vm->backup || vm->backup->phase == QEMU_BACKUP_BEGINNING)
+        return NULL;
+    *running = vm->backup->phase == QEMU_BACKUP_RUNNING;
+    return qemuBackupJobRef(vm->backup);
+}
+
 int
 qemuBackupJobStats(qemuVM *vm, int *type, virTypedParamList *params)
 {
-    g_autoptr(qemuBackupJob) job = qemuBackupOfVM(vm);
+    bool running = false;
+    g_autoptr(qemuBackupJob) job = visibleJob(vm, &running);
 
     *type = VIR_DOMAIN_JOB_NONE;
     if (!job)
         return 0;
-    if (job->def->mode == VIR_BACKUP_MODE_PUSH && qemuBackupPushRefresh(vm, job) < 0)
+    if (running && job->def->mode == VIR_BACKUP_MODE_PUSH && qemuBackupPushRefresh(vm, job) < 0)
         return -1;
     *type = VIR_DOMAIN_JOB_UNBOUNDED;
     collectStats(vm, job, VIR_DOMAIN_JOB_NONE, NULL, params);

@@ -8,6 +8,7 @@
 #include <unistd.h>
 #include "qemu_process.h"
 #include "qemu_backup.h"
+#include "qemu_backup_recover.h"
 #include "qemu_checkpoint_list.h"
 #include "qemu_domain_log.h"
 #include "qemu_lend.h"
@@ -184,6 +185,9 @@ qemuProcessFinish(qemuVM *vm, qemuEnd end)
         qemuMonitorClose(left.mon);
     if (end != QEMU_END_START_FAILED)
         qemuBackupVMDied(vm);
+    /* What a daemon before this one had begun is known from its journal alone. */
+    if (end == QEMU_END_UNSEEN)
+        qemuBackupSweep(vm);
     stopped = qemuVMCopyDef(vm);
     stopped->id = -1;
 
