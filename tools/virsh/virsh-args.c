@@ -179,6 +179,30 @@ virshParseWords(virshShell *sh, char **words)
 }
 
 bool
+virshArgsNotEmpty(virshShell *sh, const virshInvocation *inv)
+{
+    for (const virshOption *o = inv->command->options; o && o->name; o++) {
+        const char *value = virshArgString(inv->args, o->name);
+        bool text = o->type == VIRSH_OPT_STRING || o->type == VIRSH_OPT_DATA;
+
+        if (!inv->command->offline && text && value && !value[0]) {
+            virshError(sh, "Failed to get option '%s': Option argument is empty", o->name);
+            return false;
+        }
+    }
+    return true;
+}
+
+bool
+virshArgsExclude(virshShell *sh, const virshCommandArgs *args, const char *one, const char *two)
+{
+    if (!argsHave(args, one) || !argsHave(args, two))
+        return true;
+    virshError(sh, "Options --%s and --%s are mutually exclusive", one, two);
+    return false;
+}
+
+bool
 virshArgBool(const virshCommandArgs *args, const char *name)
 {
     return argsHave(args, name);
@@ -234,4 +258,25 @@ virshArgInt(virshShell *sh, const virshCommandArgs *args, const char *name, int 
     }
     virshError(sh, "Numeric value '%s' for <%s> option is malformed or out of range", text, name);
     return -1;
+}
+
+char **
+virshSplitCommas(const char *text)
+{
+    g_autoptr(GStrvBuilder) builder = g_strv_builder_new();
+    g_autoptr(GString) part = g_string_new(NULL);
+
+    for (const char *p = text; *p; p++) {
+        if (*p != ',') {
+            g_string_append_c(part, *p);
+        } else if (p[1] == ',') {
+            g_string_append_c(part, ',');
+            p++;
+        } else {
+            g_strv_builder_add(builder, part->str);
+            g_string_truncate(part, 0);
+        }
+    }
+    g_strv_builder_add(builder, part->str);
+    return g_strv_builder_end(builder);
 }

@@ -35,8 +35,10 @@ cmdBackupBegin(virshShell *sh, const virshCommandArgs *args)
     return true;
 }
 
-static const virshOption domainOptions[] = {
+static const virshOption dumpxmlOptions[] = {
     VIRSH_OPT_DOMAIN(virshCompleteActiveDomain),
+    VIRSH_OPT_XPATH,
+    VIRSH_OPT_WRAP,
     VIRSH_OPT_END,
 };
 
@@ -46,10 +48,7 @@ cmdBackupDumpXML(virshShell *sh, const virshCommandArgs *args)
     g_autoptr(virDomain) dom = virshArgDomain(sh, args);
     g_autofree char *xml = dom ? virDomainBackupGetXMLDesc(dom, 0) : NULL;
 
-    if (!xml)
-        return false;
-    virshPrint(sh, "%s", xml);
-    return true;
+    return xml && virshPrintXML(sh, args, xml);
 }
 
 const virshCommand virshBackupCommands[] = {
@@ -57,7 +56,7 @@ const virshCommand virshBackupCommands[] = {
       "Use XML to start a full or incremental disk backup of a live domain, optionally creating a "
       "checkpoint",
       false },
-    { "backup-dumpxml", cmdBackupDumpXML, domainOptions, "Dump XML for an ongoing domain block backup job",
+    { "backup-dumpxml", cmdBackupDumpXML, dumpxmlOptions, "Dump XML for an ongoing domain block backup job",
       "Backup Dump XML", false },
     { 0 },
 };

@@ -26,32 +26,21 @@ const virshOption virshCheckpointListOptions[] = {
     VIRSH_OPT_END,
 };
 
-static bool
-exclusive(virshShell *sh, const virshCommandArgs *args, const char *one, const char *two)
-{
-    if (!virshArgBool(args, one) || !virshArgBool(args, two))
-        return true;
-    virshError(sh, "Options --%s and --%s are mutually exclusive", one, two);
-    return false;
-}
-
 static gint
 byName(gconstpointer a, gconstpointer b)
 {
-    return strcmp(virDomainCheckpointGetName(*(virDomainCheckpointPtr const *)a),
-                  virDomainCheckpointGetName(*(virDomainCheckpointPtr const *)b));
+    return strcmp(virshCheckpointName(*(virDomainCheckpointPtr const *)a),
+                  virshCheckpointName(*(virDomainCheckpointPtr const *)b));
 }
 
 static unsigned int
 listFlags(const virshCommandArgs *args, bool from)
 {
-    bool all = virshArgBool(args, "descendants") || virshArgBool(args, "tree");
-
     return (virshArgBool(args, "roots") ? VIR_DOMAIN_CHECKPOINT_LIST_ROOTS : 0) |
            (virshArgBool(args, "leaves") ? VIR_DOMAIN_CHECKPOINT_LIST_LEAVES : 0) |
            (virshArgBool(args, "no-leaves") ? VIR_DOMAIN_CHECKPOINT_LIST_NO_LEAVES : 0) |
            (virshArgBool(args, "topological") ? VIR_DOMAIN_CHECKPOINT_LIST_TOPOLOGICAL : 0) |
-           (from && all ? VIR_DOMAIN_CHECKPOINT_LIST_DESCENDANTS : 0);
+           (from && virshArgBool(args, "descendants") ? VIR_DOMAIN_CHECKPOINT_LIST_DESCENDANTS : 0);
 }
 
 /* (owned) array of owned checkpoints, NULL on failure. */
@@ -119,7 +108,7 @@ addRow(virshTable *table, virDomainCheckpointPtr chk, bool parent)
     g_autofree char *seconds = elementText(root, "creationTime");
     g_autofree char *when = formatTime(seconds);
     g_autofree char *above = elementText(element(root, "parent"), "name");
-    const char *cells[] = { virDomainCheckpointGetName(chk), when, parent ? above : NULL, NULL };
+    const char *cells[] = { virshCheckpointName(chk), when, parent ? above : NULL, NULL };
 
     if (!doc)
         return false;
@@ -187,12 +176,9 @@ printNode(virshShell *sh, const GPtrArray *nodes, const char *name, GString *ind
     gsize before = indent->len;
 
     virshPrint(sh, "%s%s%s\n", indent->str, root ? "" : "+- ", name);
-    if (!root) {
-        g_string_append(indent, last ? "    " : "|   ");
-    }
+    g_string_append(indent, root ? "  " : last ? "    " : "|   ");
     if (left > 0)
-        virshPrint(sh, "%s  |\n", indent->str);
-    g_string_append(indent, "  ");
+        virshPrint(sh, "%s|\n", indent->str);
     for (guint i = 0; i < nodes->len; i++) {
         const treeNode *node = g_ptr_array_index(nodes, i);
 
@@ -218,14 +204,14 @@ fetchTree(const GPtrArray *list, virDomainCheckpointPtr from)
             return NULL;
         virResetLastError();
         node = g_new0(treeNode, 1);
-        node->name = virDomainCheckpointGetName(chk);
-        node->parent = parent ? g_strdup(virDomainCheckpointGetName(parent)) : NULL;
+        node->name = virshCheckpointName(chk);
+        node->parent = parent ? g_strdup(virshCheckpointName(parent)) : NULL;
         g_ptr_array_add(nodes, node);
     }
     if (from) {
         treeNode *node = g_new0(treeNode, 1);
 
-        node->name = virDomainCheckpointGetName(from);
+        node->name = virshCheckpointName(from);
         g_ptr_array_add(nodes, node);
     }
     return g_steal_pointer(&nodes);
@@ -252,8 +238,36 @@ static bool
 printNames(virshShell *sh, const GPtrArray *list)
 {
     for (guint i = 0; i < list->len; i++)
-        virshPrint(sh, "%s\n", virDomainCheckpointGetName(g_ptr_array_index(list, i)));
+        virshPrint(sh, "%s\n", virshCheckpointName(g_ptr_array_index(list, i)));
     return true;
+}
+
+/* A tree is whole or nothing: what filters leaves takes its branches' ends away. */
+static bool
+treeIsWhole(virshShell *sh, const virshCommandArgs *args, const char *filter)
+{
+    if (!virshArgBool(args, "tree") || !virshArgBool(args, filter))
+        return true;
+    virshError(sh, "--%s and --tree are mutually exclusive", filter);
+    return false;
+}
+
+static bool
+optionsAgree(virshShell *sh, const virshCommandArgs *args)
+{
+    static const char *const pairs[][2] = { { "tree", "name" },  { "parent", "roots" },
+                                            { "parent", "tree" }, { "roots", "tree" },
+                                            { "roots", "from" } };
+
+    for (gsize i = 0; i < G_N_ELEMENTS(pairs); i++) {
+        if (!virshArgsExclude(sh, args, pairs[i][0], pairs[i][1]))
+            return false;
+    }
+    if (virshArgBool(args, "descendants") && !virshArgString(args, "from")) {
+        virshError(sh, "--descendants requires --from");
+        return false;
+    }
+    return treeIsWhole(sh, args, "leaves") && treeIsWhole(sh, args, "no-leaves");
 }
 
 bool
@@ -264,14 +278,8 @@ virshCheckpointList(virshShell *sh, const virshCommandArgs *args)
     g_autoptr(virDomainCheckpoint) from = NULL;
     g_autoptr(GPtrArray) list = NULL;
 
-    if (!exclusive(sh, args, "tree", "name") || !exclusive(sh, args, "parent", "roots") ||
-        !exclusive(sh, args, "parent", "tree") || !exclusive(sh, args, "roots", "tree") ||
-        !exclusive(sh, args, "roots", "from") || !exclusive(sh, args, "roots", "descendants"))
+    if (!optionsAgree(sh, args))
         return false;
-    if (virshArgBool(args, "descendants") && !fromName) {
-        virshError(sh, "--descendants requires --from");
-        return false;
-    }
     if (!(dom = virshArgDomain(sh, args)) ||
         (fromName && !(from = virDomainCheckpointLookupByName(dom, fromName, 0))) ||
         !(list = fetchList(args, dom, from)))

@@ -28,12 +28,12 @@ createFromXML(virshShell *sh, virDomainPtr dom, const char *xml, unsigned int fl
 
     if (!chk)
         return false;
+    /* No newline: as stock, these lines end with the one that follows every command. */
     if (from)
-        virshPrintExtra(sh, "Domain checkpoint %s created from '%s'", virDomainCheckpointGetName(chk),
+        virshPrintExtra(sh, "Domain checkpoint %s created from '%s'", virshCheckpointName(chk),
                         from);
     else
-        virshPrintExtra(sh, "Domain checkpoint %s created", virDomainCheckpointGetName(chk));
-    virshPrintExtra(sh, "\n");
+        virshPrintExtra(sh, "Domain checkpoint %s created", virshCheckpointName(chk));
     return true;
 }
 
@@ -80,28 +80,6 @@ static const virshOption createAsOptions[] = {
     VIRSH_OPT_END,
 };
 
-/* "vda,checkpoint=bitmap,bitmap=x"; ",," stands for a comma in a name. */
-static char **
-splitCommas(const char *text)
-{
-    g_autoptr(GStrvBuilder) builder = g_strv_builder_new();
-    g_autoptr(GString) part = g_string_new(NULL);
-
-    for (const char *p = text; *p; p++) {
-        if (*p != ',') {
-            g_string_append_c(part, *p);
-        } else if (p[1] == ',') {
-            g_string_append_c(part, ',');
-            p++;
-        } else {
-            g_strv_builder_add(builder, part->str);
-            g_string_truncate(part, 0);
-        }
-    }
-    g_strv_builder_add(builder, part->str);
-    return g_strv_builder_end(builder);
-}
-
 static void
 appendAttr(GString *xml, const char *name, const char *value)
 {
@@ -123,7 +101,7 @@ appendElement(GString *xml, const char *name, const char *value)
 static bool
 appendDisk(virshShell *sh, GString *xml, const char *spec)
 {
-    g_auto(GStrv) parts = splitCommas(spec);
+    g_auto(GStrv) parts = virshSplitCommas(spec);
     const char *checkpoint = NULL;
     const char *bitmap = NULL;
 
@@ -191,6 +169,8 @@ static const virshOption dumpxmlOptions[] = {
       .help = "include security sensitive information in XML dump" },
     { .name = "no-domain", .type = VIRSH_OPT_BOOL, .help = "exclude <domain> from XML" },
     { .name = "size", .type = VIRSH_OPT_BOOL, .help = "include backup size estimate in XML dump" },
+    VIRSH_OPT_XPATH,
+    VIRSH_OPT_WRAP,
     VIRSH_OPT_END,
 };
 
@@ -205,15 +185,18 @@ cmdCheckpointDumpXML(virshShell *sh, const virshCommandArgs *args)
     g_autoptr(virDomainCheckpoint) chk = dom ? argCheckpoint(sh, args, dom) : NULL;
     g_autofree char *xml = chk ? virDomainCheckpointGetXMLDesc(chk, flags) : NULL;
 
-    if (!xml)
-        return false;
-    virshPrint(sh, "%s", xml);
-    return true;
+    return xml && virshPrintXML(sh, args, xml);
 }
 
 static const virshOption nameOptions[] = {
     VIRSH_OPT_DOMAIN(virshCompleteDomain),
     VIRSH_OPT_CHECKPOINTNAME("checkpoint name"),
+    VIRSH_OPT_END,
+};
+
+static const virshOption parentOptions[] = {
+    VIRSH_OPT_DOMAIN(virshCompleteDomain),
+    VIRSH_OPT_CHECKPOINTNAME("find parent of checkpoint name"),
     VIRSH_OPT_END,
 };
 
@@ -223,7 +206,7 @@ fetchParent(virDomainCheckpointPtr chk, char **parent)
 {
     g_autoptr(virDomainCheckpoint) above = virDomainCheckpointGetParent(chk, 0);
 
-    *parent = above ? g_strdup(virDomainCheckpointGetName(above)) : NULL;
+    *parent = above ? g_strdup(virshCheckpointName(above)) : NULL;
     if (above || virGetLastErrorCode() == VIR_ERR_NO_DOMAIN_CHECKPOINT) {
         virResetLastError();
         return true;
@@ -242,8 +225,8 @@ cmdCheckpointInfo(virshShell *sh, const virshCommandArgs *args)
 
     if (!chk || !fetchParent(chk, &parent))
         return false;
-    virshPrint(sh, "%-15s %s\n", "Name:", virDomainCheckpointGetName(chk));
-    virshPrint(sh, "%-15s %s\n", "Domain:", virDomainGetName(dom));
+    virshPrint(sh, "%-15s %s\n", "Name:", virshCheckpointName(chk));
+    virshPrint(sh, "%-15s %s\n", "Domain:", virshDomainName(dom));
     virshPrint(sh, "%-15s %s\n", "Parent:", parent ? parent : "-");
     children = virDomainCheckpointListAllChildren(chk, NULL, 0);
     descendants = children < 0 ? -1
@@ -266,7 +249,7 @@ cmdCheckpointParent(virshShell *sh, const virshCommandArgs *args)
     if (!chk || !fetchParent(chk, &parent))
         return false;
     if (!parent) {
-        virshError(sh, "checkpoint '%s' has no parent", virDomainCheckpointGetName(chk));
+        virshError(sh, "checkpoint '%s' has no parent", virshCheckpointName(chk));
         return false;
     }
     virshPrint(sh, "%s", parent);
@@ -334,8 +317,8 @@ editOnce(virshShell *sh, virDomainPtr dom, virDomainCheckpointPtr chk, const cha
         virshError(sh, "Failed to update %s", name);
         return false;
     }
-    if (!g_str_equal(virDomainCheckpointGetName(made), name)) {
-        virshError(sh, "Cannot rename checkpoint %s to %s", name, virDomainCheckpointGetName(made));
+    if (!g_str_equal(virshCheckpointName(made), name)) {
+        virshError(sh, "Cannot rename checkpoint %s to %s", name, virshCheckpointName(made));
         virDomainCheckpointDelete(made, VIR_DOMAIN_CHECKPOINT_DELETE_METADATA_ONLY);
         return false;
     }
@@ -349,7 +332,7 @@ cmdCheckpointEdit(virshShell *sh, const virshCommandArgs *args)
     g_autoptr(virDomain) dom = virshArgDomain(sh, args);
     g_autoptr(virDomainCheckpoint) chk = dom ? argCheckpoint(sh, args, dom) : NULL;
 
-    return chk && editOnce(sh, dom, chk, virDomainCheckpointGetName(chk));
+    return chk && editOnce(sh, dom, chk, virshCheckpointName(chk));
 }
 
 const virshCommand virshCheckpointCommands[] = {
@@ -359,7 +342,7 @@ const virshCommand virshCheckpointCommands[] = {
       "Create a checkpoint from a set of args",
       "Create a checkpoint from arguments for use in future incremental backups", false },
     { "checkpoint-delete", cmdCheckpointDelete, deleteOptions, "Delete a domain checkpoint",
-      "Delete a domain checkpoint", false },
+      "Checkpoint Delete", false },
     { "checkpoint-dumpxml", cmdCheckpointDumpXML, dumpxmlOptions,
       "Dump XML for a domain checkpoint", "Checkpoint Dump XML", false },
     { "checkpoint-edit", cmdCheckpointEdit, nameOptions, "edit XML for a checkpoint",
@@ -368,7 +351,7 @@ const virshCommand virshCheckpointCommands[] = {
       "Returns basic information about a checkpoint.", false },
     { "checkpoint-list", virshCheckpointList, virshCheckpointListOptions,
       "List checkpoints for a domain", "Checkpoint List", false },
-    { "checkpoint-parent", cmdCheckpointParent, nameOptions,
+    { "checkpoint-parent", cmdCheckpointParent, parentOptions,
       "Get the name of the parent of a checkpoint", "Extract the checkpoint's parent, if any", false },
     { 0 },
 };

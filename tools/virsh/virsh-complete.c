@@ -95,17 +95,6 @@ addCommands(GStrvBuilder *out, const char *prefix)
     }
 }
 
-static void
-addOptions(GStrvBuilder *out, const virshCommand *command, char **words, const char *prefix)
-{
-    for (const virshOption *o = command->options; o && o->name; o++) {
-        g_autofree char *option = g_strconcat("--", o->name, NULL);
-
-        if (!o->alias && !g_strv_contains((const char *const *)words, option))
-            addMatching(out, option, prefix);
-    }
-}
-
 static const virshOption *
 optionNamed(const virshCommand *command, const char *word)
 {
@@ -116,31 +105,51 @@ optionNamed(const virshCommand *command, const char *word)
     return NULL;
 }
 
-/* The option whose value is being typed: the one named before it, else the next by position. */
+/* The next option that takes a value and is not in @given, as the parser would fill it. */
 static const virshOption *
-optionForValue(const virshCommand *command, char **words, gsize n)
+nextByPosition(const virshCommand *command, GHashTable *given)
 {
-    const virshOption *named = n > 1 ? optionNamed(command, words[n - 1]) : NULL;
-    gsize positional = 0;
-
-    if (named && named->type != VIRSH_OPT_BOOL)
-        return named;
-    for (gsize i = 1; i < n; i++) {
-        const virshOption *o = optionNamed(command, words[i]);
-
-        if (!o)
-            positional++;
-        else if (o->type != VIRSH_OPT_BOOL)
-            i++;
-    }
     for (const virshOption *o = command->options; o && o->name; o++) {
         if (o->type == VIRSH_OPT_BOOL || o->alias)
             continue;
-        if (positional == 0 || o->type == VIRSH_OPT_ARGV)
+        if (o->type == VIRSH_OPT_ARGV || !g_hash_table_contains(given, o->name))
             return o;
-        positional--;
     }
     return NULL;
+}
+
+/* (owned) names of the options that the words before the cursor have filled; in *@open the one whose
+ * value comes next because its name was just typed. */
+static GHashTable *
+optionsGiven(const virshCommand *command, char **words, gsize n, const virshOption **open)
+{
+    g_autoptr(GHashTable) given = g_hash_table_new(g_str_hash, g_str_equal);
+
+    *open = NULL;
+    for (gsize i = 1; i < n; i++) {
+        const virshOption *o = *open ? NULL : optionNamed(command, words[i]);
+
+        if (o && o->type != VIRSH_OPT_BOOL)
+            *open = o;
+        else if (*open)
+            o = g_steal_pointer(open);
+        else if (!o)
+            o = nextByPosition(command, given);
+        if (o)
+            g_hash_table_add(given, (gpointer)o->name);
+    }
+    return g_steal_pointer(&given);
+}
+
+static void
+addOptions(GStrvBuilder *out, const virshCommand *command, GHashTable *given, const char *prefix)
+{
+    for (const virshOption *o = command->options; o && o->name; o++) {
+        g_autofree char *option = g_strconcat("--", o->name, NULL);
+
+        if (!o->alias && (o->type == VIRSH_OPT_ARGV || !g_hash_table_contains(given, o->name)))
+            addMatching(out, option, prefix);
+    }
 }
 
 /* The domain a command line is about: behind --domain, or the first word that is no option. */
@@ -157,21 +166,32 @@ domainOf(char **words, gsize n)
 }
 
 static void
-addValues(GStrvBuilder *out, virshShell *sh, const virshCommand *command, char **words, gsize n,
+addValues(GStrvBuilder *out, virshShell *sh, const virshOption *option, const char *domain,
           const char *prefix)
 {
-    const virshOption *option = optionForValue(command, words, n);
     g_auto(GStrv) values = NULL;
 
-    if (g_str_equal(command->name, "help")) {
-        addCommands(out, prefix);
-        return;
-    }
     if (!option || !option->complete || !virshConnect(sh))
         return;
-    values = option->complete(sh, domainOf(words, n));
+    values = option->complete(sh, domain);
     for (gsize i = 0; values && values[i]; i++)
         addMatching(out, values[i], prefix);
+}
+
+/* Values where one is due; options where one may be named and nothing else was begun. */
+static void
+addArguments(GStrvBuilder *out, virshShell *sh, const virshCommand *command, char **words, gsize n,
+             const char *prefix)
+{
+    const virshOption *open = NULL;
+    g_autoptr(GHashTable) given = optionsGiven(command, words, n, &open);
+
+    if (!open && (prefix[0] == '-' || prefix[0] == '\0'))
+        addOptions(out, command, given, prefix);
+    if (g_str_equal(command->name, "help") && prefix[0] != '-')
+        addCommands(out, prefix);
+    else if (prefix[0] != '-')
+        addValues(out, sh, open ? open : nextByPosition(command, given), domainOf(words, n), prefix);
 }
 
 char **
@@ -199,9 +219,6 @@ virshComplete(virshShell *sh, const char *line, int point)
     command = virshCommandLookup(words[0]);
     if (!command)
         return g_strv_builder_end(out);
-    if (g_str_has_prefix(prefix, "-"))
-        addOptions(out, command, words, prefix);
-    else
-        addValues(out, sh, command, words, n, prefix);
+    addArguments(out, sh, command, words, n, prefix);
     return g_strv_builder_end(out);
 }

@@ -19,10 +19,10 @@ simpleVerb(virshShell *sh, const virshCommandArgs *args, domainCall call, const 
     if (!dom)
         return false;
     if (call(dom) < 0) {
-        virshError(sh, "Failed to %s '%s'", failed, virDomainGetName(dom));
+        virshError(sh, "Failed to %s '%s'", failed, virshDomainName(dom));
         return false;
     }
-    virshPrintExtra(sh, "Domain '%s' %s\n", virDomainGetName(dom), done);
+    virshPrintExtra(sh, "Domain '%s' %s\n", virshDomainName(dom), done);
     return true;
 }
 
@@ -48,7 +48,7 @@ cmdDefine(virshShell *sh, const virshCommandArgs *args)
         virshError(sh, "Failed to define domain from %s", file);
         return false;
     }
-    virshPrintExtra(sh, "Domain '%s' defined from %s\n", virDomainGetName(dom), file);
+    virshPrintExtra(sh, "Domain '%s' defined from %s\n", virshDomainName(dom), file);
     return true;
 }
 
@@ -84,7 +84,7 @@ cmdCreate(virshShell *sh, const virshCommandArgs *args)
         virshError(sh, "Failed to create domain from %s", file);
         return false;
     }
-    virshPrintExtra(sh, "Domain '%s' created from %s\n", virDomainGetName(dom), file);
+    virshPrintExtra(sh, "Domain '%s' created from %s\n", virshDomainName(dom), file);
     return true;
 }
 
@@ -102,7 +102,7 @@ cmdStart(virshShell *sh, const virshCommandArgs *args)
 {
     unsigned int flags = startFlags(args);
     g_autoptr(virDomain) dom = virshArgDomain(sh, args);
-    const char *name = dom ? virDomainGetName(dom) : NULL;
+    const char *name = dom ? virshDomainName(dom) : NULL;
 
     if (!dom)
         return false;
@@ -133,10 +133,10 @@ cmdDestroy(virshShell *sh, const virshCommandArgs *args)
     if (!dom)
         return false;
     if ((flags ? virDomainDestroyFlags(dom, flags) : virDomainDestroy(dom)) < 0) {
-        virshError(sh, "Failed to destroy domain '%s'", virDomainGetName(dom));
+        virshError(sh, "Failed to destroy domain '%s'", virshDomainName(dom));
         return false;
     }
-    virshPrintExtra(sh, "Domain '%s' destroyed\n", virDomainGetName(dom));
+    virshPrintExtra(sh, "Domain '%s' destroyed\n", virshDomainName(dom));
     return true;
 }
 
@@ -149,7 +149,7 @@ static const virshOption modeOptions[] = {
 
 /* "acpi,agent" -> flag bits; the bits are in this order for shutdown and for reboot. */
 static bool
-parseModes(virshShell *sh, const char *text, unsigned int *flags)
+parseModes(virshShell *sh, const char *text, const char *expected, unsigned int *flags)
 {
     static const char *const names[] = { "acpi", "agent", "initctl", "signal", "paravirt" };
     g_auto(GStrv) words = g_strsplit(text ? text : "", ",", -1);
@@ -161,9 +161,7 @@ parseModes(virshShell *sh, const char *text, unsigned int *flags)
         while (k < G_N_ELEMENTS(names) && !g_str_equal(words[i], names[k]))
             k++;
         if (k == G_N_ELEMENTS(names)) {
-            virshError(sh, "Unknown mode %s value, expecting 'acpi', 'agent', 'initctl', 'signal', or "
-                           "'paravirt'",
-                       words[i]);
+            virshError(sh, "Unknown mode %s value, expecting %s", words[i], expected);
             return false;
         }
         *flags |= 1u << k;
@@ -177,13 +175,15 @@ cmdShutdown(virshShell *sh, const virshCommandArgs *args)
     g_autoptr(virDomain) dom = NULL;
     unsigned int flags = 0;
 
-    if (!parseModes(sh, virshArgString(args, "mode"), &flags) || !(dom = virshArgDomain(sh, args)))
+    if (!parseModes(sh, virshArgString(args, "mode"),
+                    "'acpi', 'agent', 'initctl', 'signal', or 'paravirt'", &flags) ||
+        !(dom = virshArgDomain(sh, args)))
         return false;
     if ((flags ? virDomainShutdownFlags(dom, flags) : virDomainShutdown(dom)) < 0) {
-        virshError(sh, "Failed to shutdown domain '%s'", virDomainGetName(dom));
+        virshError(sh, "Failed to shutdown domain '%s'", virshDomainName(dom));
         return false;
     }
-    virshPrintExtra(sh, "Domain '%s' is being shutdown\n", virDomainGetName(dom));
+    virshPrintExtra(sh, "Domain '%s' is being shutdown\n", virshDomainName(dom));
     return true;
 }
 
@@ -193,13 +193,15 @@ cmdReboot(virshShell *sh, const virshCommandArgs *args)
     g_autoptr(virDomain) dom = NULL;
     unsigned int flags = 0;
 
-    if (!parseModes(sh, virshArgString(args, "mode"), &flags) || !(dom = virshArgDomain(sh, args)))
+    if (!parseModes(sh, virshArgString(args, "mode"),
+                    "'acpi', 'agent', 'initctl', 'signal' or 'paravirt'", &flags) ||
+        !(dom = virshArgDomain(sh, args)))
         return false;
     if (virDomainReboot(dom, flags) < 0) {
-        virshError(sh, "Failed to reboot domain '%s'", virDomainGetName(dom));
+        virshError(sh, "Failed to reboot domain '%s'", virshDomainName(dom));
         return false;
     }
-    virshPrintExtra(sh, "Domain '%s' is being rebooted\n", virDomainGetName(dom));
+    virshPrintExtra(sh, "Domain '%s' is being rebooted\n", virshDomainName(dom));
     return true;
 }
 
@@ -258,10 +260,10 @@ cmdUndefine(virshShell *sh, const virshCommandArgs *args)
         flags |= VIR_DOMAIN_UNDEFINE_SNAPSHOTS_METADATA;
     virResetLastError();
     if ((flags ? virDomainUndefineFlags(dom, flags) : virDomainUndefine(dom)) < 0) {
-        virshError(sh, "Failed to undefine domain '%s'", virDomainGetName(dom));
+        virshError(sh, "Failed to undefine domain '%s'", virshDomainName(dom));
         return false;
     }
-    virshPrintExtra(sh, "Domain '%s' has been undefined\n", virDomainGetName(dom));
+    virshPrintExtra(sh, "Domain '%s' has been undefined\n", virshDomainName(dom));
     return true;
 }
 
@@ -282,12 +284,12 @@ cmdAutostart(virshShell *sh, const virshCommandArgs *args)
     if (virDomainSetAutostart(dom, !off) < 0) {
         virshError(sh, off ? "Failed to unmark domain '%s' as autostarted"
                            : "Failed to mark domain '%s' as autostarted",
-                   virDomainGetName(dom));
+                   virshDomainName(dom));
         return false;
     }
     virshPrintExtra(sh, off ? "Domain '%s' unmarked as autostarted\n"
                             : "Domain '%s' marked as autostarted\n",
-                    virDomainGetName(dom));
+                    virshDomainName(dom));
     return true;
 }
 
@@ -299,6 +301,8 @@ static const virshOption dumpxmlOptions[] = {
     { .name = "update-cpu", .type = VIRSH_OPT_BOOL, .help = "update guest CPU according to host CPU" },
     { .name = "migratable", .type = VIRSH_OPT_BOOL,
       .help = "provide XML suitable for migrations" },
+    VIRSH_OPT_XPATH,
+    VIRSH_OPT_WRAP,
     VIRSH_OPT_END,
 };
 
@@ -310,24 +314,32 @@ cmdDumpXML(virshShell *sh, const virshCommandArgs *args)
                          (virshArgBool(args, "update-cpu") ? VIR_DOMAIN_XML_UPDATE_CPU : 0) |
                          (virshArgBool(args, "migratable") ? VIR_DOMAIN_XML_MIGRATABLE : 0);
     g_autoptr(virDomain) dom = virshArgDomain(sh, args);
-    char *xml = dom ? virDomainGetXMLDesc(dom, flags) : NULL;
+    g_autofree char *xml = dom ? virDomainGetXMLDesc(dom, flags) : NULL;
 
-    if (!xml)
-        return false;
-    virshPrint(sh, "%s", xml);
-    free(xml);
-    return true;
+    return xml && virshPrintXML(sh, args, xml);
 }
 
-static const virshOption anyOptions[] = {
-    VIRSH_OPT_DOMAIN(virshCompleteDomain),
-    VIRSH_OPT_END,
-};
+#define NAMED_OPTIONS(words) \
+    { \
+        { .name = "domain", .type = VIRSH_OPT_DATA, .required = true, .help = words, \
+          .complete = virshCompleteDomain }, \
+        VIRSH_OPT_END, \
+    }
+
+static const virshOption domidOptions[] = NAMED_OPTIONS("domain name or uuid");
+static const virshOption domnameOptions[] = NAMED_OPTIONS("domain id or uuid");
+static const virshOption domuuidOptions[] = NAMED_OPTIONS("domain id or name");
+
+static virDomainPtr
+argDomainBy(virshShell *sh, const virshCommandArgs *args, virshLookupBy by)
+{
+    return virshLookupDomain(sh, virshArgString(args, "domain"), by);
+}
 
 static bool
 cmdDomid(virshShell *sh, const virshCommandArgs *args)
 {
-    g_autoptr(virDomain) dom = virshArgDomain(sh, args);
+    g_autoptr(virDomain) dom = argDomainBy(sh, args, VIRSH_BY_NAME | VIRSH_BY_UUID);
 
     if (!dom)
         return false;
@@ -341,17 +353,17 @@ cmdDomid(virshShell *sh, const virshCommandArgs *args)
 static bool
 cmdDomname(virshShell *sh, const virshCommandArgs *args)
 {
-    g_autoptr(virDomain) dom = virshArgDomain(sh, args);
+    g_autoptr(virDomain) dom = argDomainBy(sh, args, VIRSH_BY_ID | VIRSH_BY_UUID);
 
     if (dom)
-        virshPrint(sh, "%s\n", virDomainGetName(dom));
+        virshPrint(sh, "%s\n", virshDomainName(dom));
     return dom != NULL;
 }
 
 static bool
 cmdDomuuid(virshShell *sh, const virshCommandArgs *args)
 {
-    g_autoptr(virDomain) dom = virshArgDomain(sh, args);
+    g_autoptr(virDomain) dom = argDomainBy(sh, args, VIRSH_BY_NAME | VIRSH_BY_ID);
     char uuid[VIR_UUID_STRING_BUFLEN] = { 0 };
 
     if (!dom)
@@ -382,7 +394,7 @@ cmdEdit(virshShell *sh, const virshCommandArgs *args)
     if (!edited)
         return false;
     if (g_str_equal(before, edited)) {
-        virshPrint(sh, "Domain '%s' XML configuration not changed.\n", virDomainGetName(dom));
+        virshPrint(sh, "Domain '%s' XML configuration not changed.\n", virshDomainName(dom));
         return true;
     }
     if (!(now = virDomainGetXMLDesc(dom, dump)))
@@ -393,7 +405,7 @@ cmdEdit(virshShell *sh, const virshCommandArgs *args)
     }
     if (!(made = virDomainDefineXML(sh->conn, edited)))
         return false;
-    virshPrintExtra(sh, "Domain '%s' XML configuration edited.\n", virDomainGetName(made));
+    virshPrintExtra(sh, "Domain '%s' XML configuration edited.\n", virshDomainName(made));
     return true;
 }
 
@@ -407,15 +419,15 @@ static const virshOption monitorOptions[] = {
     VIRSH_OPT_END,
 };
 
-/* A bare word is a QMP command without arguments. */
+/* What is no JSON object is the name of a QMP command without arguments. */
 static char *
 monitorCommandText(const virshCommandArgs *args)
 {
     g_autofree char *text = g_strjoinv(" ", (char **)virshArgList(args, "cmd"));
 
-    if (virshArgBool(args, "hmp") || strchr(text, '{'))
+    if (virshArgBool(args, "hmp") || virshIsJSONObject(text))
         return g_steal_pointer(&text);
-    return g_strdup_printf("{\"execute\":\"%s\"}", text);
+    return virshQMPFromName(text);
 }
 
 static bool
@@ -429,11 +441,9 @@ cmdMonitorCommand(virshShell *sh, const virshCommandArgs *args)
     g_autofree char *reply = NULL;
     g_autofree char *shown = NULL;
 
-    if (hmp && (pretty || value)) {
-        virshError(sh, "Options --%s and --hmp are mutually exclusive",
-                   pretty ? "pretty" : "return-value");
+    if (!virshArgsExclude(sh, args, "hmp", "pretty") ||
+        !virshArgsExclude(sh, args, "hmp", "return-value"))
         return false;
-    }
     if (!(dom = virshArgDomain(sh, args)))
         return false;
     command = monitorCommandText(args);
@@ -444,13 +454,22 @@ cmdMonitorCommand(virshShell *sh, const virshCommandArgs *args)
         shown = virshFormatJSON(sh, reply, pretty, value);
     if ((pretty || value) && !shown)
         return false;
-    virshPrint(sh, "%s\n", shown ? shown : reply);
+    if (shown)
+        virshPrint(sh, "%s", shown);
+    else
+        virshPrint(sh, "%s\n", reply);
     return true;
 }
 
-static const virshOption agentOptions[] = {
+static const virshOption freezeOptions[] = {
     VIRSH_OPT_DOMAIN(virshCompleteActiveDomain),
-    { .name = "mountpoint", .type = VIRSH_OPT_ARGV, .help = "mountpoint path" },
+    { .name = "mountpoint", .type = VIRSH_OPT_ARGV, .help = "mountpoint path to be frozen" },
+    VIRSH_OPT_END,
+};
+
+static const virshOption thawOptions[] = {
+    VIRSH_OPT_DOMAIN(virshCompleteActiveDomain),
+    { .name = "mountpoint", .type = VIRSH_OPT_ARGV, .help = "mountpoint path to be thawed" },
     VIRSH_OPT_END,
 };
 
@@ -494,17 +513,17 @@ const virshCommand virshDomainCommands[] = {
       "Define a domain.", false },
     { "destroy", cmdDestroy, destroyOptions, "destroy (stop) a domain",
       "Forcefully stop a given domain, but leave its resources intact.", false },
-    { "domfsfreeze", cmdFreeze, agentOptions, "Freeze domain's mounted filesystems.",
+    { "domfsfreeze", cmdFreeze, freezeOptions, "Freeze domain's mounted filesystems.",
       "Freeze domain's mounted filesystems.", false },
-    { "domfsthaw", cmdThaw, agentOptions, "Thaw domain's mounted filesystems.",
+    { "domfsthaw", cmdThaw, thawOptions, "Thaw domain's mounted filesystems.",
       "Thaw domain's mounted filesystems.", false },
-    { "domid", cmdDomid, anyOptions, "convert a domain name or UUID to domain id", "", false },
+    { "domid", cmdDomid, domidOptions, "convert a domain name or UUID to domain id", "", false },
     { "domjobabort", virshJobAbort, activeOptions, "abort active domain job",
       "Aborts the currently running domain job", false },
     { "domjobinfo", virshJobInfo, virshJobInfoOptions, "domain job information",
       "Returns information about jobs running on a domain.", false },
-    { "domname", cmdDomname, anyOptions, "convert a domain id or UUID to domain name", "", false },
-    { "domuuid", cmdDomuuid, anyOptions, "convert a domain name or id to domain UUID", "", false },
+    { "domname", cmdDomname, domnameOptions, "convert a domain id or UUID to domain name", "", false },
+    { "domuuid", cmdDomuuid, domuuidOptions, "convert a domain name or id to domain UUID", "", false },
     { "dumpxml", cmdDumpXML, dumpxmlOptions, "domain information in XML",
       "Output the domain information as an XML dump to stdout.", false },
     { "edit", cmdEdit, editOptions, "edit XML configuration for a domain",

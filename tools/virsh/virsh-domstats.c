@@ -27,7 +27,8 @@ const virshOption virshDomstatsOptions[] = {
     { .name = "backing", .type = VIRSH_OPT_BOOL, .help = "add backing chain information to block stats" },
     { .name = "nowait", .type = VIRSH_OPT_BOOL,
       .help = "report only stats that are accessible instantly" },
-    { .name = "domain", .type = VIRSH_OPT_ARGV, .help = "list of domains to get stats for",
+    { .name = "domain", .type = VIRSH_OPT_ARGV, .nameless = true,
+      .help = "list of domains to get stats for",
       .complete = virshCompleteDomain },
     VIRSH_OPT_END,
 };
@@ -57,7 +58,7 @@ static const struct {
 static void
 printRecord(virshShell *sh, const virDomainStatsRecord *record)
 {
-    virshPrint(sh, "Domain: '%s'\n", virDomainGetName(record->dom));
+    virshPrint(sh, "Domain: '%s'\n", virshDomainName(record->dom));
     for (int i = 0; i < record->nparams; i++) {
         g_autofree char *value = virshTypedParamToString(&record->params[i]);
 
@@ -73,7 +74,7 @@ lookupDomains(virshShell *sh, const char *const *names)
     virDomainPtr *domains = g_new0(virDomainPtr, n + 1);
 
     for (gsize i = 0; i < n; i++) {
-        domains[i] = virshLookupDomain(sh, names[i]);
+        domains[i] = virshLookupDomain(sh, names[i], VIRSH_BY_ANY);
         if (!domains[i]) {
             virshFreeDomains(domains);
             return NULL;

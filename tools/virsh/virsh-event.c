@@ -69,7 +69,7 @@ waitForEvents(eventWait *wait, int timeoutSec)
 void
 virshEventPrint(eventWait *wait, const char *text)
 {
-    g_autoptr(GDateTime) now = g_date_time_new_now_local();
+    g_autoptr(GDateTime) now = g_date_time_new_now_utc();
     g_autofree char *when = g_date_time_format(now, "%Y-%m-%d %H:%M:%S");
     g_autofree char *stamp =
         wait->timestamp ? g_strdup_printf("%s.%03d+0000: ", when, g_date_time_get_microsecond(now) / 1000)

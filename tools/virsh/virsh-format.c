@@ -96,3 +96,32 @@ virshFormatJSON(virshShell *sh, const char *json, bool pretty, bool returnValue)
     yajl_tree_free(root);
     return out;
 }
+
+bool
+virshIsJSONObject(const char *text)
+{
+    char why[64] = "";
+    yajl_val root = yajl_tree_parse(text, why, sizeof(why));
+    bool object = YAJL_IS_OBJECT(root);
+
+    yajl_tree_free(root);
+    return object;
+}
+
+char *
+virshQMPFromName(const char *name)
+{
+    yajl_gen gen = yajl_gen_alloc(NULL);
+    const unsigned char *text = NULL;
+    size_t length = 0;
+    char *out = NULL;
+
+    yajl_gen_map_open(gen);
+    yajl_gen_string(gen, (const unsigned char *)"execute", strlen("execute"));
+    yajl_gen_string(gen, (const unsigned char *)name, strlen(name));
+    yajl_gen_map_close(gen);
+    yajl_gen_get_buf(gen, &text, &length);
+    out = g_strndup((const char *)text, length);
+    yajl_gen_free(gen);
+    return out;
+}

@@ -85,6 +85,8 @@ synopsisOf(const virshOption *o)
     case VIRSH_OPT_DATA:
         return g_strdup_printf(o->required ? "<%s>" : "[<%s>]", o->name);
     case VIRSH_OPT_ARGV:
+        if (o->nameless)
+            return g_strdup_printf(o->required ? "<%s>..." : "[<%s>]...", o->name);
         return g_strdup_printf(o->required ? "{[--%s] <string>}..." : "[[--%s] <string>]...", o->name);
     }
     g_assert_not_reached();
@@ -102,7 +104,7 @@ headOf(const virshOption *o)
         return g_strdup_printf("--%s <string>", o->name);
     case VIRSH_OPT_DATA:
     case VIRSH_OPT_ARGV:
-        return g_strdup_printf("[--%s] <string>", o->name);
+        return g_strdup_printf(o->nameless ? "<%s>" : "[--%s] <string>", o->name);
     }
     g_assert_not_reached();
 }

@@ -5,6 +5,7 @@
 #include "virsh.h"
 
 #include <stdlib.h>
+#include <string.h>
 
 static const virshOption versionOptions[] = {
     { .name = "daemon", .type = VIRSH_OPT_BOOL, .help = "report daemon version too" },
@@ -71,7 +72,10 @@ cmdHostname(virshShell *sh, const virshCommandArgs *args G_GNUC_UNUSED)
 static bool
 cmdCapabilities(virshShell *sh, const virshCommandArgs *args G_GNUC_UNUSED)
 {
-    return printOwned(sh, virConnectGetCapabilities(sh->conn), "\n");
+    if (printOwned(sh, virConnectGetCapabilities(sh->conn), "\n"))
+        return true;
+    virshError(sh, "failed to get capabilities");
+    return false;
 }
 
 static const virshOption domcapsOptions[] = {
@@ -86,11 +90,14 @@ static const virshOption domcapsOptions[] = {
 static bool
 cmdDomCapabilities(virshShell *sh, const virshCommandArgs *args)
 {
-    return printOwned(sh,
-                      virConnectGetDomainCapabilities(
-                          sh->conn, virshArgString(args, "emulatorbin"), virshArgString(args, "arch"),
-                          virshArgString(args, "machine"), virshArgString(args, "virttype"), 0),
-                      "\n");
+    char *xml = virConnectGetDomainCapabilities(
+        sh->conn, virshArgString(args, "emulatorbin"), virshArgString(args, "arch"),
+        virshArgString(args, "machine"), virshArgString(args, "virttype"), 0);
+
+    if (printOwned(sh, xml, "\n"))
+        return true;
+    virshError(sh, "failed to get emulator capabilities");
+    return false;
 }
 
 static bool
@@ -119,11 +126,27 @@ static const virshOption maxvcpusOptions[] = {
     VIRSH_OPT_END,
 };
 
+/* What the emulator supports, where the daemon can tell; -1 where it cannot. */
+static int
+maxVcpusOfEmulator(virshShell *sh, const char *type)
+{
+    char *xml = virConnectGetDomainCapabilities(sh->conn, NULL, NULL, NULL, type, 0);
+    const char *max = xml ? strstr(xml, "<vcpu max='") : NULL;
+    int vcpus = max ? atoi(max + strlen("<vcpu max='")) : -1;
+
+    free(xml);
+    virResetLastError();
+    return vcpus;
+}
+
 static bool
 cmdMaxvcpus(virshShell *sh, const virshCommandArgs *args)
 {
-    int vcpus = virConnectGetMaxVcpus(sh->conn, virshArgString(args, "type"));
+    const char *type = virshArgString(args, "type");
+    int vcpus = maxVcpusOfEmulator(sh, type);
 
+    if (vcpus < 0)
+        vcpus = virConnectGetMaxVcpus(sh->conn, type);
     if (vcpus < 0)
         return false;
     virshPrint(sh, "%d\n", vcpus);
@@ -142,6 +165,6 @@ const virshCommand virshHostCommands[] = {
       "Returns basic information about the node.", false },
     { "uri", cmdUri, NULL, "print the hypervisor canonical URI", "", false },
     { "version", cmdVersion, versionOptions, "show version",
-      "Display the system and also the daemon version information.", false },
+      "Display the system version information.", false },
     { 0 },
 };

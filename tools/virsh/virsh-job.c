@@ -96,7 +96,7 @@ virshJobInfo(virshShell *sh, const virshCommandArgs *args)
 {
     bool keep = virshArgBool(args, "keep-completed");
     unsigned int flags =
-        (virshArgBool(args, "completed") || keep ? VIR_DOMAIN_JOB_STATS_COMPLETED : 0) |
+        (virshArgBool(args, "completed") ? VIR_DOMAIN_JOB_STATS_COMPLETED : 0) |
         (keep ? VIR_DOMAIN_JOB_STATS_KEEP_COMPLETED : 0);
     g_autoptr(virDomain) dom = virshArgDomain(sh, args);
     virTypedParameterPtr params = NULL;
@@ -104,6 +104,10 @@ virshJobInfo(virshShell *sh, const virshCommandArgs *args)
     int type = 0;
     bool ended = false;
 
+    if (keep && !virshArgBool(args, "completed")) {
+        virshError(sh, "Option --completed is required by option --keep-completed");
+        return false;
+    }
     if (!dom || virDomainGetJobStats(dom, &type, &params, &nparams, flags) < 0)
         return false;
     ended = type == VIR_DOMAIN_JOB_FAILED || type == VIR_DOMAIN_JOB_CANCELLED;

@@ -39,7 +39,8 @@ wordAdd(splitter *s, char c)
     g_string_append_c(s->word, c);
 }
 
-/* From the opening quote to behind the closing one; NULL if that is missing. */
+/* From the opening quote to behind the closing one; NULL if a closing " is missing. A missing '
+ * is stock's exception: the word then reaches to the end of the line. */
 static const char *
 quoted(splitter *s, const char *p)
 {
@@ -52,7 +53,9 @@ quoted(splitter *s, const char *p)
             p++;
         g_string_append_c(s->word, *p);
     }
-    return *p ? p + 1 : NULL;
+    if (*p)
+        return p + 1;
+    return quote == '\'' ? p : NULL;
 }
 
 static const char *
@@ -77,10 +80,11 @@ step(splitter *s, const char *p)
     case '"':
         return quoted(s, p);
     case '\\':
-        if (p[1] == '\n')
-            return p + 2;
-        wordAdd(s, p[1] ? p[1] : '\\');
-        return p[1] ? p + 2 : p + 1;
+        if (p[1] == '\0')
+            return NULL;
+        if (p[1] != '\n')
+            wordAdd(s, p[1]);
+        return p + 2;
     default:
         wordAdd(s, *p);
         return p + 1;
@@ -102,7 +106,7 @@ virshSplitLine(virshShell *sh, const char *line)
 
         p = step(&s, p);
         if (!p) {
-            virshError(sh, "missing %c", *opening);
+            virshError(sh, *opening == '\\' ? "dangling \\" : "missing \"");
             good = false;
             break;
         }
@@ -129,11 +133,20 @@ bool
 virshRunLine(virshShell *sh, const char *line)
 {
     g_autoptr(GPtrArray) commands = virshSplitLine(sh, line);
+    g_autoptr(GPtrArray) parsed =
+        g_ptr_array_new_with_free_func((GDestroyNotify)virshInvocationFree);
 
     if (!commands)
         return false;
-    for (guint i = 0; i < commands->len && !sh->quit; i++) {
-        if (!virshRunWords(sh, g_ptr_array_index(commands, i)))
+    for (guint i = 0; i < commands->len; i++) {
+        virshInvocation *inv = virshParseWords(sh, g_ptr_array_index(commands, i));
+
+        if (!inv)
+            return false;
+        g_ptr_array_add(parsed, inv);
+    }
+    for (guint i = 0; i < parsed->len && !sh->quit; i++) {
+        if (!virshRun(sh, g_ptr_array_index(parsed, i)))
             return false;
     }
     return true;

@@ -84,7 +84,7 @@ byIdThenName(gconstpointer a, gconstpointer b)
 
     if (id1 != id2)
         return id1 < id2 ? -1 : 1;
-    return strcmp(virDomainGetName(one), virDomainGetName(two));
+    return strcmp(virshDomainName(one), virshDomainName(two));
 }
 
 static GPtrArray *
@@ -123,12 +123,15 @@ printColumns(virshShell *sh, const GPtrArray *domains, bool uuid, bool name, boo
         char text[VIR_UUID_STRING_BUFLEN] = { 0 };
         g_autofree char *number = idText(dom);
 
-        if (id)
-            g_string_append_printf(line, "%s%s", number, uuid || name ? " " : "");
+        /* Ids alone: a domain without one has nothing to show. */
+        if (id && !uuid && !name && virDomainGetID(dom) == (unsigned int)-1)
+            continue;
         if (uuid && virDomainGetUUIDString(dom, text) == 0)
-            g_string_append_printf(line, "%s%s", text, name ? " " : "");
+            g_string_append_printf(line, "%s%s", text, id || name ? " " : "");
+        if (id)
+            g_string_append_printf(line, "%s%s", number, name ? " " : "");
         if (name)
-            g_string_append(line, virDomainGetName(dom));
+            g_string_append(line, virshDomainName(dom));
         virshPrint(sh, "%s\n", line->str);
     }
     return true;
@@ -151,7 +154,7 @@ addRow(virshTable *table, virDomainPtr dom, bool title, bool markSaved)
         heading = virDomainGetMetadata(dom, VIR_DOMAIN_METADATA_TITLE, NULL, 0);
     virResetLastError();
     {
-        const char *cells[] = { id, virDomainGetName(dom), word, heading, NULL };
+        const char *cells[] = { id, virshDomainName(dom), word, heading, NULL };
 
         virshTableAddRow(table, cells);
     }

@@ -91,7 +91,7 @@ printIdentity(virshShell *sh, virDomainPtr dom)
         virshPrint(sh, "%-15s %s\n", "Id:", "-");
     else
         virshPrint(sh, "%-15s %u\n", "Id:", id);
-    virshPrint(sh, "%-15s %s\n", "Name:", virDomainGetName(dom));
+    virshPrint(sh, "%-15s %s\n", "Name:", virshDomainName(dom));
     if (virDomainGetUUIDString(dom, uuid) == 0)
         virshPrint(sh, "%-15s %s\n", "UUID:", uuid);
     if ((osType = virDomainGetOSType(dom)))
@@ -336,7 +336,7 @@ cmdDomblkinfo(virshShell *sh, const virshCommandArgs *args)
     g_autofree char *allocation = NULL;
     g_autofree char *physical = NULL;
 
-    if (!dom)
+    if (!dom || !virshArgsExclude(sh, args, "all", "device"))
         return false;
     if (all)
         return blkinfoAll(sh, dom, human);
@@ -385,12 +385,8 @@ cmdDomblkstat(virshShell *sh, const virshCommandArgs *args)
     g_autofree virTypedParameterPtr params = NULL;
     int nparams = 0;
 
-    if (!dom || virDomainBlockStatsFlags(dom, device, NULL, &nparams, 0) < 0) {
-        if (dom)
-            virshError(sh, "Failed to get block stats for domain '%s' device '%s'",
-                       virDomainGetName(dom), device);
+    if (!dom || virDomainBlockStatsFlags(dom, device, NULL, &nparams, 0) < 0)
         return false;
-    }
     params = g_new0(virTypedParameter, nparams + 1);
     if (virDomainBlockStatsFlags(dom, device, params, &nparams, 0) < 0)
         return false;

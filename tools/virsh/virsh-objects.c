@@ -5,6 +5,7 @@
 #include "virsh.h"
 
 #include <errno.h>
+#include <fcntl.h>
 #include <stdlib.h>
 #include <string.h>
 #include <unistd.h>
@@ -125,65 +126,115 @@ isNumber(const char *text, int *value)
 }
 
 virDomainPtr
-virshLookupDomain(virshShell *sh, const char *name)
+virshLookupDomain(virshShell *sh, const char *name, virshLookupBy by)
 {
     virDomainPtr dom = NULL;
     int id = 0;
 
-    if (isNumber(name, &id))
+    if ((by & VIRSH_BY_ID) && isNumber(name, &id))
         dom = virDomainLookupByID(sh->conn, id);
-    if (!dom && strlen(name) == VIR_UUID_STRING_BUFLEN - 1)
+    if (!dom && (by & VIRSH_BY_UUID) && strlen(name) == VIR_UUID_STRING_BUFLEN - 1)
         dom = virDomainLookupByUUIDString(sh->conn, name);
-    if (!dom) {
+    if (!dom && (by & VIRSH_BY_NAME)) {
         virResetLastError();
         dom = virDomainLookupByName(sh->conn, name);
     }
-    if (!dom)
-        virshError(sh, "failed to get domain '%s'", name);
-    return dom;
+    if (dom)
+        return dom;
+    virshError(sh, "failed to get domain '%s'", name);
+    /* That it does not exist was just said; any other reason is worth a line. */
+    if (virGetLastErrorCode() == VIR_ERR_NO_DOMAIN)
+        virResetLastError();
+    return NULL;
 }
 
 virDomainPtr
 virshArgDomain(virshShell *sh, const virshCommandArgs *args)
 {
-    return virshLookupDomain(sh, virshArgString(args, "domain"));
+    return virshLookupDomain(sh, virshArgString(args, "domain"), VIRSH_BY_ANY);
+}
+
+const char *
+virshDomainName(virDomainPtr dom)
+{
+    virshHoldError();
+    return virDomainGetName(dom);
+}
+
+const char *
+virshCheckpointName(virDomainCheckpointPtr checkpoint)
+{
+    virshHoldError();
+    return virDomainCheckpointGetName(checkpoint);
+}
+
+void
+virshDomainFree(virDomainPtr dom)
+{
+    virshHoldError();
+    virDomainFree(dom);
+}
+
+void
+virshCheckpointFree(virDomainCheckpointPtr checkpoint)
+{
+    virshHoldError();
+    virDomainCheckpointFree(checkpoint);
 }
 
 void
 virshDomainDestroy(gpointer domain)
 {
-    virDomainFree(domain);
+    virshDomainFree(domain);
 }
 
 void
 virshCheckpointDestroy(gpointer checkpoint)
 {
-    virDomainCheckpointFree(checkpoint);
+    virshCheckpointFree(checkpoint);
 }
 
 void
 virshFreeDomains(virDomainPtr *domains)
 {
     for (gsize i = 0; domains[i]; i++)
-        virDomainFree(domains[i]);
+        virshDomainFree(domains[i]);
     g_free(domains);
+}
+
+/* Read to the end, or one byte past the limit. -1 with errno set on failure. */
+static int
+readAll(int fd, GString *text)
+{
+    char chunk[65536];
+    ssize_t n = 0;
+
+    while (text->len <= READ_FILE_MAX && (n = read(fd, chunk, sizeof(chunk))) > 0)
+        g_string_append_len(text, chunk, n);
+    return n < 0 ? -1 : 0;
 }
 
 char *
 virshReadFile(virshShell *sh, const char *path)
 {
-    g_autoptr(GError) err = NULL;
-    char *text = NULL;
-    gsize length = 0;
+    g_autoptr(GString) text = g_string_new(NULL);
+    int fd = open(path, O_RDONLY | O_CLOEXEC);
+    int rc = 0;
+    int saved = 0;
 
-    if (!g_file_get_contents(path, &text, &length, &err)) {
+    if (fd < 0) {
         virshError(sh, "Failed to open file '%s': %s", path, g_strerror(errno));
         return NULL;
     }
-    if (length <= READ_FILE_MAX)
-        return text;
-    virshError(sh, "File '%s' is larger than %d bytes", path, READ_FILE_MAX);
-    g_free(text);
+    rc = readAll(fd, text);
+    saved = errno;
+    close(fd);
+    if (rc < 0)
+        virshError(sh, "Failed to read file '%s': %s", path, g_strerror(saved));
+    else if (text->len > READ_FILE_MAX)
+        virshError(sh, "File '%s' is larger than %d bytes", path, READ_FILE_MAX);
+    else
+        return g_string_free(g_steal_pointer(&text), false);
     return NULL;
 }
 

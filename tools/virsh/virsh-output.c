@@ -63,14 +63,29 @@ virshIgnoreError(void *opaque G_GNUC_UNUSED, virErrorPtr error G_GNUC_UNUSED)
 {
 }
 
+static virErrorPtr held;
+
+void
+virshHoldError(void)
+{
+    if (!held && virGetLastErrorCode() != VIR_ERR_OK)
+        held = virSaveLastError();
+}
+
+void
+virshForgetErrors(void)
+{
+    g_clear_pointer(&held, virFreeError);
+    virResetLastError();
+}
+
 void
 virshReportLibraryError(virshShell *sh)
 {
-    const char *message = virGetLastErrorCode() == VIR_ERR_OK ? NULL : virGetLastErrorMessage();
-
-    if (message)
-        virshError(sh, "%s", message);
-    virResetLastError();
+    virshHoldError();
+    if (held && held->message)
+        virshError(sh, "%s", held->message);
+    virshForgetErrors();
 }
 
 double
@@ -121,11 +136,11 @@ widthOf(const char *text)
 }
 
 static gsize *
-columnWidths(const virshTable *table)
+columnWidths(const virshTable *table, bool header)
 {
     gsize *widths = g_new0(gsize, table->columns);
 
-    for (guint r = 0; r < table->rows->len; r++) {
+    for (guint r = header ? 0 : 1; r < table->rows->len; r++) {
         char **row = g_ptr_array_index(table->rows, r);
 
         for (gsize c = 0; c < table->columns; c++)
@@ -149,8 +164,8 @@ printRow(virshShell *sh, const virshTable *table, char **row, const gsize *width
 void
 virshTablePrint(virshShell *sh, virshTable *table)
 {
-    g_autofree gsize *widths = columnWidths(table);
-    gsize total = 1;
+    g_autofree gsize *widths = columnWidths(table, !sh->quiet);
+    gsize total = 0;
 
     for (gsize c = 0; c < table->columns; c++)
         total += widths[c] + 3;

@@ -33,9 +33,11 @@ complete(const char *text, int start G_GNUC_UNUSED, int end)
 {
     char **matches = NULL;
 
-    rl_attempted_completion_over = 1;
     pending = virshComplete(session, rl_line_buffer, end);
     matches = rl_completion_matches(text, nextCandidate);
+    /* Without candidates of ours, the value may be a file: readline completes those. A command's
+     * name is never one. */
+    rl_attempted_completion_over = matches || !strpbrk(rl_line_buffer, " \t");
     g_clear_pointer(&pending, g_strfreev);
     return matches;
 }
@@ -81,8 +83,7 @@ virshInteractive(virshShell *sh)
         virshRunLine(sh, line);
         free(line);
     }
-    if (!sh->quit)
-        virshPrint(sh, "\n");
+    virshPrint(sh, "\n");
     if (file)
         write_history(file);
 }

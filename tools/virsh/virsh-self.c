@@ -35,8 +35,11 @@ cmdHelp(virshShell *sh, const virshCommandArgs *args)
 static const virshOption echoOptions[] = {
     { .name = "shell", .type = VIRSH_OPT_BOOL, .help = "escape for shell use" },
     { .name = "xml", .type = VIRSH_OPT_BOOL, .help = "escape for XML use" },
+    { .name = "split", .type = VIRSH_OPT_BOOL,
+      .help = "split each argument on ','; ',,' is an escape sequence" },
     { .name = "err", .type = VIRSH_OPT_BOOL, .help = "output to stderr" },
-    { .name = "string", .type = VIRSH_OPT_ARGV, .help = "arguments to echo" },
+    { .name = "string", .type = VIRSH_OPT_ARGV, .nameless = true,
+      .help = "arguments to echo" },
     VIRSH_OPT_END,
 };
 
@@ -51,18 +54,46 @@ shellWord(const char *word)
 }
 
 static bool
+echoOptionsAgree(virshShell *sh, const virshCommandArgs *args)
+{
+    static const char *const pairs[][2] = { { "shell", "xml" }, { "shell", "split" }, { "xml", "split" } };
+
+    for (gsize i = 0; i < G_N_ELEMENTS(pairs); i++) {
+        if (!virshArgsExclude(sh, args, pairs[i][0], pairs[i][1]))
+            return false;
+    }
+    return true;
+}
+
+static char *
+echoWord(const virshCommandArgs *args, const char *word)
+{
+    g_auto(GStrv) parts = NULL;
+
+    if (virshArgBool(args, "shell"))
+        return shellWord(word);
+    if (virshArgBool(args, "xml"))
+        return g_markup_escape_text(word, -1);
+    if (!virshArgBool(args, "split"))
+        return g_strdup(word);
+    parts = virshSplitCommas(word);
+    return g_strjoinv("\n", parts);
+}
+
+static bool
 cmdEcho(virshShell *sh, const virshCommandArgs *args)
 {
     const char *const *words = virshArgList(args, "string");
     g_autoptr(GString) line = g_string_new(NULL);
 
+    if (!echoOptionsAgree(sh, args))
+        return false;
     for (gsize i = 0; words[i]; i++) {
-        g_autofree char *shell =
-            virshArgBool(args, "shell") ? shellWord(words[i]) : g_strdup(words[i]);
-        g_autofree char *xml =
-            virshArgBool(args, "xml") ? g_markup_escape_text(shell, -1) : g_strdup(shell);
+        g_autofree char *text = echoWord(args, words[i]);
 
-        g_string_append_printf(line, "%s%s", i ? " " : "", xml);
+        g_string_append_printf(line, "%s%s", i ? " " : "", text);
+        if (virshArgBool(args, "split"))
+            g_string_append_c(line, '\n');
     }
     if (virshArgBool(args, "err"))
         virshError(sh, "%s", line->str);
@@ -120,6 +151,8 @@ static bool
 cmdConnect(virshShell *sh, const virshCommandArgs *args)
 {
     const char *uri = virshArgString(args, "name");
+    g_autofree char *oldUri = g_strdup(sh->uri);
+    bool oldReadonly = sh->readonly;
 
     virshDisconnect(sh);
     if (uri) {
@@ -127,7 +160,13 @@ cmdConnect(virshShell *sh, const virshCommandArgs *args)
         sh->uri = g_strdup(uri);
     }
     sh->readonly = virshArgBool(args, "readonly");
-    return virshConnect(sh);
+    if (virshConnect(sh))
+        return true;
+    /* The next command goes back to where the session was. */
+    g_free(sh->uri);
+    sh->uri = g_steal_pointer(&oldUri);
+    sh->readonly = oldReadonly;
+    return false;
 }
 
 const virshCommand virshSelfCommands[] = {

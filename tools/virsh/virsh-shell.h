@@ -17,14 +17,17 @@ G_DEFINE_AUTOPTR_CLEANUP_FUNC(virshInvocation, virshInvocationFree)
 
 /**
  * virshSplitLine: words of each ;-separated command of @line, quotes ('..', "..", \x) resolved.
- * Returns: (owned) array of GStrv, or NULL after "missing \"" was printed.
+ * Returns: (owned) array of GStrv, or NULL after "missing \"" or "dangling \" was printed.
  */
 GPtrArray *virshSplitLine(virshShell *sh, const char *line);
 /** Match @words (words[0] = command) with the command's options; NULL after the error was printed. */
 virshInvocation *virshParseWords(virshShell *sh, char **words);
+/** False after the error was printed: a command that talks to a daemon got '' as a value. */
+bool virshArgsNotEmpty(virshShell *sh, const virshInvocation *inv);
 /** Run one parsed command: connect if needed, handler, timing, error report. */
 bool virshRun(virshShell *sh, const virshInvocation *inv);
-/** Parse and run a whole line (several commands): stops at the first failure. */
+/** Run a line of commands. All are parsed before the first runs, so that a mistake in the last one
+ * leaves nothing half done; the first that fails ends the line. */
 bool virshRunLine(virshShell *sh, const char *line);
 /** Run argv of the program as one command. */
 bool virshRunWords(virshShell *sh, char **words);

@@ -10,74 +10,47 @@
 #include <stdlib.h>
 #include <string.h>
 
-const virshGroup virshGroups[] = {
-    { "Domain Management", "domain", virshDomainCommands },
-    { "Domain Monitoring", "monitor", virshMonitorCommands },
-    { "Domain Events", "events", virshEventCommands },
-    { "Host and Hypervisor", "host", virshHostCommands },
-    { "Checkpoint", "checkpoint", virshCheckpointCommands },
-    { "Backup", "backup", virshBackupCommands },
-    { "Virsh itself", "virsh", virshSelfCommands },
-    { NULL, NULL, NULL },
-};
-
-const virshCommand *
-virshCommandLookup(const char *name)
-{
-    for (const virshGroup *g = virshGroups; g->title; g++) {
-        for (const virshCommand *c = g->commands; c->name; c++) {
-            if (g_str_equal(c->name, name))
-                return c;
-        }
-    }
-    return NULL;
-}
-
-const virshGroup *
-virshGroupLookup(const char *nameOrKeyword)
-{
-    for (const virshGroup *g = virshGroups; g->title; g++) {
-        if (g_str_equal(g->title, nameOrKeyword) || g_str_equal(g->keyword, nameOrKeyword))
-            return g;
-    }
-    return NULL;
-}
-
-bool
-virshRun(virshShell *sh, const virshInvocation *inv)
-{
-    gint64 before = 0;
-    bool good = false;
-
-    if (!inv->command->offline && !virshConnect(sh))
-        return false;
-    before = g_get_monotonic_time();
-    good = inv->command->run(sh, inv->args);
-    if (!good)
-        virshReportLibraryError(sh);
-    virResetLastError();
-    if (sh->timing)
-        virshPrint(sh, "\n(Time: %.3f ms)\n\n", (g_get_monotonic_time() - before) / 1000.0);
-    else
-        virshPrintExtra(sh, "\n");
-    return good;
-}
-
-static int
-numberOption(virshShell *sh, const char *name, const char *text, int *value)
+static bool
+parseNumber(const char *text, int *value)
 {
     char *end = NULL;
     long number = strtol(text, &end, 10);
 
-    if (end == text || *end || number < 0 || number > G_MAXINT) {
-        virshError(sh, "option %s requires a numeric argument", name);
-        return -1;
-    }
     *value = (int)number;
-    return 0;
+    return end != text && *end == '\0' && number >= G_MININT && number <= G_MAXINT;
 }
 
 typedef enum { OPTIONS_RUN, OPTIONS_EXIT_GOOD, OPTIONS_EXIT_BAD } optionsOutcome;
+
+static optionsOutcome
+debugOption(virshShell *sh, const char *text)
+{
+    int level = 0;
+
+    if (!parseNumber(text, &level)) {
+        virshError(sh, "option -d takes a numeric argument");
+        return OPTIONS_EXIT_BAD;
+    }
+    if (level < 0 || level > 4)
+        virshError(sh, "ignoring debug level %d out of range [0-4]", level);
+    else
+        sh->debug = level;
+    return OPTIONS_RUN;
+}
+
+static optionsOutcome
+keepaliveOption(virshShell *sh, char opt, const char *text, int *value)
+{
+    if (!parseNumber(text, value)) {
+        virshError(sh, "Invalid value for option -%c", opt);
+        return OPTIONS_EXIT_BAD;
+    }
+    if (*value < 0) {
+        virshError(sh, "option -%c requires a positive integer argument", opt);
+        return OPTIONS_EXIT_BAD;
+    }
+    return OPTIONS_RUN;
+}
 
 static optionsOutcome
 oneOption(virshShell *sh, int opt, const char *program)
@@ -88,15 +61,11 @@ oneOption(virshShell *sh, int opt, const char *program)
         sh->uri = g_strdup(optarg);
         return OPTIONS_RUN;
     case 'd':
-        return numberOption(sh, "-d", optarg, &sh->debug) < 0 ? OPTIONS_EXIT_BAD : OPTIONS_RUN;
+        return debugOption(sh, optarg);
     case 'k':
-        return numberOption(sh, "-k/--keepalive-interval", optarg, &sh->keepaliveInterval) < 0
-                   ? OPTIONS_EXIT_BAD
-                   : OPTIONS_RUN;
+        return keepaliveOption(sh, opt, optarg, &sh->keepaliveInterval);
     case 'K':
-        return numberOption(sh, "-K/--keepalive-count", optarg, &sh->keepaliveCount) < 0
-                   ? OPTIONS_EXIT_BAD
-                   : OPTIONS_RUN;
+        return keepaliveOption(sh, opt, optarg, &sh->keepaliveCount);
     case 'l':
         g_free(sh->logFile);
         sh->logFile = g_strdup(optarg);
@@ -125,6 +94,19 @@ oneOption(virshShell *sh, int opt, const char *program)
     }
 }
 
+/* "option '-c'/'--connect' requires an argument", however it was spelt. */
+static void
+missingArgument(virshShell *sh, const struct option *longOptions, const char *spelt)
+{
+    for (const struct option *o = longOptions; o->name; o++) {
+        if (o->val == optopt) {
+            virshError(sh, "option '-%c'/'--%s' requires an argument", o->val, o->name);
+            return;
+        }
+    }
+    virshError(sh, "option '%s' requires an argument", spelt);
+}
+
 static optionsOutcome
 parseOptions(virshShell *sh, int argc, char **argv)
 {
@@ -150,7 +132,7 @@ parseOptions(virshShell *sh, int argc, char **argv)
         optionsOutcome outcome = OPTIONS_RUN;
 
         if (opt == ':') {
-            virshError(sh, "option '%s' requires an argument", argv[optind - 1]);
+            missingArgument(sh, longOptions, argv[optind - 1]);
             return OPTIONS_EXIT_BAD;
         }
         outcome = oneOption(sh, opt, opt == '?' ? argv[optind - 1] : program);
@@ -164,7 +146,9 @@ parseOptions(virshShell *sh, int argc, char **argv)
 static bool
 runArguments(virshShell *sh, char **words)
 {
-    return words[1] ? virshRunWords(sh, words) : virshRunLine(sh, words[0]);
+    if (words[1])
+        return virshRunWords(sh, words);
+    return words[0][0] && virshRunLine(sh, words[0]);
 }
 
 int
@@ -174,6 +158,10 @@ main(int argc, char **argv)
     bool good = true;
 
     setlocale(LC_ALL, "");
+    if (virInitialize() < 0) {
+        virshError(&sh, "Failed to initialize libvirt");
+        return EXIT_FAILURE;
+    }
     virSetErrorFunc(NULL, virshIgnoreError);
     switch (parseOptions(&sh, argc, argv)) {
     case OPTIONS_EXIT_GOOD:

@@ -29,6 +29,7 @@ typedef struct _virshOption {
     const char *help;
     /** Completions for a partly typed value; (owned, g_strfreev), NULL = none. */
     char **(*complete)(virshShell *sh, const char *domain);
+    bool nameless;             /* ARGV whose synopsis shows only <name>, not --name */
     const char *alias;         /* another spelling of an option whose name is this; help is not shown */
 } virshOption;
 
@@ -82,8 +83,14 @@ extern const virshOption virshJobInfoOptions[];
 bool virshJobInfo(virshShell *sh, const virshCommandArgs *args);
 bool virshJobAbort(virshShell *sh, const virshCommandArgs *args);
 
-G_DEFINE_AUTOPTR_CLEANUP_FUNC(virDomain, virDomainFree)
-G_DEFINE_AUTOPTR_CLEANUP_FUNC(virDomainCheckpoint, virDomainCheckpointFree)
+/* Every public call begins by clearing the last error, also these. They are used after a failure, so
+ * the reason is put aside first (virshHoldError). */
+const char *virshDomainName(virDomainPtr dom);
+const char *virshCheckpointName(virDomainCheckpointPtr checkpoint);
+void virshDomainFree(virDomainPtr dom);
+void virshCheckpointFree(virDomainCheckpointPtr checkpoint);
+G_DEFINE_AUTOPTR_CLEANUP_FUNC(virDomain, virshDomainFree)
+G_DEFINE_AUTOPTR_CLEANUP_FUNC(virDomainCheckpoint, virshCheckpointFree)
 
 /* ---- options of an invocation (virsh-args.c) ---- */
 bool virshArgBool(const virshCommandArgs *args, const char *name);
@@ -95,6 +102,8 @@ int virshArgULL(virshShell *sh, const virshCommandArgs *args, const char *name,
                 unsigned long long *value);
 /** All values of a repeated option, NULL-terminated; borrowed. */
 const char *const *virshArgList(const virshCommandArgs *args, const char *name);
+/** (owned) the parts of "vda,checkpoint=bitmap"; ",," stands for a comma inside a part. */
+char **virshSplitCommas(const char *text);
 
 /* ---- output (virsh-output.c) ---- */
 /** Results: stdout. */
@@ -103,8 +112,13 @@ void virshPrint(virshShell *sh, const char *fmt, ...) G_GNUC_PRINTF(2, 3);
 void virshPrintExtra(virshShell *sh, const char *fmt, ...) G_GNUC_PRINTF(2, 3);
 /** "error: ..." on stderr. */
 void virshError(virshShell *sh, const char *fmt, ...) G_GNUC_PRINTF(2, 3);
-/** The library's last error as "error: MESSAGE", if there is one; then it is reset. */
+/** The library's last error, or the one held, as "error: MESSAGE"; then there is none. */
 void virshReportLibraryError(virshShell *sh);
+/** Keep the last error (if there is one and none is kept) over clean-up calls, which would clear it.
+ * Main thread only. */
+void virshHoldError(void);
+/** No error, held or last. */
+void virshForgetErrors(void);
 /** For virSetErrorFunc: errors are printed once, by the command that failed. */
 void virshIgnoreError(void *opaque, virErrorPtr error);
 /** "1.500 GiB" as virsh prints sizes: value (*unit: "B", "KiB", ...). */
@@ -115,6 +129,13 @@ char *virshTypedParamToString(const virTypedParameter *param);
 /** (owned) @json printed anew: indented with @pretty; only its "return" member with @returnValue. NULL
  * after an error was printed. */
 char *virshFormatJSON(virshShell *sh, const char *json, bool pretty, bool returnValue);
+
+bool virshIsJSONObject(const char *text);
+/** (owned) {"execute": @name}, the name escaped. */
+char *virshQMPFromName(const char *name);
+/** Print @xml, or with --xpath the nodes that match, one document each or (--wrap) inside one <nodes>.
+ * False after "xpath ..." was printed. */
+bool virshPrintXML(virshShell *sh, const virshCommandArgs *args, const char *xml);
 
 /* A table with a header row, columns padded to the widest cell (counted in characters, not bytes). */
 typedef struct _virshTable virshTable;
@@ -128,11 +149,19 @@ void virshTablePrint(virshShell *sh, virshTable *table);
 /** Connect if not yet connected. */
 bool virshConnect(virshShell *sh);
 void virshDisconnect(virshShell *sh);
-/** The domain the option @name (usually "domain") names: by id, uuid or name in stock's order. Prints
- * "failed to get domain 'x'" and the library's error when there is none. (owned) */
+/** The domain the option "domain" names: by id, uuid or name in this order. Prints "failed to get
+ * domain 'x'" when there is none. (owned) */
 virDomainPtr virshArgDomain(virshShell *sh, const virshCommandArgs *args);
-/** The same for a name that is no option's value. */
-virDomainPtr virshLookupDomain(virshShell *sh, const char *name);
+typedef enum {
+    VIRSH_BY_ID = 1 << 0,
+    VIRSH_BY_UUID = 1 << 1,
+    VIRSH_BY_NAME = 1 << 2,
+    VIRSH_BY_ANY = VIRSH_BY_ID | VIRSH_BY_UUID | VIRSH_BY_NAME,
+} virshLookupBy;
+/** The same for any text, and only by the kinds of name given. */
+virDomainPtr virshLookupDomain(virshShell *sh, const char *name, virshLookupBy by);
+/** False after "Options --one and --two are mutually exclusive" was printed. */
+bool virshArgsExclude(virshShell *sh, const virshCommandArgs *args, const char *one, const char *two);
 /* GDestroyNotify for arrays of handles. */
 void virshDomainDestroy(gpointer domain);
 void virshCheckpointDestroy(gpointer checkpoint);
@@ -162,4 +191,8 @@ char **virshCompleteEvent(virshShell *sh, const char *domain);
 #define VIRSH_OPT_CHECKPOINTNAME(helptext) \
     { .name = "checkpointname", .type = VIRSH_OPT_STRING, .help = helptext, \
       .complete = virshCompleteCheckpoint }
+#define VIRSH_OPT_XPATH \
+    { .name = "xpath", .type = VIRSH_OPT_STRING, .help = "xpath expression to filter the XML document" }
+#define VIRSH_OPT_WRAP \
+    { .name = "wrap", .type = VIRSH_OPT_BOOL, .help = "wrap xpath results in an common root element" }
 #define VIRSH_OPT_END { .name = NULL }
