@@ -26,7 +26,7 @@ fileRole(const qemuPlanStep *step)
 static void
 reportExisting(const qemuPlanStep *step)
 {
-    virReportError(VIR_ERR_OPERATION_FAILED,
+    virReportError(VIR_ERR_INVALID_ARG,
                    "cannot create %s '%s': something of that name exists already; remove it, name "
                    "another file, or ask for it to be used with the reuse-external flag",
                    fileRole(step), step->path);

@@ -13,7 +13,7 @@ typedef struct _qemuPlanRun {
 /**
  * qemuPlanRunValidate: none of the files the plan creates is there yet, and no NBD socket would
  * replace a file that is not a socket. Call it before the plan is written to a journal: from then on
- * a file at such a path is ours to remove. Returns 0, or -1 with VIR_ERR_OPERATION_FAILED naming the file.
+ * a file at such a path is ours to remove. Returns 0, or -1 with VIR_ERR_INVALID_ARG (as libvirt) naming the file.
  */
 int qemuPlanRunValidate(const qemuPlan *plan);
 /**
