@@ -352,6 +352,7 @@ qemuDomainBackupGetXMLDesc(virDomainPtr dom, unsigned int flags)
     virCheckFlags(0, NULL);
     if (!(vm = qemuVMFromDomain(dom)))
         return NULL;
+    qemuVMAwaitReconnect(vm);
     {
         QEMU_VM_LOCK_GUARD(vm);
 

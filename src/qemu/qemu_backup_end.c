@@ -372,9 +372,11 @@ visibleJob(qemuVM *vm, bool *running)
 int
 qemuBackupJobStats(qemuVM *vm, int *type, virTypedParamList *params)
 {
+    g_autoptr(qemuBackupJob) job = NULL;
     bool running = false;
-    g_autoptr(qemuBackupJob) job = visibleJob(vm, &running);
 
+    qemuVMAwaitReconnect(vm);
+    job = visibleJob(vm, &running);
     *type = VIR_DOMAIN_JOB_NONE;
     if (!job)
         return 0;

@@ -162,6 +162,12 @@ qemuReconnectOne(void *data)
         VIR_INFO("domain '%s': reconnected to QEMU (process %d)", vm->name, (int)vm->pid);
     }
     virErrorReset();
+    {
+        QEMU_VM_LOCK_GUARD(vm);
+
+        vm->reconnecting = false;
+        qemuVMSignal(vm);
+    }
     qemuJobEnd(&vm->job);
 }
 
@@ -180,6 +186,7 @@ qemuReconnectMove(qemuVM *vm, qemuVM *found)
     vm->pidStart = found->pidStart;
     vm->startedAt = found->startedAt;
     vm->starting = found->starting;
+    vm->reconnecting = true;
     vm->state = found->state;
     vm->stateReason = found->stateReason;
     vm->shutdownSeen = found->shutdownSeen;

@@ -9,6 +9,7 @@
 #include "virtypedparam.h"
 
 #define VIR_FROM_THIS VIR_FROM_QEMU
+#define QEMU_VM_RECONNECT_WAIT_SEC 30
 
 qemuVM *
 qemuVMNew(virDomainDef *def)
@@ -146,6 +147,16 @@ bool
 qemuVMWait(qemuVM *vm, gint64 deadline)
 {
     return g_cond_wait_until(&vm->changed, &vm->lock, deadline);
+}
+
+void
+qemuVMAwaitReconnect(qemuVM *vm)
+{
+    gint64 deadline = g_get_monotonic_time() + QEMU_VM_RECONNECT_WAIT_SEC * G_TIME_SPAN_SECOND;
+    QEMU_VM_LOCK_GUARD(vm);
+
+    while (vm->reconnecting && qemuVMWait(vm, deadline))
+        ;
 }
 
 void

@@ -52,6 +52,7 @@ typedef struct _qemuVM {
     long long startedAt;         /* seconds since the epoch */
     qemuProcess *process;        /* watches pid; NULL = not running */
     qemuMonitor *mon;            /* NULL = not running (or not yet connected) */
+    bool reconnecting;           /* a restarted daemon is still finding out what it does */
     bool starting;               /* QEMU is there, the start has not finished */
     bool exited;                 /* the process is gone, its end is being worked off */
     bool finishing;              /* some thread works it off */
@@ -129,6 +130,9 @@ void qemuVMSetState(qemuVM *vm, int state, int reason);
 /** Lock held (released while waiting). Wait for the next change, at most until @deadline
  * (g_get_monotonic_time); false when it passed. */
 bool qemuVMWait(qemuVM *vm, gint64 deadline);
+/** Wait until a restarted daemon knows what this domain is doing: for answers that would otherwise
+ * say "nothing". No lock held, not on the main loop; at most as long as a reconnect may take. */
+void qemuVMAwaitReconnect(qemuVM *vm);
 /** Lock held. Wake all qemuVMWait. */
 void qemuVMSignal(qemuVM *vm);
 
