@@ -259,7 +259,7 @@ testExistingFile(void)
     g_assert_true(g_file_set_contents(b->stores[1].path, "precious", -1, NULL));
     before = engineQemuState(q);
     g_assert_cmpint(engineBackupBegin(b), ==, -1);
-    g_assert_cmpint(virErrorLastCode(), ==, VIR_ERR_OPERATION_FAILED);
+    g_assert_cmpint(virErrorLastCode(), ==, VIR_ERR_INVALID_ARG);
     g_assert_nonnull(strstr(virErrorLastMessage(), b->stores[1].path));
     assertState(q, before);
     g_assert_true(g_file_get_contents(b->stores[1].path, &text, NULL, NULL));
