@@ -1,0 +1,496 @@
+# SPDX-License-Identifier: LGPL-2.1-or-later
+"""The fault walk: an operation is interrupted at every point where it changes something.
+
+A recording run (VIR_TEST_FAULT_LOG) tells which points an operation passes. Then, for each point and
+each effect, the operation is run with that fault, the daemon is started again without it, and the
+state found must be one of the named legal states, with nothing left over; after that, checkpoints
+and incremental backups must work. QEMU has no guest: its BIOS finds nothing to boot, and the disks
+are written through QEMU's own monitor, so that one point costs a fraction of a second.
+
+    fail    the step reports a failure; the daemon lives
+    enospc  the same, as a full file system says it
+    kill    the daemon dies there; QEMU runs on
+    both    and QEMU dies with it
+
+    FAULT_POINT=NAME:EFFECT[:N]   only this one (N: at its Nth passing)
+    FAULT_ALL=1                   also points between which nothing happens (steps sent in one write)
+"""
+import glob
+import os
+import shutil
+import signal
+import time
+
+import libvirt
+import libvirt_qemu
+
+import images
+from daemon import wait_until
+from processes import processes_with
+
+MIB = 1 << 20
+BLOCK = 65536
+SIZE = 4 * MIB
+SETTLE_SECONDS = 5
+MAX_FAILURES = 12
+VISIBLE = "visible"
+
+
+class Scenario:
+    """One operation. prepare() runs without faults, operate() with them; names in @must have to be
+    there afterwards whatever happens, names in @may can be."""
+
+    disks = 1
+    must, may = (), ()
+    after = None            # the names that are there when operate() succeeded
+    stopped = False         # the domain is stopped for it
+    fresh = False           # each point gets new images
+
+    def prepare(self, w):
+        pass
+
+    def operate(self, w):
+        raise NotImplementedError
+
+    def check(self, w, done):
+        """More to assert once the daemon is back; @done: operate() succeeded."""
+
+
+class Problem(AssertionError):
+    pass
+
+
+def writes_a_file(name):
+    return name.endswith(".written") or ".create." in name or "journal" in name
+
+
+def effects_of(name):
+    return ["fail"] + (["enospc"] if writes_a_file(name) else []) + ["kill", "both"]
+
+
+def distinct(passed):
+    """Points sent in one write are announced one after the other: nothing happens between them. Of
+    such a run the first is kept; of the ".done"s behind it, the last."""
+    kept = []
+    for i, (name, count) in enumerate(passed):
+        done = name.endswith(".done")
+        step = name.startswith(("backup.begin.", "backup.end."))
+        before = passed[i - 1][0] if i else ""
+        after = passed[i + 1][0] if i + 1 < len(passed) else ""
+        same_before = before.startswith(("backup.begin.", "backup.end.")) and not before.endswith(".done")
+        if step and not done and same_before and not writes_a_file(before):
+            continue
+        if step and done and after.endswith(".done"):
+            continue
+        kept.append((name, count))
+    return kept
+
+
+def counted(names):
+    """[(name, n)]: with the number of the passing."""
+    seen, out = {}, []
+    for name in names:
+        seen[name] = seen.get(name, 0) + 1
+        out.append((name, seen[name]))
+    return out
+
+
+class Walk:
+    """The walk of one scenario in the frame of the LiveTest @t."""
+
+    def __init__(self, t, scenario):
+        self.t, self.scenario = t, scenario
+        self.m = None
+        self.log = os.path.join(t.tmp, "points")
+        self.walked, self.failures = 0, []
+        self.pattern, self.block = 0, 0
+
+    # The machine and its model: one pattern a block, and per checkpoint the blocks written since
+
+    def build(self):
+        t = self.t
+        for path in glob.glob(os.path.join(t.images, "*")):
+            os.unlink(path)
+        t.machines = []
+        self.m = t.machine(disks=self.scenario.disks, size=SIZE, boots=False)
+        self.content = {target: bytearray(SIZE // BLOCK) for target in self.m.targets}
+        self.since = {}
+
+    def write(self):
+        """The next block of every disk gets a new pattern, and reaches the image."""
+        self.pattern = self.pattern % 250 + 1
+        self.block = (self.block + 1) % (SIZE // BLOCK)
+        for i, target in enumerate(self.m.targets):
+            for command in ("write -P %d %d %d" % (self.pattern, self.block * BLOCK, BLOCK), "flush"):
+                answer = libvirt_qemu.qemuMonitorCommand(
+                    self.m.dom, 'qemu-io -d /machine/peripheral/virtio-disk%d/virtio-backend "%s"'
+                    % (i, command), libvirt_qemu.VIR_DOMAIN_QEMU_MONITOR_COMMAND_HMP)
+                if answer.strip():
+                    raise Problem("writing to %s: %s" % (target, answer.strip()))
+            self.content[target][self.block] = self.pattern
+        for blocks in self.since.values():
+            blocks.add(self.block)
+
+    def expect(self, *names):
+        """Checkpoints about to be made: from here on they may exist."""
+        for name in names:
+            self.since[name] = set()
+
+    def checkpoint(self, name):
+        self.expect(name)
+        self.t.checkpoint(self.m, name)
+
+    def chain(self, *names):
+        for name in names:
+            self.write()
+            self.checkpoint(name)
+        self.write()
+
+    def lookup(self, name):
+        return self.m.dom.checkpointLookupByName(name)
+
+    def visible(self):
+        return sorted(c.getName() for c in self.m.dom.listAllCheckpoints())
+
+    # The daemon
+
+    def restart(self, fault=None, log=False):
+        t = self.t
+        t.disconnect()
+        if t.daemon.process is not None:
+            if t.daemon.running():
+                t.daemon.kill()
+            else:
+                t.daemon.wait_end()
+        if os.path.exists(self.log):
+            os.unlink(self.log)
+        t.daemon.start(fault, {"VIR_TEST_FAULT_LOG": self.log} if log else None)
+        self.attach()
+
+    def attach(self):
+        t = self.t
+        t.conn = t.connect()
+        try:
+            self.m.dom = t.conn.lookupByName(self.m.name)
+            self.await_settled()
+        except libvirt.libvirtError as e:
+            if e.get_error_code() != libvirt.VIR_ERR_NO_DOMAIN:
+                raise
+            self.m.dom = None
+
+    def await_settled(self):
+        """The job slot is held until the daemon has put a domain in order: wait for it."""
+        dom, flag = self.m.dom, libvirt.VIR_DOMAIN_AFFECT_CURRENT
+        dom.setMetadata(libvirt.VIR_DOMAIN_METADATA_TITLE, "walk", None, None, flag)
+
+    def qemu_pids(self):
+        return [pid for pid, line in processes_with(self.t.tmp).items() if "guest=" in line]
+
+    def kill_qemu(self):
+        for pid in self.qemu_pids():
+            os.kill(pid, signal.SIGKILL)
+        wait_until("QEMU to be dead", lambda: not self.qemu_pids(), 5, 0.002)
+
+    # What must be so afterwards
+
+    def problems(self):
+        """Everything that is left of an operation that is over, or does not fit together."""
+        t, m = self.t, self.m
+        found = ["file " + os.path.basename(p) for p in self.stray_files()]
+        found += self.stray_records()
+        if m.dom is None or not m.dom.isActive():
+            return found
+        if t.qmp(m.dom, "query-status")["status"] != "running":
+            found.append("guest is " + t.qmp(m.dom, "query-status")["status"])
+        if m.dom.state()[0] != libvirt.VIR_DOMAIN_RUNNING:
+            found.append("state of the domain is %s" % m.dom.state())
+        nodes = t.qmp(m.dom, "query-named-block-nodes", flat=True)
+        found += ["node " + n["node-name"] for n in nodes if not n["node-name"].startswith("libvirt-")]
+        found += ["export " + e["id"] for e in t.qmp(m.dom, "query-block-exports")]
+        found += ["job " + j["id"] for j in t.qmp(m.dom, "query-jobs")]
+        names = self.visible()
+        for node in nodes:
+            found += ["bitmap %s on %s" % (b.get("name"), node["node-name"])
+                      for b in node.get("dirty-bitmaps", []) if b.get("name") not in names]
+        for i, target in enumerate(m.targets):
+            drive = t.qmp(m.dom, "qom-get", path="/machine/peripheral/virtio-disk%d" % i, property="drive")
+            if drive != "libvirt-%d-format" % (i + 1):
+                found.append("device of %s is on node %s" % (target, drive))
+        return found
+
+    def stray_files(self):
+        t = self.t
+        run = t.daemon.path("run", "libvirt", "qemu")
+        strays = glob.glob(t.scratch + "/*") + glob.glob(t.nbd + "/*") + glob.glob(run + "/*.backup*")
+        strays += [p for p in glob.glob(run + "/*") if p.endswith((".xml", ".broken"))
+                   and (self.m.dom is None or not self.m.dom.isActive())]
+        for top, _, names in os.walk(t.daemon.root):
+            strays += [os.path.join(top, n) for n in names if n.startswith(".fleece-new.")]
+        return strays + glob.glob(t.out + "/*")
+
+    def stray_records(self):
+        """Records that no visible checkpoint has; for a stopped domain a half-done one may wait."""
+        directory = self.t.daemon.path("var", "lib", "libvirt", "qemu", "checkpoint", self.m.name)
+        records = sorted(os.path.basename(p)[:-4] for p in glob.glob(directory + "/*.xml"))
+        found = []
+        for name in records:
+            with open(os.path.join(directory, name + ".xml")) as f:
+                text = f.read()
+            active = self.m.dom is not None and self.m.dom.isActive()
+            if active and ("creating" in text or "deleting" in text):
+                found.append("record %s is half done" % name)
+        visible = self.visible() if self.m.dom is not None else []
+        if self.m.dom is None or self.m.dom.isActive():
+            found += ["record %s without checkpoint" % n for n in records if n not in visible]
+        return found + ["checkpoint %s without record" % n for n in visible if n not in records]
+
+    def assert_clean(self, when):
+        end = time.monotonic() + SETTLE_SECONDS
+        found = self.problems()
+        while found and time.monotonic() < end:
+            time.sleep(0.02)
+            found = self.problems()
+        if found:
+            raise Problem("%s: left: %s" % (when, ", ".join(found)))
+
+    def assert_names(self, done):
+        names, s = set(self.visible()), self.scenario
+        if done and s.after is not None and names != set(s.after):
+            raise Problem("it succeeded, but the checkpoints are %s" % sorted(names))
+        if not set(s.must) <= names or not names <= set(s.must) | set(s.may):
+            raise Problem("checkpoints are %s; legal: %s and maybe %s"
+                          % (sorted(names), sorted(s.must), sorted(s.may)))
+        self.since = {n: b for n, b in self.since.items() if n in names}
+
+    def assert_usable(self, name):
+        """An incremental pull from @name names every block written since, with its content now."""
+        t = self.t
+        t.begin(self.m, t.pull_xml(self.m, incremental=name))
+        try:
+            for target, (data, dirty) in t.read_exports(self.m, incremental=True).items():
+                covered = {b for o, n in dirty for b in range(o // BLOCK, (o + n + BLOCK - 1) // BLOCK)}
+                missing = self.since[name] - covered
+                if missing:
+                    raise Problem("since %s: %s does not name changed blocks %s"
+                                  % (name, target, sorted(missing)))
+                now = b"".join(bytes([p]) * BLOCK for p in self.content[target])
+                t.assertSame(now, data, "%s as exported" % target)
+        finally:
+            t.end_pull(self.m)
+
+    def assert_broken(self, name):
+        t = self.t
+        try:
+            t.begin(self.m, t.pull_xml(self.m, incremental=name))
+        except libvirt.libvirtError as e:
+            if e.get_error_code() == libvirt.VIR_ERR_CHECKPOINT_INCONSISTENT:
+                return
+            raise Problem("incremental from the broken %s is refused with: %s" % (name, e))
+        t.end_pull(self.m)
+        raise Problem("QEMU was killed, and an incremental from %s was allowed" % name)
+
+    def assert_works(self):
+        """Create, incremental backup, delete: as if nothing had been."""
+        for name in self.visible():
+            self.lookup(name).delete()
+        self.since = {}
+        self.chain("z")
+        self.assert_usable("z")
+        self.lookup("z").delete()
+        self.since = {}
+        self.assert_clean("at the end")
+
+    def finish_job(self):
+        """A backup that survived is a good one: it is read and ended."""
+        t = self.t
+        stats = self.m.dom.jobStats()
+        if stats.get("type", 0) == libvirt.VIR_DOMAIN_JOB_NONE:
+            return
+        if "pull" in self.m.dom.backupGetXMLDesc():
+            try:
+                for target, (data, _) in t.read_exports(self.m).items():
+                    t.assertSame(self.at_begin[target], data, "%s of the surviving backup" % target)
+            finally:
+                t.end_pull(self.m)
+        else:
+            t.wait_no_job(self.m, 20)
+
+    def remember_begin(self):
+        self.at_begin = {target: b"".join(bytes([p]) * BLOCK for p in content)
+                         for target, content in self.content.items()}
+
+    def take_targets(self):
+        """Targets of a push: none, or all of them and right."""
+        t = self.t
+        found = sorted(os.path.basename(p) for p in glob.glob(t.out + "/*"))
+        wanted = sorted(os.path.basename(t.target_path(self.m, d, "x")) for d in self.m.targets)
+        if found and found != wanted:
+            raise Problem("targets of the push: %s" % found)
+        for target in self.m.targets if found else ():
+            path = t.target_path(self.m, target, "x")
+            data = images.content(path)
+            for block, pattern in enumerate(self.content[target]):
+                got = data[block * BLOCK:(block + 1) * BLOCK]
+                if not self.pushed or block in self.pushed:
+                    if got != self.at_begin[target][block * BLOCK:(block + 1) * BLOCK]:
+                        raise Problem("block %d of the pushed %s is wrong" % (block, target))
+            os.unlink(path)
+
+    # One point
+
+    def setup_point(self):
+        if self.m is None or self.scenario.fresh:
+            if self.m is not None:
+                self.reset()
+            self.build()
+        self.pushed = None
+        if not self.m.dom.isActive():
+            self.m.dom.create()
+        self.scenario.prepare(self)
+        self.remember_begin()
+
+    def operate(self):
+        """True when it succeeded, False when it reported a failure or the daemon died."""
+        try:
+            self.scenario.operate(self)
+            return True
+        except libvirt.libvirtError:
+            return False
+
+    def verify(self, effect, done):
+        s = self.scenario
+        s.check(self, done)
+        if self.m.dom is None:
+            return self.assert_clean("undefined")
+        if self.m.dom.isActive() and effect != "both":
+            self.finish_job()
+            self.take_targets()
+        elif effect == "both":
+            self.take_targets_dead()
+        if not self.m.dom.isActive():
+            self.assert_clean("stopped")
+            self.m.dom.create()
+        self.assert_clean("after the restart")
+        self.assert_names(done)
+        if effect != "both":
+            self.write()
+        for name in sorted(self.since):
+            if effect == "both" and not s.stopped:
+                self.assert_broken(name)
+            else:
+                self.assert_usable(name)
+        self.assert_works()
+
+    def take_targets_dead(self):
+        """QEMU died: a push that had completed by then stays, any other leaves nothing."""
+        if glob.glob(self.t.out + "/*"):
+            self.take_targets()
+
+    def point(self, name, effect, number):
+        fault = "%s:%s:%d" % (name, "kill" if effect == "both" else effect, number)
+        self.setup_point()
+        pids = self.qemu_pids()
+        self.restart(fault)
+        done = self.operate()
+        t = self.t
+        if effect in ("fail", "enospc"):
+            if not t.daemon.running():
+                raise Problem("the daemon died")
+            self.alive_check(done)
+            self.restart()
+        else:
+            t.disconnect()
+            try:
+                t.daemon.wait_end(5)
+            except Exception:
+                raise Problem("the point was not passed")
+            if effect == "both":
+                self.kill_qemu()
+            self.restart()
+            if effect == "kill" and not self.scenario.stopped and self.qemu_pids() != pids:
+                raise Problem("QEMU does not run on")
+        self.verify(effect, done)
+
+    def alive_check(self, done):
+        """The daemon that met the failure must itself be in order, not only its successor."""
+        self.attach_dom()
+        if self.m.dom is None:
+            return
+        if self.m.dom.isActive() and self.m.dom.jobStats().get("type", 0) == libvirt.VIR_DOMAIN_JOB_NONE:
+            self.take_targets()
+            self.assert_clean("in the same daemon")
+        if self.m.dom.isActive():
+            self.assert_names(done)
+
+    def attach_dom(self):
+        try:
+            self.m.dom = self.t.conn.lookupByName(self.m.name)
+        except libvirt.libvirtError:
+            self.m.dom = None
+
+    def reset(self):
+        """After a failed point: everything new."""
+        t = self.t
+        t.disconnect()
+        if t.daemon.running():
+            t.daemon.kill()
+        t.daemon.process = None
+        self.kill_qemu()
+        for directory in (t.scratch, t.nbd, t.out, t.images, t.daemon.root):
+            for path in glob.glob(directory + "/*"):
+                if path == t.daemon.log:
+                    continue
+                shutil.rmtree(path) if os.path.isdir(path) else os.unlink(path)
+        t.daemon.start()
+        t.conn = t.connect()
+        self.m = None
+
+    # The walk
+
+    def record(self):
+        self.setup_point()
+        self.restart(log=True)
+        if os.path.exists(self.log):
+            os.unlink(self.log)
+        self.scenario.operate(self)
+        self.attach_dom()
+        if self.m.dom is not None and self.m.dom.isActive():
+            self.t.wait_no_job(self.m)
+        wait_until("the points to be logged", lambda: os.path.exists(self.log), 5)
+        time.sleep(0.1)
+        with open(self.log) as f:
+            names = f.read().split()
+        self.restart()
+        self.verify("none", True)
+        return counted(names)
+
+    def only(self):
+        chosen = os.environ.get("FAULT_POINT")
+        if not chosen:
+            return None
+        parts = chosen.split(":")
+        return [(parts[0], parts[1], int(parts[2]) if len(parts) > 2 else 1)]
+
+    def plan(self):
+        passed = self.record()
+        if not os.environ.get("FAULT_ALL"):
+            passed = distinct(passed)
+        return [(name, effect, n) for name, n in passed for effect in effects_of(name)]
+
+    def run(self):
+        for name, effect, number in self.only() or self.plan():
+            self.walked += 1
+            try:
+                self.point(name, effect, number)
+            except (AssertionError, libvirt.libvirtError, OSError) as e:
+                self.failures.append("%s:%s:%d: %s" % (name, effect, number, e))
+                print("# FAULT_POINT=%s:%s:%d ./run tests/live/test_faults.py %s\n#   %s"
+                      % (name, effect, number, ".".join(self.t.id().split(".")[-2:]),
+                         str(e).replace("\n", "\n#   ")), flush=True)
+                if len(self.failures) >= MAX_FAILURES:
+                    break
+                self.reset()
+        print("# %s: %d points walked, %d failed"
+              % (type(self.scenario).__name__, self.walked, len(self.failures)), flush=True)
+        if self.failures:
+            self.t.fail("%d points failed" % len(self.failures))
