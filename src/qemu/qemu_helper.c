@@ -1,0 +1,333 @@
+/* SPDX-License-Identifier: LGPL-2.1-or-later */
+/*
+ * Life of the block helper: a process like a domain's QEMU (its user, its own session, output in the
+ * domain's log), with one monitor connection that we made before it ran.
+ *
+ * It is ended by SIGTERM and not by "quit": the bitmaps are safe by then, and a helper whose main loop
+ * waits for a silent NBD client would not answer.
+ */
+#include <errno.h>
+#include <poll.h>
+#include <signal.h>
+#include <string.h>
+#include <sys/wait.h>
+#include <unistd.h>
+#include "qemu_domain_log.h"
+#include "qemu_driver_state.h"
+#include "qemu_helper_priv.h"
+#include "qemu_lend.h"
+#include "qemu_nodes.h"
+#include "qemu_process_spawn.h"
+#include "qemu_run_dir.h"
+#include "virerror_report.h"
+#include "virfault.h"
+#include "virfile.h"
+#include "virlog.h"
+
+#define VIR_FROM_THIS VIR_FROM_QEMU
+#define HELPER_PROGRAM "qemu-storage-daemon"
+#define HELPER_GREETING_MS 30000
+#define HELPER_TERM_MS 1500        /* nothing is left to store: a stuck one is killed soon */
+#define HELPER_TERM_DOUBT_MS 20000 /* storing failed: perhaps its own attempt succeeds */
+#define HELPER_KILL_MS 30000
+
+qemuHelper *
+qemuHelperRef(qemuHelper *helper)
+{
+    g_atomic_int_inc(&helper->refs);
+    return helper;
+}
+
+void
+qemuHelperUnref(qemuHelper *helper)
+{
+    if (!helper || !g_atomic_int_dec_and_test(&helper->refs))
+        return;
+    g_clear_pointer(&helper->mon, qemuMonitorUnref);
+    virFileAutoClose(&helper->pidfd);
+    g_ptr_array_unref(helper->disks);
+    g_ptr_array_unref(helper->nodes);
+    g_free(helper->diskTable);
+    g_free(helper->runDir);
+    virDomainDefFree(helper->def);
+    qemuConfigUnref(helper->config);
+    g_free(helper);
+}
+
+qemuTarget *
+qemuHelperTarget(qemuHelper *helper)
+{
+    return &helper->target;
+}
+
+qemuHelperMode
+qemuHelperGetMode(const qemuHelper *helper)
+{
+    return helper->mode;
+}
+
+static bool
+helperExited(const qemuHelper *helper, int timeoutMs)
+{
+    struct pollfd ended = { .fd = helper->pidfd, .events = POLLIN };
+
+    return helper->pidfd < 0 || TEMP_FAILURE_RETRY(poll(&ended, 1, timeoutMs)) > 0;
+}
+
+bool
+qemuHelperAlive(const qemuHelper *helper)
+{
+    return helper->pid > 0 && !helperExited(helper, 0);
+}
+
+/* Disks as a QEMU would name them, but none has a device. */
+static void
+helperMakeDisks(qemuHelper *helper)
+{
+    unsigned int counter = 0;
+
+    qemuNodesAssign(helper->def, &counter);
+    helper->disks = qemuNodesTargetDisks(helper->def);
+    helper->diskTable = g_new0(qemuTargetDisk, helper->disks->len);
+    for (guint i = 0; i < helper->disks->len; i++) {
+        qemuTargetDisk *disk = g_ptr_array_index(helper->disks, i);
+
+        g_free((char *)disk->qdev);
+        disk->qdev = NULL;
+        disk->iothread = false;
+        helper->diskTable[i] = *disk;
+    }
+}
+
+static qemuHelper *
+helperNew(const virDomainDef *def, qemuHelperMode mode)
+{
+    qemuHelper *helper = NULL;
+    virDomainDef *copy = virDomainDefCopy(def);
+
+    if (!copy)
+        return NULL;
+    helper = g_new0(qemuHelper, 1);
+    helper->target.ops = &qemuHelperTargetOps;
+    helper->refs = 1;
+    helper->config = qemuDriverConfig();
+    helper->def = copy;
+    helper->pidfd = -1;
+    helper->mode = mode;
+    helper->nodes = g_ptr_array_new_with_free_func(g_free);
+    helper->runDir = qemuHelperRunDir(helper->config, def->uuid);
+    helperMakeDisks(helper);
+    return helper;
+}
+
+/* (owned) the program that was installed together with the domain's emulator, or the one in PATH. */
+static char *
+helperProgram(const qemuHelper *helper)
+{
+    g_autofree char *dir = helper->def->emulator ? g_path_get_dirname(helper->def->emulator) : NULL;
+    g_autofree char *beside = dir ? g_build_filename(dir, HELPER_PROGRAM, NULL) : NULL;
+    char *found = NULL;
+
+    if (beside && access(beside, X_OK) == 0)
+        return g_steal_pointer(&beside);
+    found = g_find_program_in_path(HELPER_PROGRAM);
+    if (!found)
+        virReportError(VIR_ERR_OPERATION_UNSUPPORTED,
+                       "the disks of the stopped domain '%s' cannot be opened: there is no '"
+                       HELPER_PROGRAM "' beside '%s' or in PATH; install it, or start the domain",
+                       helper->def->name, helper->def->emulator);
+    return found;
+}
+
+static int
+helperMakeRunDir(const qemuHelper *helper)
+{
+    const qemuConfig *config = helper->config;
+
+    qemuRunDirRemove(helper->runDir);
+    if (virFileMakeDirs(helper->runDir, 0700) < 0)
+        return -1;
+    if (config->privileged && config->user != (uid_t)-1 &&
+        chown(helper->runDir, config->user, config->group) < 0) {
+        virReportSystemError(errno, "cannot make '%s' belong to QEMU's user", helper->runDir);
+        return -1;
+    }
+    return 0;
+}
+
+static int
+helperSpawn(qemuHelper *helper, int listenFd)
+{
+    g_autofree char *program = helperProgram(helper);
+    g_autofree char *pidFile = g_build_filename(helper->runDir, "pid", NULL);
+    g_autofree char *chardev =
+        g_strdup_printf("socket,id=charmonitor,fd=%d,server=on,wait=off", listenFd);
+    const char *const argv[] = { program,     "--pidfile",           pidFile, "--chardev", chardev,
+                                 "--monitor", "chardev=charmonitor", NULL };
+    g_auto(GStrv) env = qemuSpawnEnv();
+    VIR_AUTOCLOSE log = -1;
+    qemuSpawn spawn = {
+        .argv = argv,
+        .env = (const char *const *)env,
+        .fds = &listenFd,
+        .nfds = 1,
+        .user = helper->config->privileged ? helper->config->user : (uid_t)-1,
+        .group = helper->config->group,
+    };
+
+    if (!program || virFileMakeDirs(helper->config->logDir, 0700) < 0)
+        return -1;
+    qemuDomainLogWrite(helper->def->name, "starting block helper: %s", program);
+    if ((log = qemuDomainLogOpen(helper->def->name, &helper->logFrom)) < 0)
+        return -1;
+    spawn.output = log;
+    return qemuSpawnRun(&spawn, &helper->pid, &helper->pidfd);
+}
+
+static void
+helperExplain(const qemuHelper *helper)
+{
+    g_autofree char *tail = NULL;
+
+    if (!helperExited(helper, 200))
+        return;
+    tail = qemuDomainLogTail(helper->def->name, helper->logFrom);
+    virReportError(VIR_ERR_OPERATION_FAILED,
+                   "the block helper of the stopped domain '%s' ended while it was started: %s",
+                   helper->def->name, tail ? tail : "it said nothing; see the log of the domain");
+}
+
+static int
+helperLaunch(qemuHelper *helper, const qemuMonitorCallbacks *callbacks, void *opaque)
+{
+    g_autofree char *path = g_build_filename(helper->runDir, "monitor.sock", NULL);
+    VIR_AUTOCLOSE listenFd = -1;
+    int fd = -1;
+
+    if (helperMakeRunDir(helper) < 0 || qemuLendDomain(helper->def) < 0)
+        return -1;
+    helper->lent = true;
+    if (qemuHelperMarkerSave(helper) < 0 || virFaultPoint("helper.spawn") < 0 ||
+        (listenFd = virFileListenUnix(path, 0600)) < 0)
+        return -1;
+    if ((fd = virFileConnectUnix(path)) < 0) {
+        virReportSystemError(errno, "cannot connect to the monitor socket '%s'", path);
+        return -1;
+    }
+    if (helperSpawn(helper, listenFd) < 0) {
+        close(fd);
+        return -1;
+    }
+    /* The helper's copy must be the only one, or its death would not close our connection. */
+    virFileAutoClose(&listenFd);
+    helper->mon = qemuMonitorOpen(fd, helper->def->name, callbacks, opaque, HELPER_GREETING_MS);
+    if (!helper->mon) {
+        helperExplain(helper);
+        return -1;
+    }
+    return virFaultPoint("helper.spawned") < 0 ? -1 : qemuHelperImagesOpen(helper);
+}
+
+qemuHelper *
+qemuHelperStart(const virDomainDef *def, qemuHelperMode mode, const qemuMonitorCallbacks *callbacks,
+                void *opaque)
+{
+    g_autoptr(qemuHelper) helper = helperNew(def, mode);
+
+    if (!helper)
+        return NULL;
+    if (helperLaunch(helper, callbacks, opaque) < 0) {
+        /* Opened for change but not changed: what it stores is what was there. */
+        qemuHelperStop(helper);
+        return NULL;
+    }
+    VIR_INFO("domain '%s': block helper is process %d", def->name, (int)helper->pid);
+    return g_steal_pointer(&helper);
+}
+
+static int
+helperStore(qemuHelper *helper)
+{
+    int ret = virFaultPoint("helper.store");
+
+    if (ret == 0)
+        ret = qemuHelperImagesSetWritable(helper, false);
+    if (ret < 0) {
+        g_autofree char *why = g_strdup(virErrorLastMessage());
+
+        virReportError(VIR_ERR_OPERATION_FAILED,
+                       "cannot store the checkpoints' bitmaps in the images of the stopped domain '%s', "
+                       "and what these hold is in doubt: %s; look at free space and at "
+                       "checkpoint-list, and make a full backup with a new checkpoint where they are "
+                       "broken",
+                       helper->def->name, why);
+        return -1;
+    }
+    helper->mode = QEMU_HELPER_LOOK;
+    return virFaultPoint("helper.stored");
+}
+
+int
+qemuHelperSetMode(qemuHelper *helper, qemuHelperMode mode)
+{
+    if (helper->mode == mode)
+        return 0;
+    if (helper->mode == QEMU_HELPER_CHANGE && helperStore(helper) < 0)
+        return -1;
+    if (helper->mode == mode)
+        return 0;
+    if (mode == QEMU_HELPER_CHANGE && helper->mode == QEMU_HELPER_LOOK) {
+        if (qemuHelperImagesSetWritable(helper, true) < 0)
+            return -1;
+        helper->mode = mode;
+        return 0;
+    }
+    if (qemuHelperImagesClose(helper) < 0)
+        return -1;
+    helper->mode = mode;
+    return qemuHelperImagesOpen(helper);
+}
+
+static void
+helperKill(qemuHelper *helper, int gentleMs)
+{
+    if (helper->pid <= 0)
+        return;
+    kill(helper->pid, SIGTERM);
+    if (!helperExited(helper, gentleMs)) {
+        VIR_WARN("domain '%s': its block helper (process %d) does not end; killing it",
+                 helper->def->name, (int)helper->pid);
+        kill(helper->pid, SIGKILL);
+        if (!helperExited(helper, HELPER_KILL_MS))
+            VIR_ERROR("domain '%s': its block helper (process %d) hangs in the kernel",
+                      helper->def->name, (int)helper->pid);
+    }
+    if (waitpid(helper->pid, NULL, WNOHANG) == helper->pid)
+        helper->pid = 0;
+}
+
+int
+qemuHelperStop(qemuHelper *helper)
+{
+    virErrorPtr saved = NULL;
+    bool opened = helper->nodes->len > 0;
+    bool doubt = false;
+
+    if (virErrorLastCode() != VIR_ERR_OK)
+        virErrorPreserveLast(&saved);
+    doubt = helper->mode == QEMU_HELPER_CHANGE && opened && helperStore(helper) < 0;
+    if (!doubt && helper->mon && virFaultPoint("helper.stop") < 0)
+        VIR_WARN("domain '%s': %s", helper->def->name, virErrorLastMessage());
+    /* Before its process: nobody is to hear of this end. */
+    if (helper->mon)
+        qemuMonitorClose(helper->mon);
+    helperKill(helper, doubt ? HELPER_TERM_DOUBT_MS : HELPER_TERM_MS);
+    if (helper->lent)
+        qemuLendReturnDomain(helper->def);
+    helper->lent = false;
+    qemuRunDirRemove(helper->runDir);
+    qemuHelperMarkerRemove(helper);
+    if (saved)
+        virErrorRestore(&saved);
+    return doubt ? -1 : 0;
+}

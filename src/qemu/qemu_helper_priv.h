@@ -1,0 +1,41 @@
+/* SPDX-License-Identifier: LGPL-2.1-or-later */
+/* The block helper from inside: shared by qemu_helper*.c only. */
+#pragma once
+#include <sys/types.h>
+#include "qemu_conf.h"
+#include "qemu_helper.h"
+
+struct _qemuHelper {
+    qemuTarget target;           /* first: the ops cast back */
+    gint refs;
+    qemuConfig *config;
+    virDomainDef *def;           /* our copy, every image numbered */
+    GPtrArray *disks;            /* qemuTargetDisk *, without devices */
+    qemuTargetDisk *diskTable;   /* the same in one piece */
+    char *runDir;                /* pid file and monitor socket */
+    pid_t pid;                   /* ours to reap; 0 = none (any more) */
+    int pidfd;
+    qemuMonitor *mon;
+    off_t logFrom;               /* what it writes begins here */
+    bool lent;
+    qemuHelperMode mode;
+    GPtrArray *nodes;            /* char *: block nodes that are open, in the order of opening */
+};
+
+/** The functions behind helper->target (qemu_helper_target.c). */
+extern const qemuTargetOps qemuHelperTargetOps;
+
+/** Open all images as helper->mode says (qemu_helper_images.c). -1 with VIR_ERR_OPERATION_FAILED
+ * naming disk and file. */
+int qemuHelperImagesOpen(qemuHelper *helper);
+/** Close all of them. */
+int qemuHelperImagesClose(qemuHelper *helper);
+/** Make those that hold bitmaps writable, or read-only, which stores the bitmaps. */
+int qemuHelperImagesSetWritable(qemuHelper *helper, bool writable);
+
+/** stateDir/NAME.helper: says to a restarted daemon that there is a helper, and which files were
+ * lent to it (qemu_helper_recover.c). */
+int qemuHelperMarkerSave(const qemuHelper *helper);
+void qemuHelperMarkerRemove(const qemuHelper *helper);
+/** (owned) where the helper of the domain @uuid has its pid file and socket. */
+char *qemuHelperRunDir(const qemuConfig *config, const unsigned char *uuid);

@@ -1,0 +1,8 @@
+/* SPDX-License-Identifier: LGPL-2.1-or-later */
+/* What a daemon that comes back does with the block helpers of stopped domains. */
+#pragma once
+
+/** End every helper that an earlier daemon left, on workers: each domain's job slot is taken before
+ * this returns, and given back when its helper is gone and its images are free. After that, the
+ * records of checkpoints under way are settled by the next operation on them. */
+void qemuHelperRecoverAll(void);

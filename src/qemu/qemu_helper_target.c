@@ -1,0 +1,86 @@
+/* SPDX-License-Identifier: LGPL-2.1-or-later */
+/*
+ * The engine's view of a stopped domain. There is no guest, so nothing pauses and no device is
+ * switched; nothing but jobs and exports of our own uses the images.
+ */
+#include "qemu_helper_priv.h"
+#include "qemu_lend.h"
+
+static qemuHelper *
+helperOf(qemuTarget *t)
+{
+    return (qemuHelper *)t;
+}
+
+static const virDomainDef *
+helperDef(qemuTarget *t)
+{
+    return helperOf(t)->def;
+}
+
+static const qemuTargetDisk *
+helperDisks(qemuTarget *t, size_t *n)
+{
+    *n = helperOf(t)->disks->len;
+    return helperOf(t)->diskTable;
+}
+
+static bool
+helperGuestRuns(qemuTarget *t G_GNUC_UNUSED)
+{
+    return false;
+}
+
+static int
+helperCommand(qemuTarget *t, const virJSONValue *command, virJSONValue **reply)
+{
+    return qemuMonitorCommand(helperOf(t)->mon, command, reply);
+}
+
+static int
+helperBatch(qemuTarget *t, virJSONValue *const *commands, size_t n, virJSONValue **replies)
+{
+    return qemuMonitorBatch(helperOf(t)->mon, commands, n, replies);
+}
+
+static void
+helperHidePause(qemuTarget *t G_GNUC_UNUSED, bool hide G_GNUC_UNUSED)
+{
+}
+
+static int
+helperLendFile(qemuTarget *t G_GNUC_UNUSED, const char *path, bool writable)
+{
+    return qemuLendFile(path, writable);
+}
+
+static void
+helperReturnFile(qemuTarget *t G_GNUC_UNUSED, const char *path)
+{
+    qemuLendReturn(path);
+}
+
+static pid_t
+helperPid(qemuTarget *t)
+{
+    return qemuHelperAlive(helperOf(t)) ? helperOf(t)->pid : 0;
+}
+
+static bool
+helperIothreadExportSafe(qemuTarget *t G_GNUC_UNUSED)
+{
+    return true;
+}
+
+const qemuTargetOps qemuHelperTargetOps = {
+    .def = helperDef,
+    .disks = helperDisks,
+    .guestRuns = helperGuestRuns,
+    .command = helperCommand,
+    .batch = helperBatch,
+    .hidePause = helperHidePause,
+    .lendFile = helperLendFile,
+    .returnFile = helperReturnFile,
+    .pid = helperPid,
+    .iothreadExportSafe = helperIothreadExportSafe,
+};
