@@ -14,6 +14,9 @@
 
 /* Most messages are small; the buffer grows fourfold while the encoder runs out of it. */
 #define ENCODE_INITIAL 1024
+/* A text of an error quotes what a client sent, which may be as long as a message; the rest of it
+ * tells nobody anything, and a longer one than a string of the protocol could not be sent at all. */
+#define ERROR_TEXT_MAX (16U * 1024)
 
 void
 virNetMessageFree(virNetMessage *msg)
@@ -161,37 +164,53 @@ virNetMessageDecode(const virNetMessage *msg, xdrproc_t proc, void *data)
     return 0;
 }
 
+/* (owned) @text for an error on the wire, cut at a character's border if it is too long. */
+static remote_string *
+errorText(const char *text)
+{
+    remote_string *out = NULL;
+    size_t cut = ERROR_TEXT_MAX;
+
+    if (!text)
+        return NULL;
+    out = g_new0(remote_string, 1);
+    if (strlen(text) <= ERROR_TEXT_MAX) {
+        *out = g_strdup(text);
+        return out;
+    }
+    while (cut > 0 && ((unsigned char)text[cut] & 0xc0) == 0x80)
+        cut--;
+    *out = g_strdup_printf("%.*s...", (int)cut, text);
+    return out;
+}
+
 virNetMessage *
 virNetMessageEncodeError(const remote_header *header)
 {
-    g_autoptr(virNetMessage) msg = NULL;
+    virNetMessage *msg = NULL;
     remote_header reply = *header;
-    remote_error body = { 0 };
-    virErrorPtr err = virGetLastError();
-    char unknown[] = "Library function returned error but did not set virError";
-    char *unknownText = unknown;
+    remote_error body = { .code = VIR_ERR_INTERNAL_ERROR, .domain = VIR_FROM_RPC,
+                          .level = VIR_ERR_ERROR };
+    const virError *err = virGetLastError();
 
-    if (err && err->code != VIR_ERR_OK) {
+    if (err) {
         body.code = err->code;
         body.domain = err->domain;
-        body.message = err->message ? &err->message : NULL;
         body.level = err->level;
-        body.str1 = err->str1 ? &err->str1 : NULL;
-        body.str2 = err->str2 ? &err->str2 : NULL;
-        body.str3 = err->str3 ? &err->str3 : NULL;
+        body.message = errorText(err->message);
+        body.str1 = errorText(err->str1);
+        body.str2 = errorText(err->str2);
+        body.str3 = errorText(err->str3);
         body.int1 = err->int1;
         body.int2 = err->int2;
-    } else {
-        body.code = VIR_ERR_INTERNAL_ERROR;
-        body.domain = VIR_FROM_RPC;
-        body.level = VIR_ERR_ERROR;
     }
     /* One client library reads the message without looking whether it is there. */
     if (!body.message)
-        body.message = &unknownText;
+        body.message = errorText("Library function returned error but did not set virError");
     reply.status = VIR_NET_ERROR;
     msg = virNetMessageEncode(&reply, (xdrproc_t)xdr_remote_error, &body, 0);
-    return g_steal_pointer(&msg);
+    xdr_free((xdrproc_t)xdr_remote_error, (char *)&body);
+    return msg;
 }
 
 static char *

@@ -94,7 +94,8 @@ virNetMessageDecode(const virNetMessage *msg, xdrproc_t proc, void *data);
 
 /**
  * virNetMessageEncodeError: the thread's last error (or an internal one if there is none) as a
- * message with status ERROR. @header: as for the message; its status is ignored.
+ * message with status ERROR. @header: as for the message; its status is ignored. Long texts are
+ * cut, so that there is no error that cannot be sent. Returns: (owned), never NULL.
  */
 virNetMessage *
 virNetMessageEncodeError(const remote_header *header);

@@ -355,7 +355,8 @@ messageComplete(virNetServerClient *client)
     virNetServerHandle(client->server, client, msg);
 }
 
-/* Receive one descriptor. Same return values as rxStep. */
+/* Receive one descriptor. Same return values as rxStep. The room for control data is CMSG_LEN, not
+ * CMSG_SPACE: its padding would let the kernel hand over a second descriptor that nobody closes. */
 static int
 rxFd(virNetServerClient *client)
 {
@@ -366,7 +367,7 @@ rxFd(virNetServerClient *client)
         char bytes[CMSG_SPACE(sizeof(int))];
     } control = { 0 };
     struct msghdr msg = { .msg_iov = &iov, .msg_iovlen = 1, .msg_control = control.bytes,
-                          .msg_controllen = sizeof(control.bytes) };
+                          .msg_controllen = CMSG_LEN(sizeof(int)) };
     struct cmsghdr *cmsg;
     ssize_t n = recvmsg(client->fd, &msg, MSG_DONTWAIT | MSG_CMSG_CLOEXEC);
 
@@ -374,9 +375,11 @@ rxFd(virNetServerClient *client)
         return errno == EAGAIN || errno == EINTR ? 0 : -1;
     cmsg = CMSG_FIRSTHDR(&msg);
     if (n == 0 || !cmsg || cmsg->cmsg_level != SOL_SOCKET || cmsg->cmsg_type != SCM_RIGHTS ||
-        cmsg->cmsg_len != CMSG_LEN(sizeof(int)) || (msg.msg_flags & MSG_CTRUNC))
+        cmsg->cmsg_len != CMSG_LEN(sizeof(int)))
         return -1;
     memcpy(&client->rxMsg->fds[client->rxMsg->nfds++], CMSG_DATA(cmsg), sizeof(int));
+    if (msg.msg_flags & MSG_CTRUNC)
+        return -1;
     return client->rxMsg->nfds == client->rxFds ? 2 : 1;
 }
 

@@ -227,6 +227,18 @@ class Framing(WithDaemon):
             c.sock = None
         self.daemon.expect_fds_back()
 
+    def test_error_longer_than_a_string(self):
+        """what an error quotes is cut, so that every call has an answer"""
+        with self.daemon.connect() as c:
+            for filler in ("a", "\u00e9"):
+                name = filler * (4194304 // len(filler.encode()))
+                with self.assertRaises(probe.RpcError) as caught:
+                    c.call("DOMAIN_LOOKUP_BY_NAME", {"name": name})
+                self.assertEqual(caught.exception.code, 42)
+                self.assertRegex(caught.exception.message, "^Domain not found: .*%s[.]{3}$" % filler)
+                self.assertLess(len(caught.exception.message), 20000)
+            self.assert_usable(c)
+
     def test_byte_by_byte(self):
         with self.daemon.connect() as c:
             message = probe.frame(probe.Header(REMOTE, 1, 3, probe.CALL, 99, 0), b"")
@@ -247,6 +259,18 @@ class Framing(WithDaemon):
                 self.assertIn(1000 + count, c.replies)
             self.assertEqual(self.daemon.count_fds(), self.daemon.fds_at_start + 1)
             os.close(null)
+
+    def test_more_descriptors_than_announced(self):
+        null = os.open("/dev/null", os.O_RDONLY)
+        for several in (2, 3, 30):
+            with self.daemon.connect() as c:
+                header = probe.Header(REMOTE, 1, 3, probe.CALL_FDS, 2000, 0)
+                c.sock.sendall(probe.frame(header, struct.pack(">I", 4)))
+                socket.send_fds(c.sock, [b"\0"], [null] * several)
+                self.assert_dropped(c.sock)
+                c.opened = False
+        os.close(null)
+        self.daemon.expect_fds_back()
 
     def test_too_many_or_missing_descriptors(self):
         for count, after in ((33, b""), (0xffffffff, b""), (1, b"\0")):
