@@ -90,8 +90,10 @@ static void
 addCommands(GStrvBuilder *out, const char *prefix)
 {
     for (const virshGroup *g = virshGroups; g->title; g++) {
-        for (const virshCommand *c = g->commands; c->name; c++)
-            addMatching(out, c->name, prefix);
+        for (const virshCommand *c = g->commands; c->name; c++) {
+            if (!c->hidden)
+                addMatching(out, c->name, prefix);
+        }
     }
 }
 
@@ -170,8 +172,14 @@ addValues(GStrvBuilder *out, virshShell *sh, const virshOption *option, const ch
           const char *prefix)
 {
     g_auto(GStrv) values = NULL;
+    bool connected = false;
 
-    if (!option || !option->complete || !virshConnect(sh))
+    if (!option || !option->complete)
+        return;
+    sh->silent = true;   /* nobody asked for a connection: no complaints in the middle of the line */
+    connected = virshConnect(sh);
+    sh->silent = false;
+    if (!connected)
         return;
     values = option->complete(sh, domain);
     for (gsize i = 0; values && values[i]; i++)
@@ -195,30 +203,37 @@ addArguments(GStrvBuilder *out, virshShell *sh, const virshCommand *command, cha
 }
 
 char **
+virshCompleteWords(virshShell *sh, char **words, const char *prefix)
+{
+    g_autoptr(GStrvBuilder) out = g_strv_builder_new();
+    const virshCommand *command = words[0] ? virshCommandLookup(words[0]) : NULL;
+
+    if (!words[0])
+        addCommands(out, prefix);
+    else if (command)
+        addArguments(out, sh, command, words, g_strv_length(words), prefix);
+    return g_strv_builder_end(out);
+}
+
+char **
 virshComplete(virshShell *sh, const char *line, int point)
 {
     g_autofree char *upTo = g_strndup(line, point);
     const char *start = strrchr(upTo, ';');
-    const char *prefix = NULL;
+    char *space = NULL;
+    g_autofree char *prefix = NULL;
     g_autoptr(GPtrArray) commands = NULL;
-    g_autoptr(GStrvBuilder) out = g_strv_builder_new();
-    const virshCommand *command = NULL;
-    char **words = NULL;
-    gsize n = 0;
+    char *none[] = { NULL };
 
     start = start ? start + 1 : upTo;
-    prefix = strrchr(start, ' ');
-    prefix = prefix ? prefix + 1 : start;
+    space = strrchr(start, ' ');
+    prefix = g_strdup(space ? space + 1 : start);
+    if (space)
+        *space = '\0';
+    else
+        start = "";
     commands = virshSplitLine(sh, start);
-    if (!commands || commands->len == 0 || prefix == start + strspn(start, " ")) {
-        addCommands(out, prefix);
-        return g_strv_builder_end(out);
-    }
-    words = g_ptr_array_index(commands, 0);
-    n = g_strv_length(words) - (prefix[0] ? 1 : 0);
-    command = virshCommandLookup(words[0]);
-    if (!command)
-        return g_strv_builder_end(out);
-    addArguments(out, sh, command, words, n, prefix);
-    return g_strv_builder_end(out);
+    if (!commands)
+        return NULL;
+    return virshCompleteWords(sh, commands->len ? g_ptr_array_index(commands, 0) : none, prefix);
 }

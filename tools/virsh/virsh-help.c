@@ -32,8 +32,10 @@ virshHelpUsage(const char *program)
            program, program);
     for (const virshGroup *g = virshGroups; g->title; g++) {
         printf(" %s (help keyword '%s')\n", g->title, g->keyword);
-        for (const virshCommand *c = g->commands; c->name; c++)
-            printf("    %-30s %s\n", c->name, c->help);
+        for (const virshCommand *c = g->commands; c->name; c++) {
+            if (!c->hidden)
+                printf("    %-30s %s\n", c->name, c->help);
+        }
         printf("\n");
     }
     printf("\n  (specify help <group> for details about the commands in the group)\n"
@@ -58,8 +60,10 @@ void
 virshHelpGroup(virshShell *sh, const virshGroup *group)
 {
     virshPrint(sh, " %s (help keyword '%s'):\n", group->title, group->keyword);
-    for (const virshCommand *c = group->commands; c->name; c++)
-        virshPrint(sh, "    %-30s %s\n", c->name, c->help);
+    for (const virshCommand *c = group->commands; c->name; c++) {
+        if (!c->hidden)
+            virshPrint(sh, "    %-30s %s\n", c->name, c->help);
+    }
     virshPrint(sh, "\n");
 }
 

@@ -135,6 +135,7 @@ virshRunLine(virshShell *sh, const char *line)
     g_autoptr(GPtrArray) commands = virshSplitLine(sh, line);
     g_autoptr(GPtrArray) parsed =
         g_ptr_array_new_with_free_func((GDestroyNotify)virshInvocationFree);
+    bool good = true;
 
     if (!commands)
         return false;
@@ -145,9 +146,7 @@ virshRunLine(virshShell *sh, const char *line)
             return false;
         g_ptr_array_add(parsed, inv);
     }
-    for (guint i = 0; i < parsed->len && !sh->quit; i++) {
-        if (!virshRun(sh, g_ptr_array_index(parsed, i)))
-            return false;
-    }
-    return true;
+    for (guint i = 0; i < parsed->len && !sh->quit; i++)
+        good = virshRun(sh, g_ptr_array_index(parsed, i));
+    return good;
 }

@@ -49,6 +49,8 @@ virshError(virshShell *sh, const char *fmt, ...)
     g_autofree char *text = NULL;
     va_list ap;
 
+    if (sh->silent)
+        return;
     va_start(ap, fmt);
     text = g_strdup_vprintf(fmt, ap);
     va_end(ap);

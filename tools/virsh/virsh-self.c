@@ -169,6 +169,27 @@ cmdConnect(virshShell *sh, const virshCommandArgs *args)
     return false;
 }
 
+static const virshOption completeOptions[] = {
+    { .name = "string", .type = VIRSH_OPT_ARGV, .nameless = true,
+      .help = "partial string to autocomplete" },
+    VIRSH_OPT_END,
+};
+
+/* The last word is the one being typed. A shell's completion function calls this; it wants silence
+ * where nothing fits. */
+static bool
+cmdComplete(virshShell *sh, const virshCommandArgs *args)
+{
+    g_auto(GStrv) words = g_strdupv((char **)virshArgList(args, "string"));
+    gsize n = g_strv_length(words);
+    g_autofree char *prefix = n > 0 ? g_steal_pointer(&words[n - 1]) : NULL;
+    g_auto(GStrv) found = prefix ? virshCompleteWords(sh, words, prefix) : NULL;
+
+    for (gsize i = 0; found && found[i]; i++)
+        virshPrint(sh, "%s\n", found[i]);
+    return found && found[0];
+}
+
 const virshCommand virshSelfCommands[] = {
     { "cd", cmdCd, cdOptions, "change the current directory", "Change the current directory.", true },
     { "echo", cmdEcho, echoOptions, "echo arguments. Used for internal testing.",
@@ -178,6 +199,8 @@ const virshCommand virshSelfCommands[] = {
       "Prints global help, command specific help, or help for a\n    group of related commands", true },
     { "pwd", cmdPwd, NULL, "print the current directory", "Print the current directory.", true },
     { "quit", cmdQuit, NULL, "quit this interactive terminal", "", true },
+    { "complete", cmdComplete, completeOptions, "internal command for autocompletion",
+      "internal use only", .offline = true, .hidden = true },
     { "connect", cmdConnect, connectOptions, "(re)connect to hypervisor",
       "Connect to local hypervisor. This is built-in command after shell start up.", true },
     { 0 },

@@ -27,7 +27,8 @@ bool virshArgsNotEmpty(virshShell *sh, const virshInvocation *inv);
 /** Run one parsed command: connect if needed, handler, timing, error report. */
 bool virshRun(virshShell *sh, const virshInvocation *inv);
 /** Run a line of commands. All are parsed before the first runs, so that a mistake in the last one
- * leaves nothing half done; the first that fails ends the line. */
+ * leaves nothing half done. One that fails does not keep the others from running; the result is the
+ * last one's, as in a shell. */
 bool virshRunLine(virshShell *sh, const char *line);
 /** Run argv of the program as one command. */
 bool virshRunWords(virshShell *sh, char **words);
@@ -42,6 +43,7 @@ void virshHelpVersion(virshShell *sh, bool longForm);
 /* virsh-readline.c */
 /** Read lines until "quit" or end of input; history is kept in $XDG_CACHE_HOME/libvirt/virsh/history. */
 void virshInteractive(virshShell *sh);
-/** Candidates for the word that ends at @point of @line; (owned). Separate from readline so that it
- * can be tested and serve "complete" scripts. */
+/** (owned) candidates for the word that ends at @point of @line, NULL for none. */
 char **virshComplete(virshShell *sh, const char *line, int point);
+/** (owned) candidates for a word that begins with @prefix after the whole @words of a command. */
+char **virshCompleteWords(virshShell *sh, char **words, const char *prefix);

@@ -42,6 +42,7 @@ typedef struct _virshCommand {
     const char *help;          /* one line */
     const char *description;   /* "" = none */
     bool offline;              /* needs no connection */
+    bool hidden;               /* for programs: not in lists of commands */
 } virshCommand;
 
 typedef struct _virshGroup {
@@ -54,6 +55,7 @@ struct _virshShell {
     virConnectPtr conn;        /* NULL until first needed */
     char *uri;                 /* -c, or NULL */
     bool readonly, quiet, timing, interactive;
+    bool silent;               /* virshError prints nothing */
     bool quit;
     int keepaliveInterval, keepaliveCount;   /* -1 = not given */
     int debug;
