@@ -110,7 +110,8 @@ def build(cache, guestd=None, say=lambda text: None):
         if guestd is None:
             guestd, source = os.path.join(cache, "guestd"), os.path.join(HERE, "guestd.c")
             if not os.path.exists(guestd) or os.stat(guestd).st_mtime < os.stat(source).st_mtime:
-                run(["gcc", "-std=gnu17", "-D_GNU_SOURCE", "-static", "-O2", "-o", guestd, source])
+                run(["gcc", "-std=gnu17", "-D_GNU_SOURCE", "-Wall", "-Wextra", "-Werror", "-static", "-O2",
+                     "-o", guestd, source])
         initrd = os.path.join(cache, "initrd")
         newest = max(os.stat(p).st_mtime for p in (guestd, os.path.abspath(__file__)))
         if not os.path.exists(initrd) or os.stat(initrd).st_mtime < newest:

@@ -301,9 +301,9 @@ class LiveTest(unittest.TestCase):
     # The end
 
     def tearDown(self):
-        failed = any(e for _, e in getattr(self._outcome, "errors", []) if e) or \
-            not getattr(self._outcome, "success", True)
-        if failed:
+        result = self._outcome.result
+        failed = any(test is self for test, _ in result.failures + result.errors)
+        if failed or result.skipped:
             return
         self.checked = True
         if self.daemon.running():

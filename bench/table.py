@@ -1,0 +1,59 @@
+# SPDX-License-Identifier: LGPL-2.1-or-later
+"""What can be measured. A new row is one line here and a generator that yields {metric: value}."""
+import rows_backup as backup
+import rows_daemon as daemon
+import rows_guest as guest
+
+
+class Row:
+    """@title: the first words of the printed line, the metric's name follows. @targets: per metric,
+    the ratio ours/stock that docs/internals/speed.rst promises, None = no promise. @rounds: at most
+    that many, for what takes long. @long: only with --long."""
+
+    def __init__(self, title, function, arguments, targets, unit="ms", rounds=None, long=False):
+        self.title, self.function, self.arguments = title, function, arguments
+        self.targets, self.unit, self.rounds, self.long = targets, unit, rounds, long
+
+    def metric_titles(self):
+        return ["%s: %s" % (self.title, metric) for metric in self.targets]
+
+
+def disks_rows(title, function, extra, targets, **kwargs):
+    """The same for one disk and for eight; a target is a pair then."""
+    return [Row("%s, %d disk%s" % (title, n, "s" if n > 1 else ""), function, (n, *extra),
+                {metric: pair[i] for metric, pair in targets.items()}, **kwargs)
+            for i, n in enumerate((1, 8))]
+
+
+ROWS = [
+    *disks_rows("checkpoint, chain 10", backup.checkpoint, (10,),
+                {"create": (0.2, 0.35), "delete": (0.6, 0.5)}),
+    *disks_rows("checkpoint, chain 300", backup.checkpoint, (300,),
+                {"create": (0.2, 0.35), "delete": (0.6, 0.5)}, long=True, rounds=5),
+    *disks_rows("checkpoint, chain 1000", backup.checkpoint, (1000,),
+                {"create": (0.2, 0.35), "delete": (0.6, 0.5)}, long=True, rounds=5),
+    *disks_rows("checkpoint in the middle, chain 10", backup.delete_middle, (10,),
+                {"delete, middle": (0.6, 0.5)}),
+    *disks_rows("checkpoint, chain 10", backup.checkpoint_size, (10,), {"dumpxml --size": (0.5, 0.5)}),
+    *disks_rows("pull", backup.pull, (False,), {"begin": (0.25, 0.25), "abort to event": (0.9, 0.2)}),
+    *disks_rows("pull with checkpoint", backup.pull, (True,),
+                {"begin": (0.25, 0.25), "abort to event": (0.9, 0.2)}),
+    *disks_rows("push of nothing", backup.push, (),
+                {"begin to event": (0.2, 0.2), "last job done to event": (0.85, 0.15)}),
+    Row("domain", daemon.domain_start, (), {"start": 0.3}, rounds=5),
+    Row("lookup+state, 1 connection", daemon.calls, (1,), {"calls": 1.5}, unit="/s", rounds=5),
+    Row("lookup+state, 8 connections", daemon.calls, (8,), {"calls": 1.5}, unit="/s", rounds=5),
+    Row("statistics of 10 domains", daemon.all_stats, (10,), {"all": 0.4}),
+    Row("statistics of 50 domains", daemon.all_stats, (50,), {"all": 0.4}, long=True),
+    Row("daemon, 0 domains", daemon.startup, (0,), {"start-up": 0.3, "RSS": 0.5}, rounds=5),
+    Row("daemon, 300 domains", daemon.startup, (300,), {"start-up": 0.3, "RSS": 0.5}, rounds=5),
+    Row("daemon, 1000 domains", daemon.startup, (1000,), {"start-up": 0.3, "RSS": 0.5}, rounds=5,
+        long=True),
+    Row("daemon after 200 backups", daemon.rss_after, (200,), {"RSS": 0.5}, rounds=1),
+    *disks_rows("guest's longest write", guest.writes, (),
+                {"idle": (None, None), "around checkpoint create": (None, None),
+                 "around pull begin": (None, None), "around pull end": (None, None)}, rounds=5),
+]
+
+# RSS is printed in MiB whatever the unit of its row.
+METRIC_UNITS = {"RSS": "MiB"}

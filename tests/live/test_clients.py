@@ -1,0 +1,106 @@
+#!/usr/bin/python3
+# SPDX-License-Identifier: LGPL-2.1-or-later
+"""Programs of others, unchanged: python3-libvirt with all its events, virtnbdbackup and its restore."""
+import os
+import subprocess
+
+import libvirt
+
+import images
+import livetest
+
+MIB = 1 << 20
+
+
+class PythonLibvirt(livetest.LiveTest):
+    def test_the_whole_way_with_events(self):
+        m = self.machine(start=False)
+        events = livetest.Events(self.conn)
+        self.start_machine(m)
+        m.write("vda", 0, MIB)
+        m.write("vdb", MIB, MIB)
+        self.checkpoint(m, "first")
+        m.write("vda", 2 * MIB, MIB)
+        self.begin(m, self.pull_xml(m, incremental="first"), "second")
+        read = self.read_exports(m, incremental=True)
+        self.assertEqual(read["vda"][1], [(2 * MIB, MIB)])
+        m.dom.abortJob()
+        self.wait_no_job(m)
+        self.push(m, "full")
+        m.dom.destroy()
+        events.wait("end", lambda e: e[:3] == ("lifecycle", "vm", libvirt.VIR_DOMAIN_EVENT_STOPPED))
+        seen = [e[0] for e in events.seen]
+        self.assertEqual((seen.count("job"), seen.count("blockjob") >= 2), (2, True), events.seen)
+        lifecycle = [e[2] for e in events.seen if e[0] == "lifecycle"]
+        self.assertIn(libvirt.VIR_DOMAIN_EVENT_STARTED, lifecycle)
+        self.assertNotIn(libvirt.VIR_DOMAIN_EVENT_SUSPENDED, lifecycle)
+        events.close()
+
+    def test_two_connections_see_the_same(self):
+        m = self.machine(boots=False)
+        other = self.connect()
+        dom = other.lookupByUUIDString(m.dom.UUIDString())
+        self.checkpoint(m, "a")
+        self.assertEqual([c.getName() for c in dom.listAllCheckpoints()], ["a"])
+        self.begin(m, self.pull_xml(m))
+        self.assertIn("domainbackup", dom.backupGetXMLDesc())
+        dom.abortJob()
+        self.wait_no_job(m)
+
+
+class VirtNbdBackup(livetest.LiveTest):
+    def tool(self, name, *args):
+        # it asks for a user and a password whenever the URI names a transport; nobody looks at them
+        argv = [name, "-U", self.daemon.uri, "--user", "nobody", "--password", "nothing", *args]
+        done = subprocess.run(argv, capture_output=True, text=True, timeout=240, stdin=subprocess.DEVNULL)
+        self.assertEqual(done.returncode, 0, "%s\n%s\n%s" % (" ".join(argv), done.stdout, done.stderr[-4000:]))
+        return done
+
+    def backup(self, level, target, *args):
+        self.tool("virtnbdbackup", "-d", "vm", "-l", level, "-o", target, "-S", self.scratch,
+                  "-f", self.socket_path("v"), *args)
+
+    def restore(self, source):
+        out = os.path.join(self.tmp, "restored")
+        self.tool("virtnbdrestore", "-i", source, "-o", out, "-f", self.socket_path("r"))
+        return out
+
+    def assert_restored(self, m, out, want):
+        for d in m.disks:
+            path = os.path.join(out, os.path.basename(d.path))
+            self.assertTrue(os.path.exists(path), os.listdir(out))
+            self.assertSame(want[d.target].data, images.content(path), d.target)
+
+    def test_full_inc_inc_restore(self):
+        m = self.machine()
+        target = os.path.join(self.out, "set")
+        for t in m.targets:
+            m.write(t, 0, 4 * MIB)
+        self.backup("full", target)
+        m.write("vda", MIB, 128 * 1024)
+        self.backup("inc", target)
+        m.write("vdb", 3 * MIB + 4096, 4096)
+        m.write("vda", 20 * MIB, 65536)
+        self.backup("inc", target)
+        want = m.models()
+        m.write("vda", 0, MIB)
+        names = sorted(c.getName() for c in m.dom.listAllCheckpoints())
+        self.assertEqual(names, ["virtnbdbackup.0", "virtnbdbackup.1", "virtnbdbackup.2"])
+        self.assert_restored(m, self.restore(target), want)
+
+    def test_copy_and_diff(self):
+        m = self.machine()
+        m.write("vda", 0, 2 * MIB)
+        copy = os.path.join(self.out, "copy")
+        self.backup("copy", copy)
+        self.assertEqual(m.dom.listAllCheckpoints(), [])
+        self.assert_restored(m, self.restore(copy), m.models())
+        target = os.path.join(self.out, "set")
+        self.backup("full", target)
+        m.write("vdb", 5 * MIB, 65536)
+        self.backup("diff", target)
+        self.assertEqual([c.getName() for c in m.dom.listAllCheckpoints()], ["virtnbdbackup.0"])
+
+
+if __name__ == "__main__":
+    livetest.main()
