@@ -103,15 +103,11 @@ def count(kind):
     return results
 
 
-def show(kinds, verbose):
-    results = {kind: count(kind) for kind in kinds}
-    print("%-38s %14s %14s %14s" % ("QMP commands", "stock", "ours", "round trips"))
-    for operation in results[kinds[0]]:
-        row = {kind: results[kind][operation] for kind in kinds}
-        print("%-38s %14s %14s %14s" % (operation, row["stock"][0] if "stock" in row else "",
-                                        row["ours"][0] if "ours" in row else "",
-                                        row["ours"][1] if "ours" in row else ""))
-        for kind in kinds if verbose else ():
-            print("    %s: %s" % (kind, " ".join(row[kind][2])))
-    return {kind: {o: {"commands": r[0], "roundTrips": r[1]} for o, r in results[kind].items()}
-            for kind in kinds}
+def show(counts, verbose):
+    """@counts: {kind: what count() gave}"""
+    print("%-38s %7s %7s %18s" % ("QMP commands", "stock", "ours", "ours, round trips"))
+    for operation in next(iter(counts.values())):
+        stock, ours = (counts.get(kind, {}).get(operation, ("", "", [])) for kind in ("stock", "ours"))
+        print("%-38s %7s %7s %18s" % (operation, stock[0], ours[0], ours[1]))
+        for kind in counts if verbose else ():
+            print("    %s: %s" % (kind, " ".join(counts[kind][operation][2])))
