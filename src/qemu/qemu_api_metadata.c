@@ -75,17 +75,69 @@ qemuDomainGetMetadata(virDomainPtr dom, int type, const char *uri, unsigned int 
     return text;
 }
 
+/* What goes into the definition's XML as it is must not make that XML unreadable: the domain would
+ * be gone after the next start of the daemon. */
+static int
+qemuMetadataCheckText(const char *what, const char *text)
+{
+    const char *at = text;
+
+    if (!text)
+        return 0;
+    while (*at && ((unsigned char)*at >= 0x20 || *at == '\n' || *at == '\t' || *at == '\r'))
+        at++;
+    if (*at == '\0' && g_utf8_validate(text, -1, NULL))
+        return 0;
+    virReportError(VIR_ERR_INVALID_ARG,
+                   "%s of a domain holds control characters or is not valid UTF-8", what);
+    return -1;
+}
+
+static int
+qemuMetadataCheckName(const char *key, const char *uri)
+{
+    if (xmlValidateNCName((const xmlChar *)key, 0) == 0 && *uri)
+        return 0;
+    virReportError(VIR_ERR_INVALID_ARG,
+                   "metadata cannot be kept under prefix '%s' and namespace '%s': the prefix must be an "
+                   "XML name without colon, the namespace not empty", key, uri);
+    return -1;
+}
+
+/* @node's declaration of prefix @key for @uri, new or its own; NULL if it has another one. */
+static xmlNsPtr
+qemuMetadataDeclare(xmlNodePtr node, const char *key, const char *uri)
+{
+    xmlNsPtr ns = xmlNewNs(node, (const xmlChar *)uri, (const xmlChar *)key);
+
+    for (xmlNsPtr own = node->nsDef; own && !ns; own = own->next) {
+        if (g_strcmp0((const char *)own->prefix, key) == 0 &&
+            g_strcmp0((const char *)own->href, uri) == 0)
+            ns = own;
+    }
+    return ns;
+}
+
 /* The new element in the namespace @uri with prefix @key, as it goes into <metadata>. */
 static xmlNodePtr
 qemuMetadataNewNode(xmlDocPtr doc, const char *metadata, const char *key, const char *uri)
 {
     g_autoptr(xmlDoc) added = virXMLParse(metadata, "(metadata_xml)", NULL);
     xmlNodePtr node = NULL;
+    xmlNsPtr ns = NULL;
 
-    if (!added)
+    if (!added || qemuMetadataCheckName(key, uri) < 0)
         return NULL;
     node = xmlDocCopyNode(xmlDocGetRootElement(added), doc, 1);
-    xmlSetNs(node, xmlNewNs(node, (const xmlChar *)uri, (const xmlChar *)key));
+    ns = qemuMetadataDeclare(node, key, uri);
+    if (!ns) {
+        virReportError(VIR_ERR_INVALID_ARG,
+                       "the metadata element uses prefix '%s' for another namespace; choose another key",
+                       key);
+        xmlFreeNode(node);
+        return NULL;
+    }
+    xmlSetNs(node, ns);
     return node;
 }
 
@@ -115,6 +167,9 @@ qemuMetadataApply(virDomainDef *def, int type, const char *metadata, const char 
 {
     char **text = type == VIR_DOMAIN_METADATA_TITLE ? &def->title : &def->description;
 
+    if (qemuMetadataCheckText("metadata", metadata) < 0 ||
+        qemuMetadataCheckText("the metadata namespace", uri) < 0)
+        return -1;
     if (type == VIR_DOMAIN_METADATA_ELEMENT)
         return qemuMetadataSetElement(def, metadata, key, uri);
     if (type == VIR_DOMAIN_METADATA_TITLE && metadata && strchr(metadata, '\n')) {

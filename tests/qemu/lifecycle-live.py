@@ -5,6 +5,7 @@
 Usage: lifecycle-live.py VIRTQEMUD. Exit status 77: something it needs is not installed.
 """
 import os, shutil, signal, subprocess, sys, tempfile, threading, time
+from xml.etree import ElementTree
 
 try:
     import libvirt
@@ -299,6 +300,26 @@ def walk_start_faults(daemon):
             print("ok %s:%s" % (point, action), flush=True)
 
 
+def test_metadata_stays_readable(conn):
+    """What would make the definition's file unreadable, and the domain vanish at the next start."""
+    dom = conn.defineXML(xml("meta"))
+    element, config = libvirt.VIR_DOMAIN_METADATA_ELEMENT, libvirt.VIR_DOMAIN_AFFECT_CONFIG
+    bad = libvirt.VIR_ERR_INVALID_ARG
+    for key in ("a b", "", "1", "k:l", 'k="1"/><b'):
+        refused(bad, "metadata", dom.setMetadata, element, "<foo/>", key, "urn:x", config)
+    refused(bad, "metadata", dom.setMetadata, element, "<foo/>", "k", "", config)
+    refused(bad, "metadata", dom.setMetadata, element, "<foo/>", "k", "urn:\x01", config)
+    refused(bad, "metadata", dom.setMetadata, element, "<foo xmlns:k='urn:other'/>", "k", "urn:x", config)
+    refused(bad, "metadata", dom.setMetadata, libvirt.VIR_DOMAIN_METADATA_TITLE, "a\x02b", None, None, config)
+    dom.setMetadata(element, "<k:foo xmlns:k='urn:x'><bar/></k:foo>", "k", "urn:x", config)
+    dom.setMetadata(element, "<foo n='2'/>", "k", "urn:x", config)
+    assert "n='2'" in dom.metadata(element, "urn:x", config).replace('"', "'")
+    text = open(ROOT + "/etc/libvirt/qemu/meta.xml").read()
+    assert text.count("<k:foo") == 1, text
+    ElementTree.fromstring(text)
+    dom.undefine()
+
+
 def listen():
     """A connection whose lifecycle events are collected by a thread of its own."""
     conn = libvirt.open(URI)
@@ -320,8 +341,9 @@ def main():
     daemon.start()
     try:
         conn = listen()
-        for test in (test_basic, test_poweroff, test_restart_on_poweroff, test_crash, test_failed_start,
-                     test_autodestroy, test_destroy_during_start, test_threads):
+        for test in (test_basic, test_metadata_stays_readable, test_poweroff, test_restart_on_poweroff,
+                     test_crash, test_failed_start, test_autodestroy, test_destroy_during_start,
+                     test_threads):
             begun = time.monotonic()
             test(conn)
             print("ok %s (%.2f s)" % (test.__name__, time.monotonic() - begun), flush=True)
