@@ -40,6 +40,9 @@
 #define QEMU_MONITOR_KEEP_BUFFER (1024 * 1024)
 /* Reads in one go before other sockets of the main loop get their turn. */
 #define QEMU_MONITOR_READ_TURNS 16
+/* QEMU counts the tokens of a message and answers one of more than 2 Mi without an id, and goes on
+ * in the middle of it: the conversation would be lost, and the domain with it. */
+#define QEMU_MONITOR_MAX_PASSTHROUGH (1024 * 1024)
 #define QEMU_MONITOR_ID_PREFIX "libvirt-"
 
 /* Replies one caller sleeps for; on its stack. */
@@ -457,7 +460,8 @@ qemuMonitorAppendLocked(qemuMonitor *mon, GString *text, const virJSONValue *com
     slot->reply = reply;
     g_hash_table_insert(mon->slots, key, slot);
     mon->commands++;
-    VIR_DEBUG("monitor of '%s': %s}", mon->name, json);
+    /* bench/qmp.py counts these lines */
+    VIR_DEBUG("monitor of '%s': write %llu: %s}", mon->name, mon->roundTrips, json);
 }
 
 /* Send @n commands in one write and wait for all replies. @fd: (borrowed) -1 = none.
@@ -481,9 +485,9 @@ qemuMonitorTransact(qemuMonitor *mon, virJSONValue *const *commands, size_t n, i
     g_cond_init(&call.cond);
     g_mutex_lock(&mon->lock);
     if (!mon->failed) {
+        mon->roundTrips++;
         for (i = 0; i < n; i++)
             qemuMonitorAppendLocked(mon, text, commands[i], &call, &replies[i]);
-        mon->roundTrips++;
         length = text->len;
         qemuMonitorEnqueueLocked(mon, g_string_free(g_steal_pointer(&text), FALSE), length, ours);
         ours = -1;
@@ -573,11 +577,17 @@ qemuMonitorBatch(qemuMonitor *mon, virJSONValue *const *commands, size_t n, virJ
 char *
 qemuMonitorPassthrough(qemuMonitor *mon, const char *json)
 {
-    g_autoptr(virJSONValue) command = virJSONParse(json, -1);
+    g_autoptr(virJSONValue) command = NULL;
     g_autoptr(virJSONValue) id = NULL;
     g_autoptr(virJSONValue) reply = NULL;
 
-    if (!command) {
+    if (strlen(json) > QEMU_MONITOR_MAX_PASSTHROUGH) {
+        virReportError(VIR_ERR_INVALID_ARG,
+                       "a monitor command of %zu bytes is longer than the %d that are passed on",
+                       strlen(json), QEMU_MONITOR_MAX_PASSTHROUGH);
+        return NULL;
+    }
+    if (!(command = virJSONParse(json, -1))) {
         virErrorPrefix("cannot parse the monitor command");
         return NULL;
     }

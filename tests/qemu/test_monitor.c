@@ -462,6 +462,8 @@ testPassthrough(void)
 {
     qmpPeer peer = {0};
     g_autoptr(qemuMonitor) mon = openPeer(&peer, scriptPassthrough, NULL);
+    g_autofree char *filler = g_strnfill(2 * 1024 * 1024, ' ');
+    g_autofree char *longest = g_strdup_printf("{\"execute\":\"x\",\"a\":[%s0]}", filler);
     g_autofree char *own = qemuMonitorPassthrough(mon, "{\"execute\":\"x\",\"id\":[7]}");
     g_autofree char *none = qemuMonitorPassthrough(mon, " {\"execute\":\"x\"}\n");
     g_autofree char *error = qemuMonitorPassthrough(mon, "{\"execute\":\"nope\",\"id\":\"u\"}");
@@ -475,6 +477,9 @@ testPassthrough(void)
     assertError(VIR_ERR_INVALID_ARG, "must be a JSON object");
     g_assert_null(qemuMonitorPassthrough(mon, "{\"id\":1}"));
     assertError(VIR_ERR_INVALID_ARG, "no 'execute'");
+    /* It may have more tokens than QEMU takes, which must then not get to see it. */
+    g_assert_null(qemuMonitorPassthrough(mon, longest));
+    assertError(VIR_ERR_INVALID_ARG, "longer than");
     qemuMonitorClose(mon);
     qmpPeerJoin(&peer);
 }
