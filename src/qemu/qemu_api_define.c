@@ -11,6 +11,7 @@
 #include "virlog.h"
 
 #define VIR_FROM_THIS VIR_FROM_QEMU
+#define QEMU_DEFINE_ATTEMPTS 10
 
 /* The emulator, and the machine by its full name: "pc" of today must stay that board when QEMU is
  * upgraded. */
@@ -54,6 +55,43 @@ qemuDefineParse(const char *xml)
     return qemuDefineFill(def) < 0 ? NULL : g_steal_pointer(&def);
 }
 
+qemuVM *
+qemuDefineTake(const virDomainDef *def, const char *api, bool *added)
+{
+    int attempt = 0;
+
+    /* One that was just being removed is out of the list by now: the next attempt makes a new one. */
+    for (attempt = 0; attempt < QEMU_DEFINE_ATTEMPTS; attempt++) {
+        g_autoptr(qemuVM) vm = qemuVMListAdd(qemuDriverVMs(), def, added);
+        bool removed = false;
+
+        if (!vm || qemuJobBegin(&vm->job, QEMU_JOB_MODIFY, api) < 0)
+            return NULL;
+        g_mutex_lock(&vm->lock);
+        removed = vm->removed;
+        g_mutex_unlock(&vm->lock);
+        if (!removed)
+            return g_steal_pointer(&vm);
+        qemuJobEnd(&vm->job);
+    }
+    virReportError(VIR_ERR_OPERATION_FAILED, "domain '%s' is being removed again and again; try later",
+                   def->name);
+    return NULL;
+}
+
+void
+qemuDefineRelease(qemuVM *vm)
+{
+    bool unused = false;
+
+    g_mutex_lock(&vm->lock);
+    unused = !vm->persistent && !qemuVMIsActive(vm);
+    g_mutex_unlock(&vm->lock);
+    if (unused)
+        qemuVMListRemove(qemuDriverVMs(), vm);
+    qemuJobEnd(&vm->job);
+}
+
 /* Lock held. @def (consumed) becomes what the next start uses. */
 static void
 qemuDefineInstall(qemuVM *vm, virDomainDef *def)
@@ -70,7 +108,7 @@ qemuDefineCommit(qemuVM *vm, virDomainDef **def, bool added)
 {
     bool wasPersistent = false;
 
-    if (qemuVMConfigSave(*def) < 0)
+    if ((added && qemuCheckpointListLoad(vm) < 0) || qemuVMConfigSave(*def) < 0)
         return -1;
     g_mutex_lock(&vm->lock);
     wasPersistent = vm->persistent;
@@ -78,7 +116,7 @@ qemuDefineCommit(qemuVM *vm, virDomainDef **def, bool added)
     qemuVMPublishLifecycle(vm, VIR_DOMAIN_EVENT_DEFINED,
                            wasPersistent ? VIR_DOMAIN_EVENT_DEFINED_UPDATED : VIR_DOMAIN_EVENT_DEFINED_ADDED);
     g_mutex_unlock(&vm->lock);
-    return added ? qemuCheckpointListLoad(vm) : 0;
+    return 0;
 }
 
 virDomainPtr
@@ -91,19 +129,11 @@ qemuDomainDefineXMLFlags(virConnectPtr conn, const char *xml, unsigned int flags
 
     virCheckFlags(VIR_DOMAIN_DEFINE_VALIDATE, NULL);
     def = qemuDefineParse(xml);
-    vm = def ? qemuVMListAdd(qemuDriverVMs(), def, &added) : NULL;
-    if (!vm || qemuJobBegin(&vm->job, QEMU_JOB_MODIFY, "virDomainDefineXMLFlags") < 0)
+    vm = def ? qemuDefineTake(def, "virDomainDefineXMLFlags", &added) : NULL;
+    if (!vm)
         return NULL;
-    if (vm->removed) {
-        virReportError(VIR_ERR_NO_DOMAIN, "domain '%s' was removed at the same moment; define it again",
-                       vm->name);
-        ret = -1;
-    } else {
-        ret = qemuDefineCommit(vm, &def, added);
-    }
-    if (ret < 0 && added && !vm->persistent)
-        qemuVMListRemove(qemuDriverVMs(), vm);
-    qemuJobEnd(&vm->job);
+    ret = qemuDefineCommit(vm, &def, added);
+    qemuDefineRelease(vm);
     return ret < 0 ? NULL : qemuVMHandle(vm, conn);
 }
 

@@ -102,15 +102,13 @@ qemuDomainCreateXML(virConnectPtr conn, const char *xml, unsigned int flags)
 
     virCheckFlags(QEMU_START_ACCEPTED | VIR_DOMAIN_START_VALIDATE, NULL);
     def = qemuDefineParse(xml);
-    vm = def ? qemuVMListAdd(qemuDriverVMs(), def, &added) : NULL;
-    if (!vm || qemuJobBegin(&vm->job, QEMU_JOB_MODIFY, "virDomainCreateXML") < 0)
+    vm = def ? qemuDefineTake(def, "virDomainCreateXML", &added) : NULL;
+    if (!vm)
         return NULL;
     ret = qemuCreateStart(conn, vm, &def, added, flags);
-    if (ret < 0 && added)
-        qemuVMListRemove(qemuDriverVMs(), vm);
     if (ret == 0)
         dom = qemuVMHandle(vm, conn);
-    qemuJobEnd(&vm->job);
+    qemuDefineRelease(vm);
     return dom;
 }
 
