@@ -210,28 +210,52 @@ qemuDriverBusy(void)
     return qemuVMListCountActive(qemuDriverVMs()) > 0;
 }
 
+/* Whoever holds the slot for so long waits for a QEMU that does not answer: end that wait. That the
+ * domain is marked removed tells him that it is not QEMU's fault. */
+static void
+qemuDriverUnblock(qemuVM *vm)
+{
+    g_autoptr(qemuMonitor) mon = NULL;
+
+    g_mutex_lock(&vm->lock);
+    vm->removed = true;
+    mon = vm->mon ? qemuMonitorRef(vm->mon) : NULL;
+    g_mutex_unlock(&vm->lock);
+    if (mon)
+        qemuMonitorClose(mon);
+}
+
 /* Let go of a QEMU without ending it. A start or power-off under way is waited for, so that what is
  * on disk describes a whole run; after that nobody can begin anything with this domain. */
 static void
 qemuDriverLetGo(void *item, void *opaque G_GNUC_UNUSED)
 {
+    static const char api[] = "end of the daemon";
     qemuVM *vm = item;
     qemuMonitor *mon = NULL;
-    bool slot = qemuJobBegin(&vm->job, QEMU_JOB_DESTROY, "end of the daemon") == 0;
+    qemuProcess *process = NULL;
 
+    if (qemuJobBegin(&vm->job, QEMU_JOB_DESTROY, api) < 0) {
+        qemuDriverUnblock(vm);
+        if (qemuJobBegin(&vm->job, QEMU_JOB_DESTROY, api) < 0) {
+            VIR_WARN("domain '%s' is left as it is: %s", vm->name, virErrorLastMessage());
+            return;
+        }
+    }
     g_mutex_lock(&vm->lock);
     vm->run++;
     vm->removed = true;
     mon = g_steal_pointer(&vm->mon);
-    qemuProcessUnwatch(g_steal_pointer(&vm->process));
+    process = g_steal_pointer(&vm->process);
     qemuVMSignal(vm);
     g_mutex_unlock(&vm->lock);
     if (mon) {
         qemuMonitorClose(mon);
         qemuMonitorUnref(mon);
     }
-    if (slot)
-        qemuJobEnd(&vm->job);
+    /* After the monitor, whose callbacks use it. */
+    qemuProcessUnwatch(process);
+    qemuJobEnd(&vm->job);
 }
 
 void

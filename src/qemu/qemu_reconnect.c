@@ -141,25 +141,34 @@ qemuReconnectManage(qemuVM *vm)
     return qemuReconnectState(vm);
 }
 
+static bool
+qemuReconnectIsEnding(qemuVM *vm)
+{
+    QEMU_VM_LOCK_GUARD(vm);
+    return vm->removed;
+}
+
 /* Holds the slot that qemuReconnectTake began. */
 static void
 qemuReconnectOne(void *data)
 {
     g_autoptr(qemuVM) vm = data;
 
-    if (qemuReconnectWatch(vm) < 0) {
+    if (!vm->process) {
         VIR_WARN("domain '%s': its QEMU (process %d) ended while the daemon was away", vm->name,
                  (int)vm->pid);
         qemuProcessFinish(vm, QEMU_END_UNSEEN);
-    } else if (qemuReconnectManage(vm) < 0) {
+    } else if (qemuReconnectManage(vm) == 0) {
+        VIR_INFO("domain '%s': reconnected to QEMU (process %d)", vm->name, (int)vm->pid);
+    } else if (qemuReconnectIsEnding(vm)) {
+        VIR_WARN("domain '%s': the daemon ends while it reconnects; the next one tries again", vm->name);
+    } else {
         VIR_ERROR("domain '%s' is ended: its QEMU (process %d) cannot be managed: %s", vm->name,
                   (int)vm->pid, virErrorLastMessage());
         if (qemuProcessKill(vm, false) < 0)
             VIR_ERROR("domain '%s': %s", vm->name, virErrorLastMessage());
         else
             qemuProcessFinish(vm, QEMU_END_UNSEEN);
-    } else {
-        VIR_INFO("domain '%s': reconnected to QEMU (process %d)", vm->name, (int)vm->pid);
     }
     virErrorReset();
     {
@@ -217,6 +226,10 @@ qemuReconnectTake(const char *path, qemuVM **out)
         return -1;
     qemuVMListNoteID(qemuDriverVMs(), found->def->id);
     qemuReconnectMove(vm, found);
+    /* Here and not in qemuReconnectOne: a domain that runs and is not watched cannot be killed, and a
+     * client may ask for that at once. */
+    if (qemuReconnectWatch(vm) < 0)
+        VIR_DEBUG("domain '%s': process %d is gone", vm->name, (int)vm->pid);
     if (added && qemuCheckpointListLoad(vm) < 0)
         VIR_WARN("domain '%s': checkpoints: %s", vm->name, virErrorLastMessage());
     *out = g_steal_pointer(&vm);
