@@ -41,6 +41,14 @@ qemuLendWanted(uid_t *user, gid_t *group)
     return config->privileged && config->user != (uid_t)-1 && config->user != geteuid();
 }
 
+/* A file that QEMU can read as it is keeps its owner, but counts as lent: who uses it gives it back
+ * like any other, and that must not be counted against somebody who writes to it. */
+static bool
+qemuLendNeedsOwner(const struct stat *st, uid_t user, bool writable)
+{
+    return st->st_uid != user && (writable || !(st->st_mode & S_IROTH));
+}
+
 int
 qemuLendFile(const char *path, bool writable)
 {
@@ -54,17 +62,15 @@ qemuLendFile(const char *path, bool writable)
         return 0;
     g_mutex_lock(&loanLock);
     loan = g_hash_table_lookup(qemuLoans(), path);
-    if (loan) {
-        loan->users++;
-    } else if (stat(path, &st) < 0) {
+    if (stat(path, &st) < 0) {
         virReportSystemError(errno, "cannot look at '%s' to lend it to QEMU", path);
         ret = -1;
-    } else if (!writable && (st.st_mode & S_IROTH)) {
-        ret = 0;
-    } else if (chown(path, user, group) < 0) {
+    } else if (qemuLendNeedsOwner(&st, user, writable) && chown(path, user, group) < 0) {
         virReportSystemError(errno, "cannot make '%s' belong to QEMU's user %u:%u", path,
                              (unsigned int)user, (unsigned int)group);
         ret = -1;
+    } else if (loan) {
+        loan->users++;
     } else {
         loan = g_new0(qemuLoan, 1);
         *loan = (qemuLoan){ .user = st.st_uid, .group = st.st_gid, .users = 1 };
@@ -72,6 +78,19 @@ qemuLendFile(const char *path, bool writable)
     }
     g_mutex_unlock(&loanLock);
     return ret;
+}
+
+/* Lock held. */
+static void
+qemuLendRestore(const char *path, const qemuLoan *loan)
+{
+    struct stat st = { 0 };
+
+    if (stat(path, &st) < 0 || (st.st_uid == loan->user && st.st_gid == loan->group))
+        return;
+    if (chown(path, loan->user, loan->group) < 0 && errno != ENOENT)
+        VIR_WARN("cannot give '%s' back to %u:%u: %s", path, (unsigned int)loan->user,
+                 (unsigned int)loan->group, g_strerror(errno));
 }
 
 void
@@ -82,9 +101,7 @@ qemuLendReturn(const char *path)
     g_mutex_lock(&loanLock);
     loan = g_hash_table_lookup(qemuLoans(), path);
     if (loan && --loan->users == 0) {
-        if (chown(path, loan->user, loan->group) < 0 && errno != ENOENT)
-            VIR_WARN("cannot give '%s' back to %u:%u: %s", path, (unsigned int)loan->user,
-                     (unsigned int)loan->group, g_strerror(errno));
+        qemuLendRestore(path, loan);
         g_hash_table_remove(qemuLoans(), path);
     }
     g_mutex_unlock(&loanLock);
