@@ -36,6 +36,7 @@ typedef struct _qemuStatsItem {
     virDomainDef *def;
     int state, reason;
     pid_t pid;
+    qemuMonitor *mon;         /* (owned reference) NULL = there is nobody to ask */
     unsigned long long balloonKiB;
     virTypedParamList params;
 } qemuStatsItem;
@@ -46,6 +47,7 @@ qemuStatsItemFree(void *data)
     qemuStatsItem *item = data;
 
     qemuVMUnref(item->vm);
+    qemuMonitorUnref(item->mon);
     virDomainDefFree(item->def);
     virTypedParamListClear(&item->params);
     g_free(item);
@@ -172,8 +174,7 @@ qemuStatsBlockCount(const qemuStatsItem *item)
 static void
 qemuStatsBlock(qemuStatsItem *item)
 {
-    g_autoptr(qemuMonitor) mon = item->pid ? qemuVMMonitor(item->vm) : NULL;
-    g_autoptr(GHashTable) table = mon ? qemuQMPQueryBlockStats(mon) : NULL;
+    g_autoptr(GHashTable) table = item->mon ? qemuQMPQueryBlockStats(item->mon) : NULL;
     unsigned int n = 0;
     guint i = 0;
 
@@ -201,6 +202,7 @@ qemuStatsCollect(void *data, void *opaque G_GNUC_UNUSED)
     item->state = item->vm->state;
     item->reason = item->vm->stateReason;
     item->pid = item->vm->exited ? 0 : item->vm->pid;
+    item->mon = item->pid && item->vm->mon ? qemuMonitorRef(item->vm->mon) : NULL;
     item->balloonKiB = item->vm->balloonKiB;
     g_mutex_unlock(&item->vm->lock);
     if (!item->def)
