@@ -11,6 +11,7 @@
 #include "qemu_checkpoint_list.h"
 #include "qemu_checkpoint_redefine.h"
 #include "qemu_plan_run.h"
+#include "qemu_target_pick.h"
 #include "qemu_vm_list.h"
 #include "virerror_report.h"
 #include "virlog.h"
@@ -47,7 +48,7 @@ static int
 prepareDisk(qemuVM *vm, qemuCheckpointPrepared *prep, const virDomainCheckpointDiskDef *disk,
             const qemuGraph *graph)
 {
-    const qemuTargetDisk *td = qemuCheckpointTargetDisk(&vm->target, disk->name);
+    const qemuTargetDisk *td = qemuCheckpointTargetDisk(qemuVMTarget(vm), disk->name);
     const qemuGraphNode *node = td ? qemuGraphNodeLookup(graph, td->node) : NULL;
     qemuCheckpointPlanDisk *plan = &prep->disks[prep->ndisks];
     char **chain = NULL;
@@ -178,8 +179,24 @@ qemuCheckpointForget(qemuVM *vm, const char *name)
     virErrorRestore(&saved);
 }
 
+/* The bitmaps may not have reached the images of a stopped domain. If not even that can be put right,
+ * the record stays 'creating': what is in the images decides, at the next operation. */
+static void
+takeBack(qemuVM *vm, qemuPlanRun *run, const char *name)
+{
+    virErrorPtr saved = NULL;
+    bool clean = false;
+
+    virErrorPreserveLast(&saved);
+    clean = qemuTargetSetMode(vm, QEMU_HELPER_CHANGE) == 0 &&
+            qemuPlanRunUndo(run, qemuVMTarget(vm), false) == 0 && qemuTargetStore(vm) == 0;
+    virErrorRestore(&saved);
+    if (clean)
+        qemuCheckpointForget(vm, name);
+}
+
 static int
-createLive(qemuVM *vm, virDomainCheckpointDef **def, char **name)
+createWithTarget(qemuVM *vm, virDomainCheckpointDef **def, char **name)
 {
     qemuGraph *books = qemuCheckpointBooks(vm);
     g_autoptr(qemuCheckpointPrepared) prep = books ? qemuCheckpointPrepare(vm, def, books) : NULL;
@@ -192,8 +209,12 @@ createLive(qemuVM *vm, virDomainCheckpointDef **def, char **name)
     if (!plan || qemuCheckpointAnnounce(vm, prep) < 0)
         return -1;
     run.plan = plan;
-    if (qemuPlanRunAll(&run, &vm->target) < 0) {
+    if (qemuPlanRunAll(&run, qemuVMTarget(vm)) < 0) {
         qemuCheckpointForget(vm, prep->def->name);
+        return -1;
+    }
+    if (qemuTargetStore(vm) < 0) {
+        takeBack(vm, &run, prep->def->name);
         return -1;
     }
     qemuCheckpointConfirm(vm, prep);
@@ -202,16 +223,11 @@ createLive(qemuVM *vm, virDomainCheckpointDef **def, char **name)
 }
 
 static int
-checkActive(qemuVM *vm, const char *action)
+createHeld(qemuVM *vm, virDomainCheckpointDef **def, char **name)
 {
-    QEMU_VM_LOCK_GUARD(vm);
-
-    if (qemuVMIsActive(vm))
-        return 0;
-    virReportError(VIR_ERR_OPERATION_UNSUPPORTED,
-                   "cannot %s checkpoint for inactive domain '%s'; start the domain first", action,
-                   vm->name);
-    return -1;
+    if (!qemuTargetBegin(vm, QEMU_HELPER_CHANGE))
+        return -1;
+    return qemuTargetEnd(vm, createWithTarget(vm, def, name));
 }
 
 virDomainCheckpointPtr
@@ -233,8 +249,8 @@ qemuDomainCheckpointCreateXML(virDomainPtr dom, const char *xml, unsigned int fl
         return NULL;
     if (redefine || validate)
         rc = qemuCheckpointRedefine(vm, &def, validate, &name);
-    else if (checkActive(vm, "create") == 0)
-        rc = createLive(vm, &def, &name);
+    else
+        rc = createHeld(vm, &def, &name);
     qemuJobEnd(&vm->job);
     return rc < 0 ? NULL : virObjectCheckpointNew(dom, name);
 }

@@ -26,8 +26,8 @@ typedef struct _qemuCheckpointPrepared {
 } qemuCheckpointPrepared;
 void qemuCheckpointPreparedFree(qemuCheckpointPrepared *prep);
 G_DEFINE_AUTOPTR_CLEANUP_FUNC(qemuCheckpointPrepared, qemuCheckpointPreparedFree)
-/** Align @def (consumed) with the running domain, check names, find the disks' nodes in @graph.
- * Nothing is changed yet. Caller holds MODIFY. */
+/** Align @def (consumed) with the domain, check names, find the disks' nodes in @graph.
+ * Nothing is changed yet. Caller holds MODIFY and a target. */
 qemuCheckpointPrepared *qemuCheckpointPrepare(qemuVM *vm, virDomainCheckpointDef **def, const qemuGraph *graph);
 /** Write the record 'creating', durably, and list it. */
 int qemuCheckpointAnnounce(qemuVM *vm, qemuCheckpointPrepared *prep);
@@ -37,5 +37,5 @@ void qemuCheckpointConfirm(qemuVM *vm, qemuCheckpointPrepared *prep);
 /** The transaction did not happen: forget the record. Keeps the current error. */
 void qemuCheckpointForget(qemuVM *vm, const char *name);
 
-/** The disk called @name of the running domain; borrowed while the job is held, NULL if none. */
+/** The disk called @name of the target's domain; borrowed while the job is held, NULL if none. */
 const qemuTargetDisk *qemuCheckpointTargetDisk(qemuTarget *target, const char *name);

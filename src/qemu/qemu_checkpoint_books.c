@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: LGPL-2.1-or-later */
 /*
- * The books: what bitmaps the running domain's disks have, kept between operations. Asking QEMU
+ * The books: what bitmaps the domain's disks have, kept between operations. Asking QEMU
  * costs more the longer the chain is (query-named-block-nodes returns every bitmap of every node), so
  * creating and deleting a checkpoint start from the last answer, to which our own transactions were
  * applied. An incremental backup never trusts the books: it asks.
@@ -22,7 +22,7 @@ qemuCheckpointBooks(qemuVM *vm)
 
     if (vm->checkpoints->books)
         return vm->checkpoints->books;
-    fresh = qemuGraphFetch(&vm->target);
+    fresh = qemuGraphFetch(qemuVMTarget(vm));
     vm->checkpoints->books = fresh;
     return fresh;
 }

@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: LGPL-2.1-or-later */
 /*
- * What bitmaps the running domain's disks have, without asking QEMU each time. Only used by who
- * holds the MODIFY job.
+ * What bitmaps the domain's disks have, without asking QEMU each time. Only used by who holds the
+ * MODIFY job. They are of one QEMU or block helper, and forgotten with it.
  */
 #pragma once
 #include "qemu_checkpoint_plan.h"

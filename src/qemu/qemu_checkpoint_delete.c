@@ -11,6 +11,7 @@
 #include "qemu_checkpoint_books.h"
 #include "qemu_checkpoint_list.h"
 #include "qemu_plan_run.h"
+#include "qemu_target_pick.h"
 #include "qemu_vm_list.h"
 #include "virerror_report.h"
 #include "virlog.h"
@@ -65,7 +66,8 @@ static void
 collectDisks(qemuVM *vm, char **names, const qemuGraph *books, deleteInput *input)
 {
     size_t n = 0;
-    const qemuTargetDisk *disks = vm->target.ops->disks(&vm->target, &n);
+    qemuTarget *target = qemuVMTarget(vm);
+    const qemuTargetDisk *disks = target->ops->disks(target, &n);
 
     for (size_t i = 0; i < n; i++) {
         g_auto(GStrv) chain = chainWithDeleting(vm->checkpoints, disks[i].name);
@@ -103,7 +105,7 @@ deleteBitmaps(qemuVM *vm, char **names)
     plan = qemuCheckpointPlanDelete((const qemuCheckpointPlanDisk *)(void *)input.disks->data,
                                     input.disks->len);
     run.plan = plan;
-    if (!plan || qemuPlanRunAll(&run, &vm->target) < 0) {
+    if (!plan || qemuPlanRunAll(&run, qemuVMTarget(vm)) < 0 || qemuTargetStore(vm) < 0) {
         qemuCheckpointBooksForget(vm);
         return -1;
     }
@@ -195,12 +197,13 @@ mark(qemuVM *vm, char **names)
 
 typedef enum { BITMAPS_NONE, BITMAPS_SOME, BITMAPS_ALL } bitmapsFound;
 
-/* Whether the bitmaps of @names are on the running domain's disks, all of them whole. */
+/* Whether the bitmaps of @names are on the domain's disks, all of them whole. */
 static bitmapsFound
 findBitmaps(qemuVM *vm, char **names, const qemuGraph *books)
 {
     size_t n = 0;
-    const qemuTargetDisk *disks = vm->target.ops->disks(&vm->target, &n);
+    qemuTarget *target = qemuVMTarget(vm);
+    const qemuTargetDisk *disks = target->ops->disks(target, &n);
     size_t wanted = 0;
     size_t found = 0;
     size_t whole = 0;
@@ -281,6 +284,22 @@ selectNames(qemuVM *vm, const char *name, unsigned int flags)
     return g_strv_builder_end(builder);
 }
 
+/* Which ones is asked again with the target there: it may have settled something first. */
+static int
+deleteWithTarget(qemuVM *vm, const char *name, unsigned int flags)
+{
+    g_auto(GStrv) names = NULL;
+
+    if (!qemuTargetBegin(vm, QEMU_HELPER_CHANGE))
+        return -1;
+    {
+        QEMU_VM_LOCK_GUARD(vm);
+
+        names = selectNames(vm, name, flags);
+    }
+    return qemuTargetEnd(vm, names ? deleteWithBitmaps(vm, names) : -1);
+}
+
 static int
 deleteHeld(qemuVM *vm, const char *name, unsigned int flags)
 {
@@ -292,16 +311,9 @@ deleteHeld(qemuVM *vm, const char *name, unsigned int flags)
 
         if (!(names = selectNames(vm, name, flags)))
             return -1;
-        if (!metadataOnly && !qemuVMIsActive(vm)) {
-            virReportError(VIR_ERR_OPERATION_UNSUPPORTED,
-                           "cannot delete checkpoint '%s' of inactive domain '%s'; start the domain "
-                           "first, or delete only the record with --metadata",
-                           name, vm->name);
-            return -1;
-        }
     }
     if (!metadataOnly)
-        return deleteWithBitmaps(vm, names);
+        return deleteWithTarget(vm, name, flags);
     if (reparent(vm, names) < 0)
         return -1;
     return removeRecords(vm, names);

@@ -4,5 +4,5 @@
 #include "qemu_vm.h"
 
 /** Bitmaps, new parents, records of @names (state DELETING, NULL-terminated), from wherever it
- * stopped. Caller holds MODIFY, the domain runs. */
+ * stopped. Caller holds MODIFY and a target. */
 int qemuCheckpointDeleteFinish(qemuVM *vm, char **names);

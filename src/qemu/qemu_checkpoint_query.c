@@ -8,6 +8,7 @@
 #include "libvirt-object.h"
 #include "qemu_checkpoint_list.h"
 #include "qemu_checkpoint_size.h"
+#include "qemu_target_pick.h"
 #include "qemu_vm_list.h"
 #include "virerror_report.h"
 
@@ -185,6 +186,24 @@ formatLocked(qemuVM *vm, const char *name, const qemuCheckpointSizes *sizes, uns
     return xml;
 }
 
+static qemuCheckpointSizes *
+sizesOfHeld(qemuVM *vm, const char *name)
+{
+    qemuCheckpointSizes *sizes = NULL;
+    bool known = false;
+
+    {
+        QEMU_VM_LOCK_GUARD(vm);
+
+        known = lookupReady(vm, name) != NULL;
+    }
+    if (!known || !qemuTargetBegin(vm, QEMU_HELPER_LOOK))
+        return NULL;
+    sizes = qemuCheckpointSizesFetch(vm, name);
+    qemuTargetEnd(vm, 0);
+    return sizes;
+}
+
 char *
 qemuDomainCheckpointGetXMLDesc(virDomainCheckpointPtr chk, unsigned int flags)
 {
@@ -199,7 +218,7 @@ qemuDomainCheckpointGetXMLDesc(virDomainCheckpointPtr chk, unsigned int flags)
     if (flags & VIR_DOMAIN_CHECKPOINT_XML_SIZE) {
         if (qemuJobBegin(&vm->job, QEMU_JOB_MODIFY, "virDomainCheckpointGetXMLDesc") < 0)
             return NULL;
-        sizes = qemuCheckpointSizesFetch(vm, chk->name);
+        sizes = sizesOfHeld(vm, chk->name);
         qemuJobEnd(&vm->job);
         if (!sizes)
             return NULL;

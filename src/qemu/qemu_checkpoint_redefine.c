@@ -10,6 +10,7 @@
 #include "qemu_checkpoint.h"
 #include "qemu_checkpoint_list.h"
 #include "qemu_bitmap_chain.h"
+#include "qemu_target_pick.h"
 #include "virerror_report.h"
 #include "viruuid.h"
 
@@ -64,7 +65,7 @@ static int
 validateDisk(qemuVM *vm, const virDomainCheckpointDef *def, const virDomainCheckpointDiskDef *disk,
              const qemuGraph *graph)
 {
-    const qemuTargetDisk *td = qemuCheckpointTargetDisk(&vm->target, disk->name);
+    const qemuTargetDisk *td = qemuCheckpointTargetDisk(qemuVMTarget(vm), disk->name);
     const qemuGraphNode *node = td ? qemuGraphNodeLookup(graph, td->node) : NULL;
     const qemuGraphBitmap *bitmap = node ? qemuGraphBitmapLookup(node, disk->bitmap) : NULL;
 
@@ -81,10 +82,9 @@ validateDisk(qemuVM *vm, const virDomainCheckpointDef *def, const virDomainCheck
 }
 
 static int
-validateBitmaps(qemuVM *vm, const virDomainCheckpointDef *def)
+validateWithTarget(qemuVM *vm, const virDomainCheckpointDef *def)
 {
-    g_autoptr(qemuMonitor) mon = qemuVMMonitor(vm);
-    g_autoptr(qemuGraph) graph = mon ? qemuGraphFetch(&vm->target) : NULL;
+    g_autoptr(qemuGraph) graph = qemuGraphFetch(qemuVMTarget(vm));
 
     if (!graph)
         return -1;
@@ -95,6 +95,14 @@ validateBitmaps(qemuVM *vm, const virDomainCheckpointDef *def)
             return -1;
     }
     return 0;
+}
+
+static int
+validateBitmaps(qemuVM *vm, const virDomainCheckpointDef *def)
+{
+    if (!qemuTargetBegin(vm, QEMU_HELPER_LOOK))
+        return -1;
+    return qemuTargetEnd(vm, validateWithTarget(vm, def));
 }
 
 /* Lock held. A record that is replaced keeps its place in the order. */

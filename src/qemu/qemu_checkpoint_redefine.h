@@ -7,7 +7,7 @@
 
 /**
  * qemuCheckpointRedefine: add or replace the record @def (consumed). No bitmap is touched.
- * @validate: also demand that the running domain's disks hold its bitmaps, whole
+ * @validate: also demand that the domain's disks hold its bitmaps, whole
  * (VIR_ERR_CHECKPOINT_INCONSISTENT otherwise).   @name: (owned) set on success.
  * Caller holds MODIFY. Dying in the middle leaves the old record or the new one.
  */

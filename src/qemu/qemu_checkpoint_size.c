@@ -41,7 +41,7 @@ collectDisks(qemuVM *vm, const virDomainCheckpointDef *def, const qemuGraph *gra
 
     for (guint i = 0; i < def->disks->len; i++) {
         const virDomainCheckpointDiskDef *entry = g_ptr_array_index(def->disks, i);
-        const qemuTargetDisk *td = qemuCheckpointTargetDisk(&vm->target, entry->name);
+        const qemuTargetDisk *td = qemuCheckpointTargetDisk(qemuVMTarget(vm), entry->name);
         const qemuGraphNode *node = td ? qemuGraphNodeLookup(graph, td->node) : NULL;
         g_auto(GStrv) chain = NULL;
         GPtrArray *bitmaps = NULL;
@@ -95,10 +95,11 @@ addUnionActions(const GPtrArray *disks)
 static int
 transaction(qemuVM *vm, virJSONValue *actions)
 {
+    qemuTarget *target = qemuVMTarget(vm);
     g_autoptr(virJSONValue) command =
         virJSONBuild("{'execute':'transaction','arguments':{'actions':%v}}", actions);
 
-    return vm->target.ops->command(&vm->target, command, NULL);
+    return target->ops->command(target, command, NULL);
 }
 
 static void
@@ -158,7 +159,7 @@ fetchWithUnions(qemuVM *vm, const GPtrArray *disks)
 
     if (transaction(vm, addUnionActions(disks)) < 0)
         return NULL;
-    graph = qemuGraphFetch(&vm->target);
+    graph = qemuGraphFetch(qemuVMTarget(vm));
     removeUnions(vm, disks);
     return graph ? readSizes(disks, graph) : NULL;
 }
@@ -170,23 +171,12 @@ qemuCheckpointSizesFetch(qemuVM *vm, const char *checkpoint)
     g_autoptr(GPtrArray) disks = NULL;
     g_autoptr(qemuGraph) graph = NULL;
 
-    {
-        QEMU_VM_LOCK_GUARD(vm);
-
-        if (!qemuVMIsActive(vm)) {
-            virReportError(VIR_ERR_OPERATION_UNSUPPORTED,
-                           "cannot compute the size of checkpoint '%s' of inactive domain '%s'; start "
-                           "the domain first",
-                           checkpoint, vm->name);
-            return NULL;
-        }
-    }
     if (!(def = qemuCheckpointListLookup(vm->checkpoints, checkpoint))) {
         virReportError(VIR_ERR_NO_DOMAIN_CHECKPOINT, "no domain checkpoint with matching name '%s'",
                        checkpoint);
         return NULL;
     }
-    if (!(graph = qemuGraphFetch(&vm->target)))
+    if (!(graph = qemuGraphFetch(qemuVMTarget(vm))))
         return NULL;
     disks = collectDisks(vm, def, graph);
     return unionsNeeded(disks) ? fetchWithUnions(vm, disks) : readSizes(disks, graph);

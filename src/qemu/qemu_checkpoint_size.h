@@ -14,7 +14,7 @@ qemuCheckpointSizesFree(qemuCheckpointSizes *sizes)
 G_DEFINE_AUTOPTR_CLEANUP_FUNC(qemuCheckpointSizes, qemuCheckpointSizesFree)
 
 /** Three QMP commands at most, whatever the chain length; the newest checkpoint needs one. Nothing is
- * left in QEMU. Caller holds MODIFY. NULL with VIR_ERR_OPERATION_UNSUPPORTED for a stopped domain,
+ * left in QEMU. Caller holds MODIFY and a target (qemuTargetBegin). NULL with
  * VIR_ERR_NO_DOMAIN_CHECKPOINT. */
 qemuCheckpointSizes *qemuCheckpointSizesFetch(qemuVM *vm, const char *checkpoint);
 /** Put the sizes into @def; NULL takes them out again. */

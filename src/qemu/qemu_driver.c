@@ -6,6 +6,7 @@
 #include "qemu_api.h"
 #include "qemu_backup.h"
 #include "qemu_checkpoint.h"
+#include "qemu_helper_recover.h"
 #include "qemu_process.h"
 #include "qemu_process_watch.h"
 #include "qemu_reconnect.h"
@@ -187,6 +188,7 @@ qemuDriverStart(const qemuDriverOptions *options)
         return -1;
     broken = qemuVMConfigLoadAll();
     running = qemuReconnectAll();
+    qemuHelperRecoverAll();
     VIR_INFO("%zu domains, %zu of them running; %zu definitions could not be read",
              qemuVMListCount(qemuDriverVMs()), running, broken);
     qemuWorkersRun(qemuDriverAutostart, NULL);

@@ -34,7 +34,7 @@ namesInState(qemuVM *vm, virCheckpointState state)
 static const qemuGraphBitmap *
 bitmapOfDisk(qemuVM *vm, const qemuGraph *graph, const virDomainCheckpointDiskDef *disk)
 {
-    const qemuTargetDisk *td = qemuCheckpointTargetDisk(&vm->target, disk->name);
+    const qemuTargetDisk *td = qemuCheckpointTargetDisk(qemuVMTarget(vm), disk->name);
     const qemuGraphNode *node = td ? qemuGraphNodeLookup(graph, td->node) : NULL;
 
     return node ? qemuGraphBitmapLookup(node, disk->bitmap) : NULL;
@@ -131,6 +131,27 @@ settleAllDeleting(qemuVM *vm)
 
     if (names[0] && qemuCheckpointDeleteFinish(vm, names) < 0)
         warnAbout(vm, names[0]);
+}
+
+bool
+qemuReconcilePending(qemuVM *vm)
+{
+    QEMU_VM_LOCK_GUARD(vm);
+
+    for (guint i = 0; vm->checkpoints && i < vm->checkpoints->defs->len; i++) {
+        const virDomainCheckpointDef *def = g_ptr_array_index(vm->checkpoints->defs, i);
+
+        if (def->state != VIR_CHECKPOINT_STATE_READY)
+            return true;
+    }
+    return false;
+}
+
+void
+qemuReconcileCheckpoints(qemuVM *vm)
+{
+    settleAllCreating(vm, NULL);
+    settleAllDeleting(vm);
 }
 
 int

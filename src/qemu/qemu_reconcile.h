@@ -14,3 +14,8 @@
  * Returns 0, or -1 if QEMU died meanwhile.
  */
 int qemuReconcileVM(qemuVM *vm, bool reconnected);
+/** Some record says that creating or deleting it is under way (takes vm->lock). Under MODIFY, before
+ * an operation of one's own, that means it was interrupted. */
+bool qemuReconcilePending(qemuVM *vm);
+/** Settle all such records, as above, with the domain's target (qemuVMTarget). Caller holds MODIFY. */
+void qemuReconcileCheckpoints(qemuVM *vm);

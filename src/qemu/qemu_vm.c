@@ -3,6 +3,7 @@
  * Life, lock and publication of a domain object. What happens to its QEMU is in qemu_process*.c.
  */
 #include "qemu_vm.h"
+#include "qemu_helper.h"
 #include "qemu_vm_target.h"
 #include "virerror_report.h"
 #include "virlog.h"
@@ -49,6 +50,7 @@ qemuVMUnref(qemuVM *vm)
     g_clear_pointer(&vm->def, virDomainDefFree);
     g_clear_pointer(&vm->newDef, virDomainDefFree);
     g_clear_pointer(&vm->mon, qemuMonitorUnref);
+    g_clear_pointer(&vm->helper, qemuHelperUnref);
     qemuVMSetTargetDisks(vm, NULL);
     g_clear_pointer(&vm->checkpoints, qemuCheckpointListFree);
     g_clear_pointer(&vm->backup, qemuBackupJobUnref);
@@ -107,7 +109,7 @@ qemuVMSetTargetDisks(qemuVM *vm, GPtrArray *disks)
 qemuTarget *
 qemuVMTarget(qemuVM *vm)
 {
-    return &vm->target;
+    return vm->helper ? qemuHelperTarget(vm->helper) : &vm->target;
 }
 
 qemuVM *

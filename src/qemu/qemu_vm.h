@@ -21,6 +21,7 @@
 typedef struct _qemuCheckpointList qemuCheckpointList;   /* qemu_checkpoint_list.h */
 typedef struct _qemuBackupJob qemuBackupJob;             /* qemu_backup_job.h */
 typedef struct _qemuProcess qemuProcess;                 /* qemu_process_watch.h */
+typedef struct _qemuHelper qemuHelper;                   /* qemu_helper.h */
 void qemuCheckpointListFree(qemuCheckpointList *list);
 void qemuBackupJobUnref(qemuBackupJob *job);
 
@@ -80,6 +81,9 @@ typedef struct _qemuVM {
     int lastJobType;             /* VIR_DOMAIN_JOB_COMPLETED, ... */
 
     qemuTarget target;           /* the engine's view of this domain while it runs */
+    qemuHelper *helper;          /* and while it is stopped (qemu_target_pick.h); guarded by lock,
+                                  * changed under the MODIFY job only */
+    bool helperHeld;             /* a backup keeps the helper after the call that began it */
 } qemuVM;
 
 /** A stopped domain with @def (consumed), one reference. */
@@ -117,7 +121,8 @@ int qemuVMCheckActive(const qemuVM *vm);
 qemuMonitor *qemuVMMonitor(qemuVM *vm);
 /** Lock held. The disks of this run (consumed, may be NULL), as qemuNodesTargetDisks makes them. */
 void qemuVMSetTargetDisks(qemuVM *vm, GPtrArray *disks);
-/** The engine's view of the running domain (borrowed from @vm). */
+/** The engine's view of the domain (borrowed): of its block helper while there is one, else of its
+ * QEMU. Caller holds MODIFY. */
 qemuTarget *qemuVMTarget(qemuVM *vm);
 /** And back. */
 qemuVM *qemuVMOfTarget(qemuTarget *target);

@@ -1,0 +1,128 @@
+/* SPDX-License-Identifier: LGPL-2.1-or-later */
+/*
+ * The books (qemu_checkpoint_books.h) belong to one process, so they are forgotten when a helper
+ * comes and when it goes.
+ */
+#include "qemu_target_pick.h"
+#include "qemu_checkpoint_books.h"
+#include "qemu_reconcile.h"
+#include "virerror_report.h"
+#include "virlog.h"
+
+#define VIR_FROM_THIS VIR_FROM_QEMU
+
+/* Lock held. */
+static int
+checkPresent(const qemuVM *vm)
+{
+    if (!vm->removed)
+        return 0;
+    virReportError(VIR_ERR_NO_DOMAIN, "domain '%s' was removed meanwhile", vm->name);
+    return -1;
+}
+
+static void
+install(qemuVM *vm, qemuHelper *helper)
+{
+    {
+        QEMU_VM_LOCK_GUARD(vm);
+
+        vm->helper = helper;
+    }
+    qemuCheckpointBooksForget(vm);
+}
+
+static int
+stop(qemuVM *vm)
+{
+    g_autoptr(qemuHelper) helper = NULL;
+
+    {
+        QEMU_VM_LOCK_GUARD(vm);
+
+        helper = g_steal_pointer(&vm->helper);
+        vm->helperHeld = false;
+    }
+    qemuCheckpointBooksForget(vm);
+    return helper ? qemuHelperStop(helper) : 0;
+}
+
+static int
+startHelper(qemuVM *vm, qemuHelperMode mode)
+{
+    bool pending = qemuReconcilePending(vm);
+    g_autoptr(virDomainDef) def = qemuVMCopyDef(vm);
+    qemuHelper *helper = NULL;
+
+    helper = def ? qemuHelperStart(def, pending ? QEMU_HELPER_CHANGE : mode, NULL, NULL) : NULL;
+    if (!helper)
+        return -1;
+    install(vm, helper);
+    if (!pending)
+        return 0;
+    qemuReconcileCheckpoints(vm);
+    if (qemuHelperSetMode(helper, mode) == 0)
+        return 0;
+    stop(vm);
+    return -1;
+}
+
+static int
+checkHeld(const qemuVM *vm, qemuHelperMode mode)
+{
+    if (mode != QEMU_HELPER_CHANGE)
+        return 0;
+    virReportError(VIR_ERR_OPERATION_INVALID,
+                   "cannot change checkpoints of the stopped domain '%s' while a backup reads its disks; "
+                   "wait for the backup or abort it",
+                   vm->name);
+    return -1;
+}
+
+qemuTarget *
+qemuTargetBegin(qemuVM *vm, qemuHelperMode mode)
+{
+    bool active = false;
+
+    {
+        QEMU_VM_LOCK_GUARD(vm);
+
+        active = qemuVMIsActive(vm);
+        if ((active && qemuVMCheckActive(vm) < 0) || checkPresent(vm) < 0)
+            return NULL;
+    }
+    if (active)
+        return &vm->target;
+    if (vm->helper ? checkHeld(vm, mode) < 0 : startHelper(vm, mode) < 0)
+        return NULL;
+    return qemuHelperTarget(vm->helper);
+}
+
+int
+qemuTargetSetMode(qemuVM *vm, qemuHelperMode mode)
+{
+    return vm->helper ? qemuHelperSetMode(vm->helper, mode) : 0;
+}
+
+int
+qemuTargetStore(qemuVM *vm)
+{
+    if (!vm->helper || qemuHelperGetMode(vm->helper) != QEMU_HELPER_CHANGE)
+        return 0;
+    return qemuHelperSetMode(vm->helper, QEMU_HELPER_LOOK);
+}
+
+int
+qemuTargetEnd(qemuVM *vm, int rc)
+{
+    if (!vm->helper || vm->helperHeld || stop(vm) == 0)
+        return rc;
+    return -1;
+}
+
+void
+qemuTargetRelease(qemuVM *vm)
+{
+    if (stop(vm) < 0)
+        VIR_WARN("domain '%s': %s", vm->name, virErrorLastMessage());
+}
