@@ -166,7 +166,7 @@ qemuUndefineNow(qemuVM *vm, bool dropCheckpoints)
     active = qemuVMIsActive(vm);
     g_mutex_unlock(&vm->lock);
     /* A running domain keeps its checkpoints: it only becomes transient. */
-    if (!active && dropCheckpoints && qemuCheckpointListDrop(vm) < 0)
+    if (!active && qemuCheckpointListDrop(vm) < 0)
         return -1;
     if (qemuVMConfigRemove(vm->name) < 0)
         return -1;

@@ -11,6 +11,7 @@
 #include "qemu_checkpoint_list.h"
 #include "qemu_checkpoint_redefine.h"
 #include "qemu_plan_run.h"
+#include "qemu_reconcile.h"
 #include "qemu_target_pick.h"
 #include "qemu_vm_list.h"
 #include "virerror_report.h"
@@ -153,10 +154,11 @@ qemuCheckpointConfirm(qemuVM *vm, qemuCheckpointPrepared *prep)
         listed = qemuCheckpointListLookup(vm->checkpoints, prep->def->name);
         listed->state = VIR_CHECKPOINT_STATE_READY;
     }
-    if (qemuCheckpointRecordSave(vm, prep->def, false, NULL) < 0) {
+    if (qemuCheckpointRecordSave(vm, prep->def, false, "checkpoint.create.ready") < 0) {
         VIR_WARN("checkpoint '%s' of domain '%s' is made but its record still says 'creating'; the "
-                 "next start of the daemon settles it: %s",
+                 "next operation or start of the daemon settles it: %s",
                  prep->def->name, vm->name, virErrorLastMessage());
+        qemuCheckpointListNoteStale(vm->checkpoints, prep->def->name);
         virErrorReset();
     }
 }
@@ -247,6 +249,7 @@ qemuDomainCheckpointCreateXML(virDomainPtr dom, const char *xml, unsigned int fl
     if (!def || !(vm = qemuVMFromDomain(dom)) ||
         qemuJobBegin(&vm->job, QEMU_JOB_MODIFY, "virDomainCheckpointCreateXML") < 0)
         return NULL;
+    qemuReconcileLeftovers(vm);
     if (redefine || validate)
         rc = qemuCheckpointRedefine(vm, &def, validate, &name);
     else

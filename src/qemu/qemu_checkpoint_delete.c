@@ -11,6 +11,7 @@
 #include "qemu_checkpoint_books.h"
 #include "qemu_checkpoint_list.h"
 #include "qemu_plan_run.h"
+#include "qemu_reconcile.h"
 #include "qemu_target_pick.h"
 #include "qemu_vm_list.h"
 #include "virerror_report.h"
@@ -114,6 +115,29 @@ deleteBitmaps(qemuVM *vm, char **names)
     return 0;
 }
 
+static void
+swapParent(qemuVM *vm, virDomainCheckpointDef *def, char **parent)
+{
+    QEMU_VM_LOCK_GUARD(vm);
+    char *old = def->parent;
+
+    def->parent = *parent;
+    *parent = old;
+}
+
+/* On failure the old parent stands, in memory as on disk. */
+static int
+saveParent(qemuVM *vm, virDomainCheckpointDef *def, const char *parent)
+{
+    g_autofree char *other = g_strdup(parent);
+
+    swapParent(vm, def, &other);
+    if (qemuCheckpointRecordSave(vm, def, true, "checkpoint.delete.reparent") == 0)
+        return 0;
+    swapParent(vm, def, &other);
+    return -1;
+}
+
 /* Records that stay but name a parent that goes: their nearest surviving ancestor takes its place. */
 static int
 reparent(qemuVM *vm, char **names)
@@ -127,13 +151,7 @@ reparent(qemuVM *vm, char **names)
             continue;
         while (parent && g_strv_contains((const char *const *)names, parent))
             parent = qemuCheckpointListLookup(vm->checkpoints, parent)->parent;
-        {
-            QEMU_VM_LOCK_GUARD(vm);
-            g_autofree char *old = def->parent;
-
-            def->parent = g_strdup(parent);
-        }
-        if (qemuCheckpointRecordSave(vm, def, true, "checkpoint.delete.reparent") < 0)
+        if (saveParent(vm, def, parent) < 0)
             return -1;
     }
     return 0;
@@ -154,6 +172,52 @@ removeRecords(qemuVM *vm, char **names)
     return 0;
 }
 
+/* The transaction has happened: nothing leads back. What fails now is tried once more, and then left
+ * as 'deleting' to qemuReconcileLeftovers or to the next start. */
+static int
+finishRecords(qemuVM *vm, char **names)
+{
+    for (int attempt = 0; attempt < 2; attempt++) {
+        if (reparent(vm, names) == 0 && removeRecords(vm, names) == 0) {
+            virErrorReset();
+            return 0;
+        }
+    }
+    return -1;
+}
+
+/* Records alone: each goes first and its children follow, because a record must not outlive its place
+ * in the line. A child whose record cannot be written (or a crash) names a parent that is gone: the
+ * next reading of the records gives it the one before. */
+static int
+deleteMetadata(qemuVM *vm, char **names)
+{
+    for (gsize i = 0; names[i]; i++) {
+        const virDomainCheckpointDef *gone = qemuCheckpointListLookup(vm->checkpoints, names[i]);
+
+        if (qemuCheckpointRecordRemove(vm, names[i], "checkpoint.delete.unlink") < 0)
+            return -1;
+        for (guint k = 0; k < vm->checkpoints->defs->len; k++) {
+            virDomainCheckpointDef *def = g_ptr_array_index(vm->checkpoints->defs, k);
+            g_autofree char *parent = g_strdup(gone->parent);
+
+            if (g_strcmp0(def->parent, names[i]) != 0)
+                continue;
+            swapParent(vm, def, &parent);
+            if (!g_strv_contains((const char *const *)names, def->name) &&
+                qemuCheckpointRecordSave(vm, def, true, "checkpoint.delete.reparent") < 0)
+                qemuCheckpointListNoteStale(vm->checkpoints, def->name);
+        }
+        {
+            QEMU_VM_LOCK_GUARD(vm);
+
+            qemuCheckpointListRemove(vm->checkpoints, names[i]);
+        }
+    }
+    virErrorReset();
+    return 0;
+}
+
 static void
 setState(qemuVM *vm, virDomainCheckpointDef *def, virCheckpointState state)
 {
@@ -162,7 +226,8 @@ setState(qemuVM *vm, virDomainCheckpointDef *def, virCheckpointState state)
     def->state = state;
 }
 
-/* Back to READY when nothing has happened yet: the user sees the error and the checkpoint. */
+/* Back to READY when nothing has happened yet: the user sees the error and the checkpoint. A record
+ * that cannot be written must not delete the checkpoint at the next start: it is tried again. */
 static void
 unmark(qemuVM *vm, char **names)
 {
@@ -175,9 +240,11 @@ unmark(qemuVM *vm, char **names)
         if (!def || def->state != VIR_CHECKPOINT_STATE_DELETING)
             continue;
         setState(vm, def, VIR_CHECKPOINT_STATE_READY);
-        if (qemuCheckpointRecordSave(vm, def, true, "checkpoint.delete.unmark") < 0)
+        if (qemuCheckpointRecordSave(vm, def, true, "checkpoint.delete.unmark") < 0) {
             VIR_WARN("record of checkpoint '%s' of domain '%s' still says 'deleting': %s", names[i],
                      vm->name, virErrorLastMessage());
+            qemuCheckpointListNoteStale(vm->checkpoints, names[i]);
+        }
     }
     virErrorRestore(&saved);
 }
@@ -237,9 +304,29 @@ qemuCheckpointDeleteFinish(qemuVM *vm, char **names)
      * the transaction is atomic: none left means that it has happened. */
     if (findBitmaps(vm, names, books) != BITMAPS_NONE && deleteBitmaps(vm, names) < 0)
         return -1;
-    if (reparent(vm, names) < 0)
+    return finishRecords(vm, names);
+}
+
+/* The transaction, and if it seems to have failed, the answer to whether it has: QEMU knows.
+ * Returns 0, or -1 with the error of the transaction; @unknown: QEMU could not be asked. */
+static int
+deleteWhole(qemuVM *vm, char **names, bool *unknown)
+{
+    virErrorPtr saved = NULL;
+    const qemuGraph *books = NULL;
+    bool happened = false;
+
+    if (deleteBitmaps(vm, names) == 0)
+        return 0;
+    virErrorPreserveLast(&saved);
+    books = qemuCheckpointBooks(vm);
+    *unknown = !books;
+    happened = books && findBitmaps(vm, names, books) == BITMAPS_NONE;
+    virErrorRestore(&saved);
+    if (!happened)
         return -1;
-    return removeRecords(vm, names);
+    virErrorReset();
+    return 0;
 }
 
 /* A deletion of whole bitmaps is announced first, so that a crash on either side of the transaction
@@ -250,16 +337,16 @@ deleteWithBitmaps(qemuVM *vm, char **names)
 {
     const qemuGraph *books = qemuCheckpointBooks(vm);
     bool whole = books && findBitmaps(vm, names, books) == BITMAPS_ALL;
+    bool unknown = false;
 
     if (!books || (!whole && deleteBitmaps(vm, names) < 0))
         return -1;
-    if (mark(vm, names) < 0 || (whole && deleteBitmaps(vm, names) < 0)) {
-        unmark(vm, names);
+    if (mark(vm, names) < 0 || (whole && deleteWhole(vm, names, &unknown) < 0)) {
+        if (!unknown)
+            unmark(vm, names);
         return -1;
     }
-    if (reparent(vm, names) < 0)
-        return -1;
-    return removeRecords(vm, names);
+    return finishRecords(vm, names);
 }
 
 /* Lock held. Which ones @flags name; NULL with an error if @name is not there. */
@@ -314,9 +401,7 @@ deleteHeld(qemuVM *vm, const char *name, unsigned int flags)
     }
     if (!metadataOnly)
         return deleteWithTarget(vm, name, flags);
-    if (reparent(vm, names) < 0)
-        return -1;
-    return removeRecords(vm, names);
+    return deleteMetadata(vm, names);
 }
 
 int
@@ -331,6 +416,7 @@ qemuDomainCheckpointDelete(virDomainCheckpointPtr chk, unsigned int flags)
     if (!(vm = qemuVMFromDomain(chk->domain)) ||
         qemuJobBegin(&vm->job, QEMU_JOB_MODIFY, "virDomainCheckpointDelete") < 0)
         return -1;
+    qemuReconcileLeftovers(vm);
     rc = deleteHeld(vm, chk->name, flags);
     qemuJobEnd(&vm->job);
     return rc;

@@ -11,6 +11,7 @@
 
 #include "qemu_driver_state.h"
 #include "virerror_report.h"
+#include "virfault.h"
 #include "virfile.h"
 #include "virlog.h"
 
@@ -39,6 +40,7 @@ listNew(void)
     qemuCheckpointList *list = g_new0(qemuCheckpointList, 1);
 
     list->defs = g_ptr_array_new_with_free_func((GDestroyNotify)virDomainCheckpointDefFree);
+    list->stale = g_hash_table_new_full(g_str_hash, g_str_equal, g_free, NULL);
     return list;
 }
 
@@ -48,6 +50,7 @@ qemuCheckpointListFree(qemuCheckpointList *list)
     if (!list)
         return;
     g_ptr_array_unref(list->defs);
+    g_hash_table_unref(list->stale);
     g_clear_pointer(&list->books, qemuGraphFree);
     g_free(list);
 }
@@ -130,7 +133,8 @@ parentPending(const GPtrArray *pending, const virDomainCheckpointDef *def)
 }
 
 /* Move @pending over to @list, parents before children. A loop of parents (a forged record) is
- * broken at its oldest member. */
+ * broken at its oldest member. A record whose parent's is gone (we died in a deletion) follows the
+ * one made before it. */
 static void
 listTakeSorted(qemuCheckpointList *list, GPtrArray *pending)
 {
@@ -150,9 +154,13 @@ listTakeSorted(qemuCheckpointList *list, GPtrArray *pending)
         virDomainCheckpointDef *def = g_ptr_array_index(list->defs, i);
 
         if (def->parent && !namesContain(list, def->parent)) {
-            VIR_WARN("checkpoint '%s' names the parent '%s', which has no record; it becomes a root",
-                     def->name, def->parent);
-            g_clear_pointer(&def->parent, g_free);
+            const virDomainCheckpointDef *older =
+                i > 0 ? g_ptr_array_index(list->defs, i - 1) : NULL;
+
+            VIR_WARN("checkpoint '%s' names the parent '%s', which has no record; it follows '%s' now",
+                     def->name, def->parent, older ? older->name : "nothing");
+            g_free(def->parent);
+            def->parent = g_strdup(older ? older->name : NULL);
         }
     }
 }
@@ -166,17 +174,16 @@ qemuCheckpointListLoad(qemuVM *vm)
     qemuCheckpointList *list = NULL;
 
     defs = recordsRead(dir);
-    if (!defs)
-        return -1;
     list = listNew();
-    listTakeSorted(list, defs);
+    if (defs)
+        listTakeSorted(list, defs);
     {
         QEMU_VM_LOCK_GUARD(vm);
 
         qemuCheckpointListFree(vm->checkpoints);
         vm->checkpoints = list;
     }
-    return 0;
+    return defs ? 0 : -1;
 }
 
 int
@@ -308,6 +315,39 @@ qemuCheckpointListDescendants(const qemuCheckpointList *list, const char *name)
     return g_strv_builder_end(builder);
 }
 
+void
+qemuCheckpointListNoteStale(qemuCheckpointList *list, const char *name)
+{
+    g_hash_table_add(list->stale, g_strdup(name));
+}
+
+void
+qemuCheckpointListSaveStale(qemuVM *vm)
+{
+    GHashTableIter iter = { 0 };
+    gpointer name = NULL;
+
+    g_hash_table_iter_init(&iter, vm->checkpoints->stale);
+    while (g_hash_table_iter_next(&iter, &name, NULL)) {
+        const virDomainCheckpointDef *def = qemuCheckpointListLookup(vm->checkpoints, name);
+
+        if (!def || qemuCheckpointRecordSave(vm, def, true, "checkpoint.stale.record") == 0)
+            g_hash_table_iter_remove(&iter);
+    }
+    virErrorReset();
+}
+
+/* Without fsync, for what reconcile finds out by itself. */
+static int
+recordSaveVolatile(const char *path, const char *text, const char *fault)
+{
+    g_autofree char *done = g_strconcat(fault, ".done", NULL);
+
+    if (virFaultPoint(fault) < 0 || virFileReplaceVolatile(path, text, strlen(text), 0600) < 0)
+        return -1;
+    return virFaultPoint(done);
+}
+
 int
 qemuCheckpointRecordSave(qemuVM *vm, const virDomainCheckpointDef *def, bool durable,
                          const char *fault)
@@ -322,7 +362,7 @@ qemuCheckpointRecordSave(qemuVM *vm, const virDomainCheckpointDef *def, bool dur
         return -1;
     if (durable)
         return virFileReplaceDurable(path, text, strlen(text), 0600, fault);
-    return virFileReplaceVolatile(path, text, strlen(text), 0600);
+    return recordSaveVolatile(path, text, fault);
 }
 
 int

@@ -17,6 +17,8 @@ struct _qemuCheckpointList {
     GPtrArray *defs;        /* virDomainCheckpointDef *, oldest first; every state */
     qemuGraph *books;       /* bitmaps as of our last query, kept true by our own transactions;
                              * NULL = ask QEMU; touched only under the MODIFY job */
+    GHashTable *stale;      /* char * (set): names whose record on disk could not be brought up to date;
+                             * touched only under the MODIFY job */
 };
 void qemuCheckpointListFree(qemuCheckpointList *list);
 
@@ -44,6 +46,12 @@ char **qemuCheckpointListOfDisk(const qemuCheckpointList *list, const char *disk
 /** Names of all descendants of @name, oldest first; (owned, g_strfreev). */
 char **qemuCheckpointListDescendants(const qemuCheckpointList *list, const char *name);
 
-/** One record to disk. @durable: survive power loss before we return. @fault: fault point prefix. */
+/** The record of @name on disk is behind the list: qemuCheckpointListSaveStale tries again. */
+void qemuCheckpointListNoteStale(qemuCheckpointList *list, const char *name);
+/** Write the records noted. What fails stays noted. Resets the error. */
+void qemuCheckpointListSaveStale(qemuVM *vm);
+
+/** One record to disk. @durable: survive power loss before we return. @fault: prefix of the fault
+ * points NAME.written and NAME.renamed, or NAME before and NAME.done behind a write that is not durable. */
 int qemuCheckpointRecordSave(qemuVM *vm, const virDomainCheckpointDef *def, bool durable, const char *fault);
 int qemuCheckpointRecordRemove(qemuVM *vm, const char *name, const char *fault);

@@ -65,7 +65,10 @@ becomeReady(qemuVM *vm, virDomainCheckpointDef *def)
 
         def->state = VIR_CHECKPOINT_STATE_READY;
     }
-    return qemuCheckpointRecordSave(vm, def, true, "reconcile.ready.record");
+    if (qemuCheckpointRecordSave(vm, def, true, "reconcile.ready.record") == 0)
+        return 0;
+    qemuCheckpointListNoteStale(vm->checkpoints, def->name);
+    return -1;
 }
 
 /* The transaction is atomic in QEMU, so a part of the bitmaps means that somebody else removed some,
@@ -152,6 +155,17 @@ qemuReconcileCheckpoints(qemuVM *vm)
 {
     settleAllCreating(vm, NULL);
     settleAllDeleting(vm);
+}
+
+void
+qemuReconcileLeftovers(qemuVM *vm)
+{
+    qemuCheckpointListSaveStale(vm);
+    /* of a stopped domain the helper settles them, when it has its images open */
+    if (!qemuVMIsActive(vm) || !qemuReconcilePending(vm))
+        return;
+    qemuCheckpointBooksForget(vm);
+    qemuReconcileCheckpoints(vm);
 }
 
 int

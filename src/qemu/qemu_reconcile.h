@@ -14,6 +14,11 @@
  * Returns 0, or -1 if QEMU died meanwhile.
  */
 int qemuReconcileVM(qemuVM *vm, bool reconnected);
+/**
+ * qemuReconcileLeftovers: before an operation on checkpoints begins: records that an earlier one
+ * could not finish (a full disk) are tried again. Caller holds MODIFY. What fails again is logged.
+ */
+void qemuReconcileLeftovers(qemuVM *vm);
 /** Some record says that creating or deleting it is under way (takes vm->lock). Under MODIFY, before
  * an operation of one's own, that means it was interrupted. */
 bool qemuReconcilePending(qemuVM *vm);
