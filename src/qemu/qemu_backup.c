@@ -3,7 +3,7 @@
  * Beginning a backup: check everything, plan, journal, run.
  *
  *   Def, graph, chains -> Plan -> [checkpoint record 'creating'] -> journal 'beginning'
- *     -> the Plan's steps -> [record 'ready'] -> journal 'running'
+ *     -> the Plan's steps -> journal 'running' -> [record 'ready']
  *
  * Whatever fails on the way is undone by the executor; what a crash leaves is undone from the journal
  * (qemu_backup_recover.c).
@@ -11,13 +11,14 @@
 #include "qemu_backup.h"
 
 #include "qemu_backup_plan.h"
-#include "qemu_backup_server.h"
+#include "qemu_backup_recover.h"
 #include "qemu_bitmap_chain.h"
 #include "qemu_checkpoint.h"
 #include "qemu_checkpoint_books.h"
 #include "qemu_checkpoint_list.h"
 #include "qemu_driver_state.h"
 #include "qemu_plan_run.h"
+#include "qemu_reconcile.h"
 #include "qemu_vm_list.h"
 #include "virerror_report.h"
 #include "virlog.h"
@@ -262,28 +263,38 @@ runPlan(qemuVM *vm, beginContext *ctx)
             qemuCheckpointForget(vm, ctx->checkpoint->def->name);
         return -1;
     }
-    if (ctx->checkpoint)
-        qemuCheckpointConfirm(vm, ctx->checkpoint);
     return 0;
 }
 
-/* From here the backup runs whatever happens to this call. A journal that cannot be updated makes a
- * restarted daemon undo the backup: safe, so only said. */
 static void
-announceRunning(qemuVM *vm)
+setPhase(qemuVM *vm, qemuBackupPhase phase)
+{
+    QEMU_VM_LOCK_GUARD(vm);
+
+    vm->backup->phase = phase;
+}
+
+/* The journal decides whether a restarted daemon goes on with the backup or undoes it, and with it the
+ * checkpoint: the client must not hear of a backup that would be undone. The checkpoint is confirmed
+ * behind it; what is between is told apart by its bitmaps. */
+static int
+commitRunning(qemuVM *vm, beginContext *ctx)
 {
     g_autoptr(qemuConfig) config = qemuDriverConfig();
+    qemuPlanRun run = { .plan = vm->backup->plan, .done = vm->backup->plan->steps->len };
 
-    {
-        QEMU_VM_LOCK_GUARD(vm);
-
-        vm->backup->phase = QEMU_BACKUP_RUNNING;
+    setPhase(vm, QEMU_BACKUP_RUNNING);
+    if (qemuBackupJournalSave(config, vm->name, vm->backup) == 0) {
+        if (ctx->checkpoint)
+            qemuCheckpointConfirm(vm, ctx->checkpoint);
+        return 0;
     }
-    if (qemuBackupJournalSave(config, vm->name, vm->backup) < 0) {
-        VIR_WARN("domain '%s': the backup runs, but would not survive a restart of the daemon: %s",
-                 vm->name, virErrorLastMessage());
-        virErrorReset();
-    }
+    setPhase(vm, QEMU_BACKUP_BEGINNING);
+    qemuPlanRunUndo(&run, &vm->target, false);
+    qemuCheckpointBooksForget(vm);
+    if (ctx->checkpoint)
+        qemuCheckpointForget(vm, ctx->checkpoint->def->name);
+    return -1;
 }
 
 static int
@@ -295,11 +306,10 @@ beginPrepared(qemuVM *vm, beginContext *ctx, virDomainCheckpointDef **checkpoint
         prepareCheckpoint(vm, ctx, checkpoint) < 0 || makePlan(vm, ctx, reuseExternal) < 0)
         return -1;
     installJob(vm, ctx, reuseExternal);
-    if (runPlan(vm, ctx) < 0) {
+    if (runPlan(vm, ctx) < 0 || commitRunning(vm, ctx) < 0) {
         dropJob(vm);
         return -1;
     }
-    announceRunning(vm);
     return 0;
 }
 
@@ -314,7 +324,7 @@ beginHeld(qemuVM *vm, virDomainBackupDef **def, virDomainCheckpointDef **checkpo
     };
 
     if (checkActive(vm) < 0 || alignRequest(vm, &ctx, *checkpoint) < 0 ||
-        qemuBackupServerAwait(vm) < 0 || qemuJobBeginAsync(&vm->job, QEMU_ASYNC_JOB_BACKUP, "virDomainBackupBegin") < 0)
+        qemuBackupSettle(vm) < 0 || qemuJobBeginAsync(&vm->job, QEMU_ASYNC_JOB_BACKUP, "virDomainBackupBegin") < 0)
         return -1;
     if (beginPrepared(vm, &ctx, checkpoint, reuseExternal) < 0) {
         qemuJobEndAsync(&vm->job);
@@ -339,6 +349,7 @@ qemuDomainBackupBegin(virDomainPtr dom, const char *backupXML, const char *check
         return -1;
     if (qemuJobBegin(&vm->job, QEMU_JOB_MODIFY, "virDomainBackupBegin") < 0)
         return -1;
+    qemuReconcileLeftovers(vm);
     rc = beginHeld(vm, &def, &checkpoint, flags & VIR_DOMAIN_BACKUP_BEGIN_REUSE_EXTERNAL);
     qemuJobEnd(&vm->job);
     return rc;

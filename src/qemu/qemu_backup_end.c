@@ -12,6 +12,7 @@
 #include "qemu_backup.h"
 #include "qemu_backup_plan.h"
 #include "qemu_backup_push.h"
+#include "qemu_backup_recover.h"
 #include "qemu_backup_server.h"
 #include "qemu_checkpoint.h"
 #include "qemu_driver_state.h"
@@ -95,8 +96,8 @@ diskDef(const qemuBackupJob *job, const char *name)
     return NULL;
 }
 
-static void
-undoGraph(qemuVM *vm, const qemuBackupJob *job, int type)
+int
+qemuBackupTakeApart(qemuVM *vm, const qemuBackupJob *job)
 {
     g_autofree qemuBackupPlanEndDisk *disks = g_new0(qemuBackupPlanEndDisk, job->disks->len);
     g_autoptr(qemuPlan) plan = NULL;
@@ -114,16 +115,33 @@ undoGraph(qemuVM *vm, const qemuBackupJob *job, int type)
             .def = diskDef(job, disk->name),
             .under = td->node,
             .hasUnion = disk->hasUnion,
-            .removeStore = qemuBackupJobStoreGoes(job, disk, type),
+            .removeStore = qemuBackupJobStoreGoes(job, disk, job->endType),
         };
     }
     plan = qemuBackupPlanEnd(job->def, disks, n);
     run.plan = plan;
-    if (qemuPlanRunAll(&run, &vm->target) < 0) {
-        VIR_WARN("domain '%s': the backup ended, but not all of it could be taken apart: %s", vm->name,
-                 virErrorLastMessage());
-        virErrorReset();
+    if (qemuPlanRunAll(&run, &vm->target) == 0)
+        return 0;
+    /* One step that failed keeps others from succeeding (nodes in use): what had happened is no
+     * failure the second time. */
+    VIR_WARN("domain '%s': taking the backup apart once more: %s", vm->name, virErrorLastMessage());
+    return qemuPlanRunAll(&run, &vm->target);
+}
+
+/* A target that QEMU has not closed is no backup, whatever its job had said. */
+static void
+failUnclosed(qemuVM *vm, qemuBackupJob *job, virTypedParamList *params)
+{
+    if (job->def->mode != VIR_BACKUP_MODE_PUSH || job->endType != VIR_DOMAIN_JOB_COMPLETED)
+        return;
+    {
+        QEMU_VM_LOCK_GUARD(vm);
+
+        job->endType = VIR_DOMAIN_JOB_FAILED;
+        job->endError = g_strdup("the targets were written, but QEMU could not close them");
     }
+    virTypedParamListClear(params);
+    collectStats(vm, job, job->endType, job->endError, params);
 }
 
 /* QEMU took its graph along; files and the socket's name are ours to remove. */
@@ -200,6 +218,7 @@ qemuBackupFinish(qemuVM *vm, qemuBackupJob *job, int type, const char *errmsg)
 {
     g_autoptr(qemuConfig) config = qemuDriverConfig();
     g_auto(virTypedParamList) params = { 0 };
+    bool apart = false;
     bool server = false;
 
     if (!claimEnd(vm, job, type, errmsg))
@@ -209,14 +228,21 @@ qemuBackupFinish(qemuVM *vm, qemuBackupJob *job, int type, const char *errmsg)
     collectStats(vm, job, type, errmsg, &params);
     if (vm->target.ops->pid(&vm->target) != 0) {
         journalPhase(vm, config, job);
-        undoGraph(vm, job, type);
-        server = job->def->mode == VIR_BACKUP_MODE_PULL;
+        apart = qemuBackupTakeApart(vm, job) == 0;
     }
+    if (!apart)
+        failUnclosed(vm, job, &params);
     if (vm->target.ops->pid(&vm->target) == 0) {
-        removeFiles(vm, job, type);
-        server = false;
-    }
-    if (server) {
+        removeFiles(vm, job, job->endType);
+        qemuBackupJournalRemove(config, vm->name);
+    } else if (!apart) {
+        VIR_WARN("domain '%s': the backup ended, but not all of it could be taken apart; the next "
+                 "backup, or start of the daemon, tries again: %s",
+                 vm->name, virErrorLastMessage());
+        virErrorReset();
+        journalPhase(vm, config, job);
+    } else if (job->def->mode == VIR_BACKUP_MODE_PULL) {
+        server = true;
         job->phase = QEMU_BACKUP_SERVER;
         journalPhase(vm, config, job);
     } else {
@@ -309,6 +335,8 @@ qemuBackupVMDied(qemuVM *vm)
 
     if (job)
         qemuBackupFinish(vm, job, VIR_DOMAIN_JOB_FAILED, "the domain's QEMU process ended");
+    else
+        qemuBackupSweep(vm);   /* of one that had ended, but could not be taken apart */
 }
 
 static void

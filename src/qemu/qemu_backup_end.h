@@ -9,6 +9,9 @@
  * The caller holds MODIFY, or QEMU is gone. After it vm->backup is NULL and the async job is over.
  */
 void qemuBackupFinish(qemuVM *vm, qemuBackupJob *job, int type, const char *errmsg);
+/** Nodes, exports, bitmaps and files of a backup that ends with job->endType, but for the NBD server.
+ * May be repeated. 0, or -1 with the first error; what can go has gone. Holds MODIFY. */
+int qemuBackupTakeApart(qemuVM *vm, const qemuBackupJob *job);
 /** Push: if every disk's job has concluded, finish with the result; otherwise nothing. */
 void qemuBackupFinishPushIfDone(qemuVM *vm, qemuBackupJob *job);
 /** (owned reference to the) running backup, NULL if there is none. */

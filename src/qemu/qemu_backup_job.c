@@ -15,6 +15,7 @@
 #include <unistd.h>
 
 #include "virerror_report.h"
+#include "virfault.h"
 #include "virfile.h"
 #include "virjson.h"
 #include "virlog.h"
@@ -143,8 +144,12 @@ qemuBackupJournalSave(const qemuConfig *config, const char *domain, const qemuBa
         job->endError, job->checkpoint, xml, disksToJSON(job),
         job->plan ? qemuPlanToJSON(job->plan) : NULL);
     g_autofree char *text = virJSONFormat(json, false);
+    g_autofree char *fault = g_strconcat("backup.journal.", phaseNames[job->phase], NULL);
+    g_autofree char *saved = g_strconcat(fault, ".done", NULL);
 
-    return virFileReplaceVolatile(path, text, strlen(text), 0600);
+    if (virFaultPoint(fault) < 0 || virFileReplaceVolatile(path, text, strlen(text), 0600) < 0)
+        return -1;
+    return virFaultPoint(saved);
 }
 
 static int
@@ -219,13 +224,42 @@ qemuBackupJournalLoad(const qemuConfig *config, const char *domain)
     return job;
 }
 
+bool
+qemuBackupJournalExists(const qemuConfig *config, const char *domain)
+{
+    g_autofree char *path = journalPath(config, domain);
+
+    return virFileExists(path);
+}
+
 void
 qemuBackupJournalRemove(const qemuConfig *config, const char *domain)
 {
     g_autofree char *path = journalPath(config, domain);
+    virErrorPtr saved = NULL;
 
-    if (unlink(path) < 0 && errno != ENOENT)
+    virErrorPreserveLast(&saved);
+    if (virFaultPoint("backup.journal.remove") < 0)
+        VIR_WARN("backup journal '%s' stays: %s", path, virErrorLastMessage());
+    else if (unlink(path) < 0 && errno != ENOENT)
         VIR_WARN("cannot remove backup journal '%s': %s", path, g_strerror(errno));
+    virErrorRestore(&saved);
+}
+
+void
+qemuBackupJournalSetAside(const qemuConfig *config, const char *domain)
+{
+    g_autofree char *path = journalPath(config, domain);
+    g_autofree char *broken = g_strconcat(path, ".broken", NULL);
+    g_autofree char *text = NULL;
+    gssize length = 0;
+
+    VIR_ERROR("backup journal '%s' is set aside as '%s', and what it speaks of is left as it is: %s",
+              path, broken, virErrorLastMessage());
+    length = virFileReadAll(path, JOURNAL_MAX_BYTES, &text);
+    if (length < 0 || virFileReplaceVolatile(broken, text, (size_t)length, 0600) == 0)
+        unlink(path);
+    virErrorReset();
 }
 
 /* A scratch file grows with what the guest overwrites; the file system knows its size. */

@@ -59,11 +59,16 @@ qemuBackupJobDisk *qemuBackupJobDiskLookup(const qemuBackupJob *job, const char 
  * push that failed left in targets we made, which is no backup. */
 bool qemuBackupJobStoreGoes(const qemuBackupJob *job, const qemuBackupJobDisk *disk, int type);
 
-/** Journal: STATEDIR/NAME.backup, JSON, replaced whole. Below /run: lives as long as the QEMU it describes. */
+/** Journal: STATEDIR/NAME.backup, JSON, replaced whole. Below /run: lives as long as the QEMU it
+ * describes. Fault points backup.journal.PHASE before and .done behind the write, backup.journal.remove. */
 int qemuBackupJournalSave(const qemuConfig *config, const char *domain, const qemuBackupJob *job);
 /** (owned) NULL without error when there is none; NULL with an error when it is unreadable. */
 qemuBackupJob *qemuBackupJournalLoad(const qemuConfig *config, const char *domain);
+bool qemuBackupJournalExists(const qemuConfig *config, const char *domain);
+/** Keeps the current error. */
 void qemuBackupJournalRemove(const qemuConfig *config, const char *domain);
+/** The journal cannot be read (error set, logged and reset here): out of the way, for an operator to see. */
+void qemuBackupJournalSetAside(const qemuConfig *config, const char *domain);
 
 /** Statistics as virDomainGetJobStats and the job-completed event give them. Pure.
  * @completedType: VIR_DOMAIN_JOB_NONE while it runs, else how it ended; @errmsg may be NULL. */

@@ -67,8 +67,11 @@ qemuBackupRecover(qemuVM *vm, char **undone)
     g_autoptr(qemuBackupJob) job = qemuBackupJournalLoad(config, vm->name);
 
     *undone = NULL;
-    if (!job)
-        return virErrorLastCode() == VIR_ERR_OK ? 0 : -1;
+    if (!job) {
+        if (virErrorLastCode() != VIR_ERR_OK)
+            qemuBackupJournalSetAside(config, vm->name);
+        return 0;
+    }
     switch (job->phase) {
     case QEMU_BACKUP_BEGINNING:
         VIR_INFO("domain '%s': undoing a backup that had not begun completely", vm->name);
@@ -95,6 +98,61 @@ qemuBackupRecover(qemuVM *vm, char **undone)
     return -1;
 }
 
+/* Without the client's error: what is wrong with an old backup does not explain why a new one fails. */
+static int
+settleJob(qemuVM *vm, const qemuConfig *config, const qemuBackupJob *job)
+{
+    switch (job->phase) {
+    case QEMU_BACKUP_BEGINNING:
+        undoBegin(vm, config, job);
+        return qemuBackupJournalExists(config, vm->name) ? -1 : 0;
+    case QEMU_BACKUP_RUNNING:
+    case QEMU_BACKUP_ENDING:
+        if (qemuBackupTakeApart(vm, job) < 0)
+            return -1;
+        break;
+    case QEMU_BACKUP_SERVER:
+    case QEMU_BACKUP_PHASE_LAST:
+        break;
+    }
+    if (job->def->mode == VIR_BACKUP_MODE_PUSH) {
+        qemuBackupJournalRemove(config, vm->name);
+        return 0;
+    }
+    qemuBackupServerStop(vm, job->def);
+    if (qemuBackupServerAwait(vm) < 0)
+        return -1;
+    return qemuBackupJournalExists(config, vm->name) ? -1 : 0;
+}
+
+int
+qemuBackupSettle(qemuVM *vm)
+{
+    g_autoptr(qemuConfig) config = qemuDriverConfig();
+    g_autoptr(qemuBackupJob) job = NULL;
+
+    if (qemuBackupServerAwait(vm) < 0)
+        return -1;
+    {
+        QEMU_VM_LOCK_GUARD(vm);
+
+        if (vm->backup)
+            return 0;
+    }
+    job = qemuBackupJournalLoad(config, vm->name);
+    if (!job && virErrorLastCode() != VIR_ERR_OK)
+        qemuBackupJournalSetAside(config, vm->name);
+    if (!job)
+        return 0;
+    VIR_INFO("domain '%s': taking apart what its last backup has left", vm->name);
+    if (settleJob(vm, config, job) == 0)
+        return 0;
+    virReportError(VIR_ERR_OPERATION_FAILED,
+                   "cannot start a backup of domain '%s': what its last backup has left in QEMU cannot "
+                   "be removed; the log of the daemon says why", vm->name);
+    return -1;
+}
+
 void
 qemuBackupSweep(qemuVM *vm)
 {
@@ -104,7 +162,8 @@ qemuBackupSweep(qemuVM *vm)
     for (guint i = 0; job && i < job->disks->len; i++) {
         const qemuBackupJobDisk *disk = g_ptr_array_index(job->disks, i);
 
-        if (disk->storePath && qemuBackupJobStoreGoes(job, disk, job->endType) &&
+        /* also where the job had completed: QEMU is gone and had perhaps not closed it */
+        if (disk->storePath && qemuBackupJobStoreGoes(job, disk, VIR_DOMAIN_JOB_FAILED) &&
             unlink(disk->storePath) < 0 && errno != ENOENT)
             VIR_WARN("domain '%s': cannot remove '%s': %s", vm->name, disk->storePath,
                      g_strerror(errno));

@@ -7,8 +7,11 @@
  * qemuBackupRecover: the domain's QEMU ran on while the daemon was away. A running backup goes on
  * (a push that concluded meanwhile is finished); a half-begun one is undone; a half-ended one is ended.
  * @undone: (owned) name of the checkpoint whose backup was undone, or NULL: its record must go too.
- * Caller holds MODIFY. Returns 0, or -1 if the journal is unreadable (it is moved out of the way).
+ * Caller holds MODIFY. Returns 0, or -1 with an error. A journal that cannot be read is set aside.
  */
 int qemuBackupRecover(qemuVM *vm, char **undone);
+/** Before a backup begins: what an earlier one could not take apart is tried again. Waits for its NBD
+ * server. Caller holds MODIFY. 0, or -1 with an error that refuses the begin. */
+int qemuBackupSettle(qemuVM *vm);
 /** The domain does not run: what an earlier QEMU's backup left in files is removed, and its journal. */
 void qemuBackupSweep(qemuVM *vm);

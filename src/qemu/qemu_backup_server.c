@@ -37,14 +37,15 @@ stillThere(const serverStop *stop)
     return qemuVMIsActive(stop->vm) && stop->vm->run == stop->run;
 }
 
+/* @gone: else the journal stays, and the next begin tries again. */
 static void
-stopDone(const serverStop *stop)
+stopDone(const serverStop *stop, bool gone)
 {
     g_autoptr(qemuConfig) config = qemuDriverConfig();
     QEMU_VM_LOCK_GUARD(stop->vm);
 
     stop->vm->nbdServerEnding = false;
-    if (!stop->vm->backup)
+    if (gone && !stop->vm->backup)
         qemuBackupJournalRemove(config, stop->vm->name);
     qemuVMSignal(stop->vm);
 }
@@ -54,13 +55,14 @@ stopServer(void *data)
 {
     serverStop *stop = data;
     qemuPlanRun run = { .plan = stop->plan };
+    bool gone = !stillThere(stop) || qemuPlanRunAll(&run, &stop->vm->target) == 0;
 
-    if (stillThere(stop) && qemuPlanRunAll(&run, &stop->vm->target) < 0) {
-        VIR_WARN("domain '%s': the NBD server of its last backup stays: %s", stop->vm->name,
-                 virErrorLastMessage());
+    if (!gone) {
+        VIR_WARN("domain '%s': the NBD server of its last backup stays until the next one: %s",
+                 stop->vm->name, virErrorLastMessage());
         virErrorReset();
     }
-    stopDone(stop);
+    stopDone(stop, gone);
     serverStopFree(stop);
 }
 

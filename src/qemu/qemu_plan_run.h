@@ -26,7 +26,7 @@ int qemuPlanRunValidate(const qemuPlan *plan);
  */
 int qemuPlanRunAll(qemuPlanRun *run, qemuTarget *target);
 /**
- * qemuPlanRunUndo: undo @done steps newest first. @tolerant: steps may not have happened ("not found"
+ * qemuPlanRunUndo: undo @done steps newest first; fault point NAME.undo before each. @tolerant: steps may not have happened ("not found"
  * is fine) and REDO steps are run: the restarted daemon's repair, with @done = all steps.
  * Clean-up: keeps the current error. Returns the number of undos that failed; a QEMU that is gone
  * took its graph along, so that only files count then.
