@@ -6,6 +6,10 @@
  * bitmap counts only when it exists, is persistent and consistent, the last one still records, and
  * all have one granularity. Nothing is concluded from which of the earlier ones record: images made
  * by libvirt keep all of them active, ours only the last, and the union is right for both.
+ *
+ * A record can be lost or dropped (delete --metadata, a crash, a redefine that leaves one out) while its
+ * bitmap stays and holds a period that no other bitmap has. Which period cannot be known, so whatever
+ * whole bitmap of the image is no checkpoint of the chain is taken in: too much is never wrong.
  */
 #include "qemu_bitmap_chain.h"
 
@@ -70,6 +74,20 @@ qemuBitmapChainReason(const char *disk, const qemuGraphNode *node, const char *c
     return NULL;
 }
 
+/* Bitmaps that belong to none of @checkpoints and may hold a period of the disk's history. */
+static void
+qemuBitmapChainAddStrays(GPtrArray *bitmaps, const qemuGraphNode *node,
+                         const char *const *checkpoints, unsigned long long granularity)
+{
+    for (guint i = 0; i < node->bitmaps->len; i++) {
+        const qemuGraphBitmap *bitmap = g_ptr_array_index(node->bitmaps, i);
+
+        if (bitmap->name && bitmap->persistent && !bitmap->inconsistent && !bitmap->busy &&
+            bitmap->granularity == granularity && !g_strv_contains(checkpoints, bitmap->name))
+            g_ptr_array_add(bitmaps, g_strdup(bitmap->name));
+    }
+}
+
 GPtrArray *
 qemuBitmapChainSince(const char *disk, const qemuGraphNode *node, const char *const *checkpoints,
                      const char *since)
@@ -94,5 +112,7 @@ qemuBitmapChainSince(const char *disk, const qemuGraphNode *node, const char *co
     bitmaps = g_ptr_array_new_with_free_func(g_free);
     for (gssize i = first; checkpoints[i]; i++)
         g_ptr_array_add(bitmaps, g_strdup(checkpoints[i]));
+    qemuBitmapChainAddStrays(bitmaps, node, checkpoints,
+                             qemuGraphBitmapLookup(node, since)->granularity);
     return bitmaps;
 }

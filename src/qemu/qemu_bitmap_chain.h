@@ -14,6 +14,8 @@
  * (NULL-terminated)   @since: one of them
  * Valid iff each bitmap from @since to the last exists, is persistent, not inconsistent, and the
  * last is recording; and their granularity is the same.
+ * Whole persistent bitmaps that are in no checkpoint's name are part of the answer, behind the others:
+ * they may hold a period whose record is lost.
  * Returns: (owned, g_ptr_array_unref, of char *) bitmap names oldest first, or NULL with
  * VIR_ERR_CHECKPOINT_INCONSISTENT saying disk, bitmap, reason and what to do; or
  * VIR_ERR_NO_DOMAIN_CHECKPOINT if @since is not in the list (this disk was not part of it).
