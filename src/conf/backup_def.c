@@ -5,8 +5,6 @@
 #include "backup_def.h"
 #include "backup_internal.h"
 
-#include <string.h>
-#include <sys/un.h>
 #include "virerror_report.h"
 #include "xml_enum.h"
 
@@ -87,95 +85,23 @@ virDomainBackupDefCopy(const virDomainBackupDef *def)
     return copy;
 }
 
+/* From here to the end of parsing the document has passed its grammar; what is left to refuse are
+ * numbers the grammar lets through. */
 static int
-serverUnixParse(xmlNodePtr node, virDomainBackupDef *def)
+serverParse(xmlNodePtr node, virDomainBackupDef *def)
 {
-    struct sockaddr_un address;
-
-    if (!(def->server.socket = virXMLPropRequired(node, "socket")))
-        return -1;
-    if (!g_path_is_absolute(def->server.socket) ||
-        strlen(def->server.socket) >= sizeof(address.sun_path)) {
-        virReportError(VIR_ERR_XML_ERROR,
-                       "socket '%s' of <server> must be an absolute path shorter than %zu bytes",
-                       def->server.socket, sizeof(address.sun_path));
-        return -1;
-    }
-    return 0;
-}
-
-static int
-serverTcpParse(xmlNodePtr node, virDomainBackupDef *def)
-{
-    def->server.host = virXMLProp(node, "name");
-    if (!def->server.host || !*def->server.host) {
-        g_free(def->server.host);
-        def->server.host = g_strdup("localhost");
-    }
-    if (virXMLPropUInt(node, "port", &def->server.port) < 0)
-        return -1;
-    if (def->server.port > 65535) {
-        virReportError(VIR_ERR_INVALID_ARG, "port '%u' of <server> is out of range",
-                       def->server.port);
-        return -1;
-    }
-    return 0;
-}
-
-static int
-serverParse(xmlNodePtr root, virDomainBackupDef *def)
-{
-    xmlNodePtr node = virXMLChild(root, "server");
-    bool tls = false;
-    bool isUnix;
-
     if (!node)
         return 0;
     def->server.present = true;
     def->server.transport = VIR_BACKUP_SERVER_TCP;
-    if (VIR_XML_ENUM_PROP(node, "transport", transportNames, "rdma vsock fd",
-                          def->server.transport) < 0 ||
-        virXMLPropYesNo(node, "tls", &tls) < 0)
+    if (VIR_XML_ENUM_PROP(node, "transport", transportNames, NULL, def->server.transport) < 0 ||
+        virXMLPropUInt(node, "port", &def->server.port) < 0)
         return -1;
-    if (tls) {
-        virReportError(VIR_ERR_CONFIG_UNSUPPORTED, "%s",
-                       "unsupported attribute tls='yes' in element <server>: use transport='unix' "
-                       "or a tunnel");
-        return -1;
-    }
-    isUnix = def->server.transport == VIR_BACKUP_SERVER_UNIX;
-    if (virXMLCheckKnown(node, isUnix ? "transport tls socket" : "transport tls name port", NULL) <
-        0)
-        return -1;
-    return isUnix ? serverUnixParse(node, def) : serverTcpParse(node, def);
-}
-
-static int
-diskModeParse(xmlNodePtr node, virDomainBackupDiskDef *disk)
-{
-    int rc = VIR_XML_ENUM_PROP(node, "backupmode", diskModeNames, NULL, disk->mode);
-
-    if (rc < 0)
-        return -1;
-    disk->modeGiven = rc > 0;
-    disk->incremental = virXMLProp(node, "incremental");
-    if (disk->incremental && disk->modeGiven && disk->mode == VIR_BACKUP_DISK_FULL) {
-        virReportError(VIR_ERR_XML_ERROR,
-                       "disk '%s' has backupmode='full' and yet incremental='%s'", disk->name,
-                       disk->incremental);
-        return -1;
-    }
-    return 0;
-}
-
-static int
-diskExportParse(xmlNodePtr node, virDomainBackupDiskDef *disk, virBackupMode mode)
-{
-    disk->exportName = virXMLProp(node, "exportname");
-    disk->exportBitmap = virXMLProp(node, "exportbitmap");
-    if (mode == VIR_BACKUP_MODE_PUSH && (disk->exportName || disk->exportBitmap)) {
-        virReportError(VIR_ERR_XML_ERROR, "disk '%s': exportname and exportbitmap need mode='pull'",
-                       disk->name);
+    def->server.socket = virXMLProp(node, "socket");
+    def->server.host = virXMLProp(node, "name");
+    if (def->server.port > 65535) {
+        virReportError(VIR_ERR_INVALID_ARG, "port '%u' of <server> is out of range",
+                       def->server.port);
         return -1;
     }
     return 0;
@@ -190,26 +116,12 @@ diskStoreParse(xmlNodePtr node, virDomainBackupDiskDef *disk, virBackupMode mode
     virStorageType type = VIR_STORAGE_TYPE_FILE;
     virStorageFormat format = VIR_STORAGE_FORMAT_QCOW2;
 
-    if (VIR_XML_ENUM_PROP(node, "type", storeTypes, "network volume dir nvme vhostuser vhostvdpa",
-                          type) < 0)
+    if (VIR_XML_ENUM_PROP(node, "type", storeTypes, NULL, type) < 0 ||
+        VIR_XML_ENUM_PROP(driver, "type", storeFormats, NULL, format) < 0)
         return -1;
-    if (driver && (virXMLCheckKnown(driver, "type", NULL) < 0 ||
-                   VIR_XML_ENUM_PROP(driver, "type", storeFormats, "*", format) < 0))
-        return -1;
-    if (mode == VIR_BACKUP_MODE_PULL && format != VIR_STORAGE_FORMAT_QCOW2) {
-        virReportError(VIR_ERR_CONFIG_UNSUPPORTED,
-                       "the scratch of disk '%s' must have format qcow2, not %s", disk->name,
-                       virStorageFormatToString(format));
-        return -1;
-    }
     disk->store = virStorageSourceNew(type, format, NULL);
     if (store && virStorageSourceParse(store, disk->store) < 0)
         return -1;
-    if (!store && type == VIR_STORAGE_TYPE_BLOCK) {
-        virReportError(VIR_ERR_XML_ERROR, "disk '%s' has type='block' and no <%s dev='...'/>",
-                       disk->name, mode == VIR_BACKUP_MODE_PULL ? "scratch" : "target");
-        return -1;
-    }
     disk->storeGiven = store != NULL;
     return 0;
 }
@@ -217,62 +129,23 @@ diskStoreParse(xmlNodePtr node, virDomainBackupDiskDef *disk, virBackupMode mode
 static int
 diskParse(xmlNodePtr node, virDomainBackupDef *def)
 {
-    g_autoptr(virDomainBackupDiskDef) disk = NULL;
-    g_autofree char *name = virXMLPropRequired(node, "name");
-    const char *children = def->mode == VIR_BACKUP_MODE_PULL ? "scratch driver" : "target driver";
+    g_autoptr(virDomainBackupDiskDef) disk = g_new0(virDomainBackupDiskDef, 1);
+    int modeGiven;
 
-    if (!name)
-        return -1;
-    disk = virDomainBackupDiskDefNew(name);
+    disk->name = virXMLProp(node, "name");
     disk->backup = true;
-    if (virXMLCheckKnown(node,
-                         "name backup type backupmode incremental exportname exportbitmap index",
-                         children) < 0 ||
-        virXMLCheckOnce(node, children) < 0 || virXMLPropYesNo(node, "backup", &disk->backup) < 0 ||
-        virXMLPropUInt(node, "index", &disk->index) < 0)
+    if (virXMLPropYesNo(node, "backup", &disk->backup) < 0 ||
+        (modeGiven = VIR_XML_ENUM_PROP(node, "backupmode", diskModeNames, NULL, disk->mode)) < 0)
         return -1;
-    if (disk->backup &&
-        (diskModeParse(node, disk) < 0 || diskExportParse(node, disk, def->mode) < 0 ||
-         diskStoreParse(node, disk, def->mode) < 0))
-        return -1;
-    g_ptr_array_add(def->disks, g_steal_pointer(&disk));
-    return 0;
-}
-
-static int
-disksParse(xmlNodePtr root, virDomainBackupDef *def)
-{
-    xmlNodePtr disks = virXMLChild(root, "disks");
-
-    if (!disks)
-        return 0;
-    if (virXMLCheckKnown(disks, NULL, "disk") < 0)
-        return -1;
-    if (!virXMLChild(disks, "disk")) {
-        virReportError(
-            VIR_ERR_XML_ERROR, "%s",
-            "<disks> of a backup is empty: name a disk, or leave <disks> out to mean all");
-        return -1;
-    }
-    for (xmlNodePtr node = virXMLChild(disks, "disk"); node; node = virXMLNext(node)) {
-        if (diskParse(node, def) < 0)
+    if (disk->backup) {
+        disk->modeGiven = modeGiven > 0;
+        disk->incremental = virXMLProp(node, "incremental");
+        disk->exportName = virXMLProp(node, "exportname");
+        disk->exportBitmap = virXMLProp(node, "exportbitmap");
+        if (diskStoreParse(node, disk, def->mode) < 0)
             return -1;
     }
-    return 0;
-}
-
-static int
-serverCheck(const virDomainBackupDef *def)
-{
-    if (def->mode == VIR_BACKUP_MODE_PUSH && def->server.present) {
-        virReportError(VIR_ERR_XML_ERROR, "%s",
-                       "<server> is for pull backups; set mode='pull' or leave it out");
-        return -1;
-    }
-    if (def->mode == VIR_BACKUP_MODE_PULL && !def->server.present) {
-        virReportError(VIR_ERR_XML_ERROR, "%s", "a pull backup needs a <server> to be read from");
-        return -1;
-    }
+    g_ptr_array_add(def->disks, g_steal_pointer(&disk));
     return 0;
 }
 
@@ -286,11 +159,15 @@ virDomainBackupDefParse(const char *xml)
     if (!doc)
         return NULL;
     root = xmlDocGetRootElement(doc);
-    if (virXMLCheckKnown(root, "mode", "incremental server disks") < 0 ||
-        virXMLCheckOnce(root, "incremental server disks") < 0 ||
+    if (virDomainBackupGrammarCheck(root) < 0 ||
         VIR_XML_ENUM_PROP(root, "mode", modeNames, NULL, def->mode) < 0 ||
-        serverParse(root, def) < 0 || serverCheck(def) < 0 || disksParse(root, def) < 0)
+        serverParse(virXMLChild(root, "server"), def) < 0)
         return NULL;
+    for (xmlNodePtr node = virXMLChild(virXMLChild(root, "disks"), "disk"); node;
+         node = virXMLNext(node)) {
+        if (diskParse(node, def) < 0)
+            return NULL;
+    }
     def->incremental = virXMLChildText(root, "incremental");
     if (def->incremental && !*def->incremental)
         g_clear_pointer(&def->incremental, g_free);
@@ -338,8 +215,6 @@ diskFormat(virBuffer *buf, const virDomainBackupDiskDef *disk, virBackupMode mod
     virBufferEscapeString(buf, " incremental='%s'", disk->incremental);
     virBufferEscapeString(buf, " exportname='%s'", disk->exportName);
     virBufferEscapeString(buf, " exportbitmap='%s'", disk->exportBitmap);
-    if (disk->index)
-        virBufferAsprintf(buf, " index='%u'", disk->index);
     if (!disk->store) {
         virBufferAdd(buf, "/>\n");
         return;

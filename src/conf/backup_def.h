@@ -18,7 +18,6 @@ typedef struct _virDomainBackupDiskDef {
     char *exportBitmap;          /* pull incremental; default "backup-" + target name */
     virStorageSource *store;     /* pull: <scratch>, push: <target>; filled in by Align */
     bool storeGiven;
-    unsigned int index;          /* 0 = not given */
 } virDomainBackupDiskDef;
 
 typedef struct _virDomainBackupDef {
@@ -28,7 +27,7 @@ typedef struct _virDomainBackupDef {
         bool present;
         virBackupServerTransport transport;
         char *socket;            /* unix */
-        char *host;              /* tcp; default localhost */
+        char *host;              /* tcp */
         unsigned int port;       /* tcp; 0 = choose one */
     } server;
     GPtrArray *disks;            /* virDomainBackupDiskDef * */
@@ -36,8 +35,8 @@ typedef struct _virDomainBackupDef {
 
 void virDomainBackupDefFree(virDomainBackupDef *def);
 G_DEFINE_AUTOPTR_CLEANUP_FUNC(virDomainBackupDef, virDomainBackupDefFree)
-/** Elements of the grammar that we do not do (TLS, encryption, network targets, fd transport) are
- * refused by name with VIR_ERR_CONFIG_UNSUPPORTED. */
+/** What libvirt's grammar does not have is refused with VIR_ERR_XML_INVALID_SCHEMA, what it has and we
+ * do not (TLS, encryption, labels, other formats) by name with VIR_ERR_CONFIG_UNSUPPORTED. */
 virDomainBackupDef *virDomainBackupDefParse(const char *xml);
 char *virDomainBackupDefFormat(const virDomainBackupDef *def);
 virDomainBackupDef *virDomainBackupDefCopy(const virDomainBackupDef *def);

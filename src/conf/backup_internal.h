@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: LGPL-2.1-or-later */
-/* What backup_def.c and backup_align.c need of each other; nobody else includes this. */
+/* What the files backup_*.c need of each other; nobody else includes this. */
 #pragma once
 #include "backup_def.h"
 
@@ -7,3 +7,7 @@
 virDomainBackupDiskDef *virDomainBackupDiskDefNew(const char *name);
 void virDomainBackupDiskDefFree(virDomainBackupDiskDef *disk);
 G_DEFINE_AUTOPTR_CLEANUP_FUNC(virDomainBackupDiskDef, virDomainBackupDiskDefFree)
+
+/** The whole document against libvirt's grammar: 0, or -1 with VIR_ERR_XML_INVALID_SCHEMA or, for
+ * what libvirt has and we do not, VIR_ERR_CONFIG_UNSUPPORTED. */
+int virDomainBackupGrammarCheck(xmlNodePtr root);

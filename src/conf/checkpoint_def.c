@@ -8,6 +8,7 @@
 #include <string.h>
 #include "virerror_report.h"
 #include "xml_enum.h"
+#include "xml_grammar.h"
 
 #define VIR_FROM_THIS VIR_FROM_DOMAIN_CHECKPOINT
 
@@ -15,7 +16,8 @@
 #define NAME_MAX_BYTES 240
 
 static const char *const diskTypes[VIR_CHECKPOINT_DISK_LAST] = {NULL, "no", "bitmap"};
-static const char *const stateNames[VIR_CHECKPOINT_STATE_LAST] = {"ready", "creating", "deleting"};
+static const char *const stateNames[VIR_CHECKPOINT_STATE_LAST + 1] = {"ready", "creating",
+                                                                      "deleting", NULL};
 
 static void
 diskFree(virDomainCheckpointDiskDef *disk)
@@ -51,66 +53,86 @@ virDomainCheckpointDefDisk(const virDomainCheckpointDef *def, const char *name)
     return NULL;
 }
 
-/* The names libvirt's schema allows; the code is the one its validation gives. They become file
- * and bitmap names as they are. */
-static int
-nameCheck(const char *name, const char *element)
+/* It becomes a file name and a bitmap name as it is. */
+static const char *
+nameCheck(const char *name)
 {
     if (!*name || name[0] == '.' ||
-        name[strspn(name, G_CSET_A_2_Z G_CSET_a_2_z G_CSET_DIGITS "_-.")]) {
-        virReportError(
-            VIR_ERR_XML_INVALID_SCHEMA,
-            "invalid checkpoint name '%s' in <%s>: letters, digits, '_', '-' and '.' are "
-            "allowed, the first must not be '.'",
-            name, element);
-        return -1;
-    }
-    if (strlen(name) > NAME_MAX_BYTES) {
-        virReportError(VIR_ERR_XML_INVALID_SCHEMA, "checkpoint name '%s' is longer than %d bytes",
-                       name, NAME_MAX_BYTES);
-        return -1;
-    }
-    return 0;
+        name[strspn(name, G_CSET_A_2_Z G_CSET_a_2_z G_CSET_DIGITS "_-.")])
+        return "a name of letters, digits, '_', '-' and '.', the first not '.',";
+    return strlen(name) > NAME_MAX_BYTES ? "a name of at most 240 bytes" : NULL;
 }
+
+static const char *
+diskNameCheck(const char *name)
+{
+    return virXMLDiskTarget(name) && virXMLAbsolutePath(name)
+               ? "the target name or the source path of a disk"
+               : NULL;
+}
+
+static int
+diskCheck(xmlNodePtr node)
+{
+    g_autofree char *name = virXMLProp(node, "name");
+    g_autofree char *type = virXMLProp(node, "checkpoint");
+    g_autofree char *bitmap = virXMLProp(node, "bitmap");
+
+    if (g_strcmp0(type, "no") != 0 || (!bitmap && !xmlHasProp(node, BAD_CAST "size")))
+        return 0;
+    virReportError(VIR_ERR_XML_INVALID_SCHEMA,
+                   "disk '%s' has checkpoint='no' and yet names a bitmap or its size", name);
+    return -1;
+}
+
+static const char *
+stateCheck(const char *state)
+{
+    return g_strv_contains(stateNames, state) ? NULL : "'ready', 'creating' or 'deleting'";
+}
+
+/* The grammar, which is libvirt's; docs/schemas/domaincheckpoint.rng says the same in RELAX NG. */
+static const virXMLAttrRule diskAttrs[] = {
+    {"name", VIR_XML_RULE_REQUIRED, .check = diskNameCheck},
+    {"checkpoint", .words = "no bitmap"},
+    {"bitmap"},
+    {"size", .check = virXMLUnsignedLong},
+    {NULL},
+};
+static const virXMLElementRule disksChildren[] = {
+    {"disk", VIR_XML_RULE_REQUIRED | VIR_XML_RULE_MANY, diskAttrs, .extra = diskCheck,
+     .note = "<disks> of a checkpoint is empty: name a disk, or leave <disks> out to mean all"},
+    {NULL},
+};
+static const virXMLElementRule parentChildren[] = {
+    {"name", VIR_XML_RULE_REQUIRED, .text = nameCheck},
+    {NULL},
+};
+
+#define ROOT_CHILDREN                                                                              \
+    {"name", .text = nameCheck}, {"description", .text = virXMLAnyText},                           \
+        {"parent", .children = parentChildren}, {"creationTime", .text = virXMLUnsignedLong},      \
+        {"disks", .children = disksChildren},                                                      \
+    {                                                                                              \
+        "domain", VIR_XML_RULE_OPAQUE                                                              \
+    }
+
+static const virXMLElementRule requestChildren[] = {ROOT_CHILDREN, {NULL}};
+static const virXMLElementRule recordChildren[] = {
+    ROOT_CHILDREN, {"f:state", .text = stateCheck}, {NULL}};
+static const virXMLElementRule requestRule = {.children = requestChildren};
+static const virXMLElementRule recordRule = {.children = recordChildren};
 
 static int
 diskParse(xmlNodePtr node, virDomainCheckpointDef *def)
 {
     g_autoptr(virDomainCheckpointDiskDef) disk = g_new0(virDomainCheckpointDiskDef, 1);
 
-    disk->name = virXMLPropRequired(node, "name");
-    if (!disk->name || virXMLCheckKnown(node, "name checkpoint bitmap size", NULL) < 0 ||
-        VIR_XML_ENUM_PROP(node, "checkpoint", diskTypes, NULL, disk->type) < 0)
+    if (VIR_XML_ENUM_PROP(node, "checkpoint", diskTypes, NULL, disk->type) < 0)
         return -1;
+    disk->name = virXMLProp(node, "name");
     disk->bitmap = virXMLProp(node, "bitmap");
-    if (disk->bitmap && disk->type == VIR_CHECKPOINT_DISK_NONE) {
-        virReportError(VIR_ERR_XML_ERROR, "disk '%s' has checkpoint='no' and yet names bitmap '%s'",
-                       disk->name, disk->bitmap);
-        return -1;
-    }
     g_ptr_array_add(def->disks, g_steal_pointer(&disk));
-    return 0;
-}
-
-static int
-disksParse(xmlNodePtr root, virDomainCheckpointDef *def)
-{
-    xmlNodePtr disks = virXMLChild(root, "disks");
-
-    if (!disks)
-        return 0;
-    if (virXMLCheckKnown(disks, NULL, "disk") < 0)
-        return -1;
-    if (!virXMLChild(disks, "disk")) {
-        virReportError(
-            VIR_ERR_XML_ERROR, "%s",
-            "<disks> of a checkpoint is empty: name a disk, or leave <disks> out to mean all");
-        return -1;
-    }
-    for (xmlNodePtr node = virXMLChild(disks, "disk"); node; node = virXMLNext(node)) {
-        if (diskParse(node, def) < 0)
-            return -1;
-    }
     return 0;
 }
 
@@ -118,37 +140,14 @@ static int
 creationTimeParse(xmlNodePtr root, virDomainCheckpointDef *def)
 {
     g_autofree char *text = virXMLChildText(root, "creationTime");
-    gint64 value = 0;
 
     if (!text) {
         virReportError(VIR_ERR_XML_ERROR, "missing creationTime from existing checkpoint '%s'",
                        def->name);
         return -1;
     }
-    if (!g_ascii_string_to_signed(text, 10, 0, G_MAXINT64, &value, NULL)) {
-        virReportError(VIR_ERR_XML_ERROR, "invalid creationTime '%s' of checkpoint '%s'", text,
-                       def->name);
-        return -1;
-    }
-    def->creationTime = value;
+    def->creationTime = g_ascii_strtoll(text, NULL, 10);
     return 0;
-}
-
-static int
-parentParse(xmlNodePtr root, virDomainCheckpointDef *def)
-{
-    xmlNodePtr parent = virXMLChild(root, "parent");
-
-    if (!parent)
-        return 0;
-    if (virXMLCheckKnown(parent, NULL, "name") < 0)
-        return -1;
-    def->parent = virXMLChildText(parent, "name");
-    if (!def->parent) {
-        virReportError(VIR_ERR_XML_ERROR, "<parent> of checkpoint '%s' has no <name>", def->name);
-        return -1;
-    }
-    return nameCheck(def->parent, "parent");
 }
 
 /* In an existing checkpoint nothing is left to choose: a disk listed takes part unless it says no.
@@ -187,8 +186,8 @@ existingParse(xmlNodePtr root, virDomainCheckpointDef *def)
         virReportError(VIR_ERR_XML_ERROR, "%s", "a redefined checkpoint must have a name");
         return -1;
     }
-    if (creationTimeParse(root, def) < 0 || parentParse(root, def) < 0 ||
-        existingDisksSettle(def) < 0)
+    def->parent = virXMLChildText(virXMLChild(root, "parent"), "name");
+    if (creationTimeParse(root, def) < 0 || existingDisksSettle(def) < 0)
         return -1;
     if (dom && !(def->dom = virDomainDefParseNode(dom, 0)))
         return -1;
@@ -198,21 +197,15 @@ existingParse(xmlNodePtr root, virDomainCheckpointDef *def)
 static int
 stateParse(xmlNodePtr root, virDomainCheckpointDef *def)
 {
-    xmlNodePtr node = virXMLChildFleece(root, "state");
-    g_autofree char *text = virXMLText(node);
-    int found;
+    g_autofree char *text = virXMLText(virXMLChildFleece(root, "state"));
+    int found = 0;
 
-    if (!node)
-        return 0;
-    found = virXMLEnumLookup(text ? text : "", "checkpoint state", stateNames,
-                             G_N_ELEMENTS(stateNames), NULL);
-    if (found < 0)
+    if (text && (found = virXMLEnumLookup(text, "checkpoint state", stateNames,
+                                          VIR_CHECKPOINT_STATE_LAST, NULL)) < 0)
         return -1;
     def->state = found;
     return 0;
 }
-
-#define CHECKPOINT_CHILDREN "name description parent creationTime disks domain"
 
 virDomainCheckpointDef *
 virDomainCheckpointDefParse(const char *xml, unsigned int flags)
@@ -226,17 +219,15 @@ virDomainCheckpointDefParse(const char *xml, unsigned int flags)
     if (!doc)
         return NULL;
     root = xmlDocGetRootElement(doc);
-    if (virXMLCheckKnown(root, NULL,
-                         record ? CHECKPOINT_CHILDREN " f:state" : CHECKPOINT_CHILDREN) < 0 ||
-        virXMLCheckOnce(root, CHECKPOINT_CHILDREN) < 0)
+    if (virXMLGrammarCheck(root, record ? &recordRule : &requestRule) < 0)
         return NULL;
-    if (virXMLChild(root, "name"))
-        def->name = virXMLChildText(root, "name");
-    if (virXMLChild(root, "name") && nameCheck(def->name ? def->name : "", "name") < 0)
-        return NULL;
+    def->name = virXMLChildText(root, "name");
     def->description = virXMLChildText(root, "description");
-    if (disksParse(root, def) < 0)
-        return NULL;
+    for (xmlNodePtr node = virXMLChild(virXMLChild(root, "disks"), "disk"); node;
+         node = virXMLNext(node)) {
+        if (diskParse(node, def) < 0)
+            return NULL;
+    }
     if ((record || (flags & VIR_CHECKPOINT_PARSE_REDEFINE)) && existingParse(root, def) < 0)
         return NULL;
     if (record && stateParse(root, def) < 0)

@@ -69,6 +69,10 @@ virXMLTextScaled(xmlNodePtr node, unsigned long long defaultUnit, unsigned long 
 int
 virXMLCheckKnown(xmlNodePtr node, const char *attrs, const char *children);
 
+/** Name as the lists of virXMLCheckKnown have it, (owned): "f:x" for ours, "prefix:x" for foreign ones. */
+char *
+virXMLShownName(const xmlChar *name, const xmlNs *ns);
+
 /** Serialise one element (with its subtree) without declaration, (owned). */
 char *
 virXMLNodeFormat(xmlNodePtr node);

@@ -227,8 +227,7 @@ virXMLTextScaled(xmlNodePtr node, unsigned long long defaultUnit, unsigned long 
     return 1;
 }
 
-/* Name as the lists of virXMLCheckKnown have it: "f:x" for ours, "prefix:x" for foreign ones. */
-static char *
+char *
 virXMLShownName(const xmlChar *name, const xmlNs *ns)
 {
     if (!ns)

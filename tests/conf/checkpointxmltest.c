@@ -37,6 +37,17 @@ testRequest(gconstpointer data)
     confTestGolden(DATA, outFile, text);
 }
 
+/* The domain of a request is what runs, whatever the document says. */
+static void
+testRequestDomain(void)
+{
+    g_autoptr(virDomainCheckpointDef) def = virDomainCheckpointDefParse(
+        "<domaincheckpoint><domain type='xen'><tpm/></domain></domaincheckpoint>", 0);
+
+    g_assert_nonnull(def);
+    g_assert_null(def->dom);
+}
+
 static virDomainCheckpointDef *
 record(void)
 {
@@ -130,6 +141,7 @@ testRecordStates(void)
 #define NAMED(name) REQUEST("<name>" name "</name>")
 #define UNSUPPORTED VIR_ERR_CONFIG_UNSUPPORTED
 #define BAD VIR_ERR_XML_ERROR
+#define GRAMMAR VIR_ERR_XML_INVALID_SCHEMA
 #define REDEFINE VIR_CHECKPOINT_PARSE_REDEFINE
 #define RECORD VIR_CHECKPOINT_PARSE_RECORD
 
@@ -142,19 +154,50 @@ static const struct {
 } refusals[] = {
     {"malformed", 0, VIR_ERR_XML_DETAIL, "(domain_checkpoint):1", "<domaincheckpoint>"},
     {"root", 0, BAD, "expecting root element of 'domaincheckpoint'", "<foo/>"},
-    {"element", 0, UNSUPPORTED, "unsupported element <zork> in <domaincheckpoint>",
-     REQUEST("<zork/>")},
-    {"slash", 0, VIR_ERR_XML_INVALID_SCHEMA, "'a/b'", NAMED("a/b")},
-    {"dot", 0, VIR_ERR_XML_INVALID_SCHEMA, "'.a'", NAMED(".a")},
-    {"no-text", 0, VIR_ERR_XML_INVALID_SCHEMA, "''", NAMED("")},
-    {"blank", 0, VIR_ERR_XML_INVALID_SCHEMA, "'a b'", NAMED("a b")},
-    {"newline", 0, VIR_ERR_XML_INVALID_SCHEMA, "invalid checkpoint name", NAMED("a&#10;b")},
-    {"no-disks", 0, BAD, "<disks> of a checkpoint is empty", DISKS("")},
-    {"disk-name", 0, BAD, "missing attribute 'name'", DISKS("<disk/>")},
-    {"disk-type", 0, BAD, "'zz'", DISKS("<disk name='vda' checkpoint='zz'/>")},
-    {"disk-attr", 0, UNSUPPORTED, "attribute 'x'", DISKS("<disk name='vda' x='y'/>")},
-    {"no-and-bitmap", 0, BAD, "names bitmap 'b'",
+    {"element", 0, GRAMMAR, "unknown element <zork> in <domaincheckpoint>", REQUEST("<zork/>")},
+    {"slash", 0, GRAMMAR, "'a/b'", NAMED("a/b")},
+    {"dot", 0, GRAMMAR, "'.a'", NAMED(".a")},
+    {"no-text", 0, GRAMMAR, "''", NAMED("")},
+    {"blank", 0, GRAMMAR, "'a b'", NAMED("a b")},
+    {"newline", 0, GRAMMAR, "in element <name> of <domaincheckpoint>: a name of letters",
+     NAMED("a&#10;b")},
+    {"no-disks", 0, GRAMMAR, "<disks> of a checkpoint is empty", DISKS("")},
+    {"disk-name", 0, GRAMMAR, "missing attribute 'name'", DISKS("<disk/>")},
+    {"disk-type", 0, GRAMMAR,
+     "'zz' of attribute 'checkpoint' in element <disk name='vda'>: 'no' or 'bitmap' is wanted",
+     DISKS("<disk name='vda' checkpoint='zz'/>")},
+    {"disk-attr", 0, GRAMMAR, "unknown attribute 'x' in element <disk name='vda'>",
+     DISKS("<disk name='vda' x='y'/>")},
+    {"no-and-bitmap", 0, GRAMMAR, "disk 'vda' has checkpoint='no' and yet names a bitmap",
      DISKS("<disk name='vda' checkpoint='no' bitmap='b'/>")},
+    {"no-and-size", 0, GRAMMAR, "names a bitmap or its size",
+     DISKS("<disk name='vda' checkpoint='no' size='5'/>")},
+    {"size", 0, GRAMMAR, "invalid value 'x' of attribute 'size'",
+     DISKS("<disk name='vda' size='x'/>")},
+    {"disk-odd", 0, GRAMMAR, "the target name or the source path", DISKS("<disk name='foo'/>")},
+    {"disk-relative", 0, GRAMMAR, "'a/b'", DISKS("<disk name='a/b'/>")},
+    {"disk-child", 0, GRAMMAR, "unknown element <x> in <disk name='vda'>",
+     DISKS("<disk name='vda'><x/></disk>")},
+    {"root-attr", 0, GRAMMAR, "unknown attribute 'a' in element <domaincheckpoint>",
+     "<domaincheckpoint a='b'/>"},
+    {"foreign", 0, GRAMMAR, "unknown element <q:x>", REQUEST("<q:x xmlns:q='urn:q'/>")},
+    {"foreign-attr", 0, GRAMMAR, "unknown attribute 'q:name'",
+     DISKS("<disk name='vda' xmlns:q='urn:q' q:name='x'/>")},
+    {"text", 0, GRAMMAR, "text in <domaincheckpoint>", REQUEST("hello")},
+    {"text-cdata", 0, GRAMMAR, "text in <disks>", DISKS("<disk name='vda'/><![CDATA[x]]>")},
+    {"name-twice", 0, GRAMMAR, "<name> is given more than once",
+     REQUEST("<name>a</name><name>b</name>")},
+    {"name-padded", 0, GRAMMAR, "' a '", NAMED(" a ")},
+    {"name-child", 0, GRAMMAR, "unknown element <b> in <name>", NAMED("a<b/>")},
+    {"description-child", 0, GRAMMAR, "unknown element <b> in <description>",
+     REQUEST("<description><b/></description>")},
+    {"parent-empty", 0, GRAMMAR, "missing element <name> in <parent>", REQUEST("<parent/>")},
+    {"parent-bad", 0, GRAMMAR, "'../p' in element <name> of <parent>",
+     REQUEST("<parent><name>../p</name></parent>")},
+    {"time-negative", 0, GRAMMAR, "'-5' in element <creationTime>",
+     REQUEST("<creationTime>-5</creationTime>")},
+    {"bitmap-other", 0, UNSUPPORTED, "must match checkpoint name 'n'",
+     REQUEST("<name>n</name><disks><disk name='vda' bitmap='q'/></disks>")},
     {"unknown", 0, UNSUPPORTED, "no disk named 'vdz'", DISKS("<disk name='vdz'/>")},
     {"twice", 0, UNSUPPORTED, "disk 'vda' specified twice",
      DISKS("<disk name='vda'/><disk name='vda'/>")},
@@ -172,20 +215,23 @@ static const struct {
      DISKS("<disk name='sda' checkpoint='bitmap'/>")},
     {"bitmap-name", 0, UNSUPPORTED, "bitmap for disk 'vda' must match checkpoint name",
      REQUEST("<name>n</name><disks><disk name='vda' bitmap='b'/></disks>")},
-    {"state-in-request", 0, UNSUPPORTED, "<f:state>",
+    {"state-in-request", 0, GRAMMAR, "unknown element <f:state>",
      "<domaincheckpoint xmlns:f='urn:fleece:1'><f:state>creating</f:state></domaincheckpoint>"},
-    {"state-in-redefine", REDEFINE, UNSUPPORTED, "<f:state>",
+    {"state-in-redefine", REDEFINE, GRAMMAR, "unknown element <f:state>",
      "<domaincheckpoint xmlns:f='urn:fleece:1'><f:state>creating</f:state></domaincheckpoint>"},
     {"redefine-name", REDEFINE, BAD, "must have a name", REQUEST("")},
     {"redefine-time", REDEFINE, BAD, "missing creationTime", NAMED("n")},
-    {"redefine-bad-time", REDEFINE, BAD, "invalid creationTime 'x'",
+    {"redefine-bad-time", REDEFINE, GRAMMAR, "invalid value 'x' in element <creationTime>",
      REQUEST("<name>n</name><creationTime>x</creationTime>")},
-    {"redefine-parent", REDEFINE, VIR_ERR_XML_INVALID_SCHEMA, "'../p' in <parent>",
+    {"redefine-parent", REDEFINE, GRAMMAR, "'../p' in element <name> of <parent>",
      REQUEST("<name>n</name><creationTime>5</creationTime><parent><name>../p</name></parent>")},
+    {"redefine-domain", REDEFINE, UNSUPPORTED, "<zork> in <domain>",
+     REQUEST("<name>n</name><creationTime>5</creationTime><domain type='qemu'><name>d</name><os>"
+             "<type>hvm</type></os><zork/></domain>")},
     {"redefine-twice", REDEFINE, UNSUPPORTED, "disk 'vda' specified twice",
      REQUEST("<name>n</name><creationTime>5</creationTime><disks><disk name='vda'/><disk "
              "name='vda'/></disks>")},
-    {"record-state", RECORD, BAD, "unknown checkpoint state: 'zz'",
+    {"record-state", RECORD, GRAMMAR, "invalid value 'zz' in element <state>",
      "<domaincheckpoint xmlns:f='urn:fleece:1'><name>n</name><creationTime>5</creationTime>"
      "<f:state>zz</f:state></domaincheckpoint>"},
 };
@@ -230,6 +276,7 @@ main(int argc, char **argv)
 
         g_test_add_data_func(path, requests[i], testRequest);
     }
+    g_test_add_func("/checkpointxml/request-domain", testRequestDomain);
     g_test_add_func("/checkpointxml/redefine", testRedefine);
     g_test_add_func("/checkpointxml/redefine-aligned", testRedefineAligned);
     g_test_add_func("/checkpointxml/views", testViews);

@@ -1,0 +1,252 @@
+/* SPDX-License-Identifier: LGPL-2.1-or-later */
+/*
+ * The grammar of <domainbackup>, which is libvirt's: push and pull differ so much that each has its
+ * own tables. docs/schemas/domainbackup.rng says the same in RELAX NG; tests/schema compares them.
+ */
+#include "backup_internal.h"
+
+#include <arpa/inet.h>
+#include <string.h>
+#include <sys/un.h>
+#include "virerror_report.h"
+#include "xml_grammar.h"
+
+#define VIR_FROM_THIS VIR_FROM_XML
+#define FORMATS_FOREIGN "bochs cloop cow dir dmg fat iso luks ploop qcow qed vdi vhd vmdk vpc"
+
+static const char *
+hostCheck(const char *value)
+{
+    struct in6_addr address;
+
+    if (*value && !value[strspn(value, G_CSET_A_2_Z G_CSET_a_2_z G_CSET_DIGITS ".-")])
+        return NULL;
+    return inet_pton(AF_INET6, value, &address) == 1 ? NULL : "a host name or an IP address";
+}
+
+static const char *
+socketCheck(const char *value)
+{
+    struct sockaddr_un address;
+
+    return virXMLAbsolutePath(value) || strlen(value) >= sizeof(address.sun_path)
+               ? "an absolute path shorter than 108 bytes"
+               : NULL;
+}
+
+static int
+serverUnixCheck(xmlNodePtr node)
+{
+    if (xmlHasProp(node, BAD_CAST "name") || xmlHasProp(node, BAD_CAST "port")) {
+        virReportError(VIR_ERR_XML_INVALID_SCHEMA, "%s",
+                       "<server transport='unix'> has a socket, and neither a name nor a port");
+        return -1;
+    }
+    if (!xmlHasProp(node, BAD_CAST "socket")) {
+        virReportError(VIR_ERR_XML_INVALID_SCHEMA, "%s",
+                       "missing attribute 'socket' in element <server>");
+        return -1;
+    }
+    return 0;
+}
+
+static int
+serverCheck(xmlNodePtr node)
+{
+    g_autofree char *transport = virXMLProp(node, "transport");
+
+    if (g_strcmp0(transport, "unix") == 0)
+        return serverUnixCheck(node);
+    if (xmlHasProp(node, BAD_CAST "socket")) {
+        virReportError(VIR_ERR_XML_INVALID_SCHEMA, "%s",
+                       "attribute 'socket' of <server> needs transport='unix'");
+        return -1;
+    }
+    if (!xmlHasProp(node, BAD_CAST "name")) {
+        virReportError(VIR_ERR_XML_INVALID_SCHEMA, "%s",
+                       "missing attribute 'name' in element <server>: the address to listen on");
+        return -1;
+    }
+    return 0;
+}
+
+static const virXMLAttrRule serverAttrs[] = {
+    {"transport", .words = "unix tcp"},
+    {"tls", .words = "no", .foreign = "yes",
+     .note = "unsupported attribute tls='yes' in element <server>: use transport='unix' or a "
+             "tunnel"},
+    {"name", .check = hostCheck},
+    {"port", .check = virXMLUnsignedInt},
+    {"socket", .check = socketCheck},
+    {NULL},
+};
+
+/* A disk left out has nothing to say about where its backup goes. */
+static int
+diskOutCheck(xmlNodePtr node, const char *name)
+{
+    if (!xmlHasProp(node, BAD_CAST "type") && !xmlFirstElementChild(node))
+        return 0;
+    virReportError(VIR_ERR_XML_INVALID_SCHEMA,
+                   "disk '%s' has backup='no' and yet says where its backup goes", name);
+    return -1;
+}
+
+/* @store: the <target> or <scratch> of the disk, or NULL. */
+static int
+storeCheck(xmlNodePtr store, const char *name, const char *element, bool block)
+{
+    const char *attr = block ? "dev" : "file";
+
+    if (!store && block) {
+        virReportError(VIR_ERR_XML_INVALID_SCHEMA,
+                       "disk '%s' has type='block' and no <%s dev='...'/>", name, element);
+        return -1;
+    }
+    if (store && (!xmlHasProp(store, BAD_CAST attr) ||
+                  xmlHasProp(store, BAD_CAST(block ? "file" : "dev")))) {
+        virReportError(VIR_ERR_XML_INVALID_SCHEMA,
+                       "<%s> of disk '%s' of type '%s' must have attribute '%s' and no other",
+                       element, name, block ? "block" : "file", attr);
+        return -1;
+    }
+    return 0;
+}
+
+static int
+diskCheck(xmlNodePtr node, const char *storeElement, bool typeRequired)
+{
+    g_autofree char *name = virXMLProp(node, "name");
+    g_autofree char *backup = virXMLProp(node, "backup");
+    g_autofree char *type = virXMLProp(node, "type");
+    g_autofree char *mode = virXMLProp(node, "backupmode");
+    g_autofree char *incremental = virXMLProp(node, "incremental");
+
+    if (incremental && g_strcmp0(mode, "full") == 0) {
+        virReportError(VIR_ERR_XML_INVALID_SCHEMA,
+                       "disk '%s' has backupmode='full' and yet incremental='%s'", name,
+                       incremental);
+        return -1;
+    }
+    if (g_strcmp0(backup, "no") == 0)
+        return diskOutCheck(node, name);
+    if (!type && (typeRequired || backup)) {
+        virReportError(VIR_ERR_XML_INVALID_SCHEMA,
+                       "missing attribute 'type' of disk '%s': 'file' or 'block'", name);
+        return -1;
+    }
+    return storeCheck(virXMLChild(node, storeElement), name, storeElement,
+                      g_strcmp0(type, "block") == 0);
+}
+
+static int
+diskPushCheck(xmlNodePtr node)
+{
+    return diskCheck(node, "target", true);
+}
+
+static int
+diskPullCheck(xmlNodePtr node)
+{
+    if (virXMLChild(node, "driver") && !virXMLChild(node, "scratch")) {
+        g_autofree char *name = virXMLProp(node, "name");
+
+        virReportError(VIR_ERR_XML_INVALID_SCHEMA,
+                       "<driver> of disk '%s' is about a <scratch>, and there is none", name);
+        return -1;
+    }
+    return diskCheck(node, "scratch", false);
+}
+
+static const virXMLAttrRule storeAttrs[] = {
+    {"file", .check = virXMLAbsolutePath},
+    {"dev", .check = virXMLAbsolutePath},
+    {NULL},
+};
+static const virXMLElementRule storeChildren[] = {
+    {"encryption", VIR_XML_RULE_FOREIGN},
+    {"seclabel", VIR_XML_RULE_FOREIGN | VIR_XML_RULE_MANY},
+    {NULL},
+};
+
+#define DISK_ATTRS                                                                                 \
+    {"name", VIR_XML_RULE_REQUIRED, .check = virXMLDiskTarget}, {"backup", .words = "yes no"},     \
+        {"type", .words = "file block"}, {"backupmode", .words = "full incremental"},              \
+    {                                                                                              \
+        "incremental"                                                                              \
+    }
+
+static const virXMLAttrRule diskPushAttrs[] = {
+    DISK_ATTRS,
+    {"exportname", VIR_XML_RULE_FORBIDDEN, .note = "exports need mode='pull'"},
+    {"exportbitmap", VIR_XML_RULE_FORBIDDEN, .note = "exports need mode='pull'"},
+    {NULL},
+};
+static const virXMLAttrRule driverPushAttrs[] = {
+    {"type", VIR_XML_RULE_REQUIRED, .words = "raw qcow2", .foreign = FORMATS_FOREIGN},
+    {NULL},
+};
+static const virXMLElementRule diskPushChildren[] = {
+    {"target", .attrs = storeAttrs, .children = storeChildren},
+    {"driver", .attrs = driverPushAttrs},
+    {"scratch", VIR_XML_RULE_FORBIDDEN, .note = "a push backup has a <target>"},
+    {NULL},
+};
+
+static const virXMLAttrRule diskPullAttrs[] = {
+    DISK_ATTRS,
+    {"exportname"},
+    {"exportbitmap"},
+    {NULL},
+};
+static const virXMLAttrRule driverPullAttrs[] = {
+    {"type", VIR_XML_RULE_REQUIRED, .words = "qcow2"},
+    {NULL},
+};
+static const virXMLElementRule diskPullChildren[] = {
+    {"scratch", .attrs = storeAttrs, .children = storeChildren},
+    {"driver", .attrs = driverPullAttrs},
+    {"target", VIR_XML_RULE_FORBIDDEN, .note = "a pull backup has a <scratch>"},
+    {NULL},
+};
+
+#define DISKS_NOTE "<disks> of a backup is empty: name a disk, or leave <disks> out to mean all"
+#define DISK_FLAGS (VIR_XML_RULE_REQUIRED | VIR_XML_RULE_MANY)
+
+static const virXMLElementRule disksPush[] = {
+    {"disk", DISK_FLAGS, diskPushAttrs, diskPushChildren, .extra = diskPushCheck,
+     .note = DISKS_NOTE},
+    {NULL},
+};
+static const virXMLElementRule disksPull[] = {
+    {"disk", DISK_FLAGS, diskPullAttrs, diskPullChildren, .extra = diskPullCheck,
+     .note = DISKS_NOTE},
+    {NULL},
+};
+
+static const virXMLElementRule pushChildren[] = {
+    {"incremental", .text = virXMLAnyText},
+    {"server", VIR_XML_RULE_FORBIDDEN,
+     .note = "<server> is for pull backups; set mode='pull' or leave it out"},
+    {"disks", .children = disksPush},
+    {NULL},
+};
+static const virXMLElementRule pullChildren[] = {
+    {"incremental", .text = virXMLAnyText},
+    {"server", VIR_XML_RULE_REQUIRED, serverAttrs, .extra = serverCheck,
+     .note = "a pull backup needs a <server> to be read from"},
+    {"disks", .children = disksPull},
+    {NULL},
+};
+
+static const virXMLAttrRule rootAttrs[] = {{"mode", .words = "push pull"}, {NULL}};
+static const virXMLElementRule pushRule = {.attrs = rootAttrs, .children = pushChildren};
+static const virXMLElementRule pullRule = {.attrs = rootAttrs, .children = pullChildren};
+
+int
+virDomainBackupGrammarCheck(xmlNodePtr root)
+{
+    g_autofree char *mode = virXMLProp(root, "mode");
+
+    return virXMLGrammarCheck(root, g_strcmp0(mode, "pull") == 0 ? &pullRule : &pushRule);
+}
