@@ -212,15 +212,21 @@ qemuDriverBusy(void)
     return qemuVMListCountActive(qemuDriverVMs()) > 0;
 }
 
-/* Whoever holds the slot for so long waits for a QEMU that does not answer: end that wait. That the
- * domain is marked removed tells him that it is not QEMU's fault. */
+/* Nothing is begun with @vm from here on, and what goes wrong with it is not QEMU's fault. */
+static void
+qemuDriverMarkEnding(qemuVM *vm)
+{
+    QEMU_VM_LOCK_GUARD(vm);
+    vm->removed = true;
+}
+
+/* Whoever holds the slot for so long waits for a QEMU that does not answer: end that wait. */
 static void
 qemuDriverUnblock(qemuVM *vm)
 {
     g_autoptr(qemuMonitor) mon = NULL;
 
     g_mutex_lock(&vm->lock);
-    vm->removed = true;
     mon = vm->mon ? qemuMonitorRef(vm->mon) : NULL;
     g_mutex_unlock(&vm->lock);
     if (mon)
@@ -237,6 +243,7 @@ qemuDriverLetGo(void *item, void *opaque G_GNUC_UNUSED)
     qemuMonitor *mon = NULL;
     qemuProcess *process = NULL;
 
+    qemuDriverMarkEnding(vm);
     if (qemuJobBegin(&vm->job, QEMU_JOB_DESTROY, api) < 0) {
         qemuDriverUnblock(vm);
         if (qemuJobBegin(&vm->job, QEMU_JOB_DESTROY, api) < 0) {
@@ -246,7 +253,6 @@ qemuDriverLetGo(void *item, void *opaque G_GNUC_UNUSED)
     }
     g_mutex_lock(&vm->lock);
     vm->run++;
-    vm->removed = true;
     mon = g_steal_pointer(&vm->mon);
     process = g_steal_pointer(&vm->process);
     qemuVMSignal(vm);
