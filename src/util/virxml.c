@@ -139,6 +139,18 @@ virXMLCheckRoot(xmlDocPtr doc, const char *what, const char *rootName)
     return -1;
 }
 
+/* libxml2 sets up its globals at the first use, and not safely if two threads come first. */
+static void
+virXMLInitialize(void)
+{
+    static gsize once;
+
+    if (g_once_init_enter(&once)) {
+        xmlInitParser();
+        g_once_init_leave(&once, 1);
+    }
+}
+
 xmlDocPtr
 virXMLParse(const char *text, const char *what, const char *rootName)
 {
@@ -151,6 +163,7 @@ virXMLParse(const char *text, const char *what, const char *rootName)
         virReportError(VIR_ERR_XML_ERROR, "%s is larger than %d bytes", what, VIR_XML_MAX_BYTES);
         return NULL;
     }
+    virXMLInitialize();
     doc = virXMLRead(&reader, text, length);
     complaint = g_steal_pointer(&reader.complaint);
     if (reader.refusal) {
