@@ -188,10 +188,12 @@ virNetClientSetKeepAlive(virNetClient *client, unsigned int intervalSec, unsigne
     if (client->timer < 0) {
         rc = -1;
     } else {
-        client->keepalive = (virNetKeepalive){.intervalMs = intervalSec * 1000,
+        unsigned int intervalMs = MIN(intervalSec, G_MAXINT / 1000) * 1000;
+
+        client->keepalive = (virNetKeepalive){.intervalMs = intervalMs,
                                               .count = count,
                                               .lastMs = g_get_monotonic_time() / 1000};
-        virEventUpdateTimeout(client->timer, intervalSec ? (int)(intervalSec * 1000) : -1);
+        virEventUpdateTimeout(client->timer, intervalMs ? (int)intervalMs : -1);
     }
     g_mutex_unlock(&client->lock);
     if (rc < 0)
