@@ -1,7 +1,9 @@
 # SPDX-License-Identifier: LGPL-2.1-or-later
-"""How many QMP commands an operation costs, counted in the daemons' own debug logs.
+"""How many QMP commands, and bytes of them, an operation costs, counted in the daemons' debug logs.
 
-Ours also says which commands went out in one write, so that round trips can be told from commands.
+Bytes are time: QEMU 7.2 reads its monitor socket one byte at a time, some seven system calls each
+(5 to 10 us on an idle machine). Ours also says which commands went out in one write, so that round
+trips can be told from commands.
 """
 import re
 import time
@@ -31,7 +33,7 @@ class Counter:
         self.take()
 
     def take(self):
-        """(commands, round trips or None, names) since the last call."""
+        """(commands, their bytes, round trips or None, names) since the last call."""
         time.sleep(0.2)
         with open(self.side.daemon.log, errors="replace") as log:
             log.seek(self.at)
@@ -40,7 +42,7 @@ class Counter:
         found = [m.groups() for m in COMMANDS[self.side.kind].finditer(text)]
         names = [NAME.search(command).group(1) for _, command in found if NAME.search(command)]
         trips = len({number for number, _ in found}) if self.side.kind == "ours" else None
-        return len(names), trips, names
+        return len(names), sum(len(command) for _, command in found), trips, names
 
 
 def count_checkpoint(side, m, counter, results, suffix):
@@ -78,7 +80,7 @@ def warm_up(side):
 
 
 def count(kind):
-    """{operation: (commands, round trips, names)}"""
+    """{operation: what Counter.take() gave}"""
     side, results = Side(kind, ENVIRONMENTS[kind]), {}
     try:
         side.start()
@@ -105,9 +107,10 @@ def count(kind):
 
 def show(counts, verbose):
     """@counts: {kind: what count() gave}"""
-    print("%-38s %7s %7s %18s" % ("QMP commands", "stock", "ours", "ours, round trips"))
+    print("%-34s %16s %16s %18s" % ("QMP commands (bytes)", "stock", "ours", "ours, round trips"))
     for operation in next(iter(counts.values())):
-        stock, ours = (counts.get(kind, {}).get(operation, ("", "", [])) for kind in ("stock", "ours"))
-        print("%-38s %7s %7s %18s" % (operation, stock[0], ours[0], ours[1]))
+        row = {kind: counts[kind][operation] for kind in counts}
+        cells = ["%d (%d)" % row[kind][:2] if kind in row else "" for kind in ("stock", "ours")]
+        print("%-34s %16s %16s %18s" % (operation, *cells, row["ours"][2] if "ours" in row else ""))
         for kind in counts if verbose else ():
-            print("    %s: %s" % (kind, " ".join(counts[kind][operation][2])))
+            print("    %s: %s" % (kind, " ".join(row[kind][3])))

@@ -190,7 +190,7 @@ scriptStranger(qmpPeer *peer)
 {
     qmpPeerGreet(peer);
     virJSONValueFree(qmpPeerRead(peer));
-    qmpPeerSend(peer, "{'return':{},'id':'libvirt-4711'}");
+    qmpPeerSend(peer, "{'return':{},'id':'4711'}");
     virJSONValueFree(qmpPeerRead(peer));
 }
 
@@ -449,7 +449,7 @@ scriptPassthrough(qmpPeer *peer)
         g_autoptr(virJSONValue) command = qmpPeerRead(peer);
         const char *id = virJSONObjectLookupString(command, "id");
 
-        g_assert_true(g_str_has_prefix(id, "libvirt-"));
+        g_assert_true(g_ascii_isdigit(id[0]));
         if (i == 2)
             qmpPeerSend(peer, "{'id':'%s','error':{'class':'CommandNotFound','desc':'d'}}", id);
         else
