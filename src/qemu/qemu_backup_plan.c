@@ -86,19 +86,19 @@ bitmapRemove(const char *node, const char *name)
                         node, name);
 }
 
-/* Both levels of a store get our names, so that one blockdev-del removes both. */
+/* The protocol node stands inside, without a name of ours: it goes with its parent. Nothing is said
+ * that is the default, as every byte takes QEMU time (qemu_monitor.c). @discard: NULL = ignore. */
 static virJSONValue *
-storeOptions(const qemuBackupPlanDisk *disk)
+storeOptions(const qemuBackupPlanDisk *disk, const char *discard)
 {
     const virStorageSource *store = disk->def->store;
     g_autofree char *node = qemuBackupNodeName("store", disk->disk->name);
-    g_autofree char *file = qemuBackupNodeName("store-file", disk->disk->name);
     const char *protocol = store->type == VIR_STORAGE_TYPE_BLOCK ? "host_device" : "file";
     const char *format = store->format == VIR_STORAGE_FORMAT_RAW ? "raw" : "qcow2";
 
-    return virJSONBuild("{'driver':%s,'node-name':%s,'discard':'unmap',"
-                        "'file':{'driver':%s,'filename':%s,'node-name':%s,'discard':'unmap'}}",
-                        format, node, protocol, store->path, file);
+    return virJSONBuild("{'driver':%s,'node-name':%s,'discard':%s,"
+                        "'file':{'driver':%s,'filename':%s,'discard':%s}}",
+                        format, node, discard, protocol, store->path, discard);
 }
 
 static void
@@ -210,7 +210,7 @@ planFilter(qemuPlan *plan, const qemuBackupPlanDisk *disk, unsigned int timeoutS
         virJSONBuild("{'execute':'blockdev-add','arguments':{'driver':'copy-before-write',"
                      "'node-name':%s,'file':%s,'target':%v,'on-cbw-error':'break-snapshot',"
                      "'cbw-timeout':%u}}",
-                     filter, disk->disk->node, storeOptions(disk), timeoutSec);
+                     filter, disk->disk->node, storeOptions(disk, NULL), timeoutSec);
 
     qemuPlanAddQMP(plan, add, nodeDelete("cbw", name), "backup.begin.filter.%s", name);
 }
@@ -280,9 +280,8 @@ planExport(qemuPlan *plan, const virDomainBackupDef *def, const qemuBackupPlanDi
         bitmaps = virJSONBuild("[{'node':%s,'name':%s}]", disk->disk->node, unionName);
     qemuPlanAddQMP(plan,
                    virJSONBuild("{'execute':'block-export-add','arguments':{'type':'nbd','id':%s,"
-                                "'node-name':%s,'name':%s,'writable':%b,'bitmaps':%v}}",
-                                id, disk->disk->qdev ? access : disk->disk->node, exportName, false,
-                                bitmaps),
+                                "'node-name':%s,'name':%s,'bitmaps':%v}}",
+                                id, disk->disk->qdev ? access : disk->disk->node, exportName, bitmaps),
                    exportDelete(name), "backup.begin.export.%s", name);
 }
 
@@ -342,7 +341,7 @@ planPushBegin(qemuPlan *plan, const qemuBackupPlanInput *input)
 
         qemuPlanAddQMP(plan,
                        virJSONBuild("{'execute':'blockdev-add','arguments':%v}",
-                                    storeOptions(&input->disks[i])),
+                                    storeOptions(&input->disks[i], "unmap")),
                        nodeDelete("store", name), "backup.begin.open.%s", name);
     }
     joinSteps(plan, first);

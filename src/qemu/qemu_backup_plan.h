@@ -30,7 +30,7 @@ typedef struct _qemuBackupPlanInput {
 } qemuBackupPlanInput;
 
 /* Names in QEMU's graph; DISK is the target name. Also how a restarted daemon finds its things:
- *   fleece-cbw-DISK, fleece-access-DISK, fleece-store-DISK (+ fleece-store-file-DISK),
+ *   fleece-cbw-DISK, fleece-access-DISK, fleece-store-DISK (its protocol node has none),
  *   export id fleece-export-DISK, push job id fleece-push-DISK; the union bitmap on the disk's node has
  *   the name of the export bitmap (pull) or "backup-DISK" (push) */
 char *qemuBackupNodeName(const char *what, const char *disk);

@@ -89,6 +89,27 @@ flushFile(const char *path)
         VIR_DEBUG("image '%s' is not flushed beforehand", path ? path : "");
 }
 
+static gpointer
+flushThread(gpointer path)
+{
+    flushFile(path);
+    return NULL;
+}
+
+void
+qemuPlanFilesFlush(qemuPlanStep *const *steps, size_t n)
+{
+    g_autofree GThread **threads = g_new0(GThread *, n);
+
+    for (size_t i = 1; i < n; i++)
+        threads[i] = g_thread_try_new("flush", flushThread, steps[i]->path, NULL);
+    flushFile(steps[0]->path);
+    for (size_t i = 1; i < n; i++) {
+        if (threads[i])
+            g_thread_join(threads[i]);
+    }
+}
+
 static int
 removeFile(const char *path, qemuTarget *target)
 {
@@ -113,7 +134,7 @@ qemuPlanFileRun(const qemuPlanStep *step, qemuTarget *target)
     if (step->kind == QEMU_STEP_RETURN)
         target->ops->returnFile(target, step->path);
     if (step->kind == QEMU_STEP_FLUSH)
-        flushFile(step->path);
+        qemuPlanFilesFlush((qemuPlanStep *const *)&step, 1);
     return 0;
 }
 

@@ -8,4 +8,6 @@
 int qemuPlanFileValidate(const qemuPlanStep *step);
 /** Steps that create use O_EXCL and leave no file when they fail. */
 int qemuPlanFileRun(const qemuPlanStep *step, qemuTarget *target);
+/** All images of @n FLUSH steps, at the same time: the host's disk serves flushes together. */
+void qemuPlanFilesFlush(qemuPlanStep *const *steps, size_t n);
 int qemuPlanFileUndo(const qemuPlanStep *step, qemuTarget *target);

@@ -147,12 +147,22 @@ faultAfter(const qemuPlan *plan, size_t first, size_t end, const qemuPlanStepSta
     return 0;
 }
 
+static size_t
+flushGroupEnd(const qemuPlan *plan, size_t end)
+{
+    while (end < plan->steps->len && planStep(plan, end)->kind == QEMU_STEP_FLUSH)
+        end++;
+    return end;
+}
+
 /* One past the last step that goes out together with step @first. */
 static size_t
 groupEnd(const qemuPlan *plan, size_t first)
 {
     size_t end = first + 1;
 
+    if (planStep(plan, first)->kind == QEMU_STEP_FLUSH)
+        return flushGroupEnd(plan, end);
     if (planStep(plan, first)->kind != QEMU_STEP_QMP)
         return end;
     while (end < plan->steps->len && planStep(plan, end - 1)->batch &&
@@ -174,6 +184,10 @@ runGroup(const qemuPlan *plan, size_t first, size_t end, qemuTarget *target,
         if (qemuPlanQMPSend((qemuPlanStep *const *)plan->steps->pdata + first, end - first, target,
                             states + first) < 0)
             return -1;
+    } else if (step->kind == QEMU_STEP_FLUSH) {
+        qemuPlanFilesFlush((qemuPlanStep *const *)plan->steps->pdata + first, end - first);
+        for (size_t i = first; i < end; i++)
+            states[i] = QEMU_PLAN_STEP_DONE;
     } else {
         states[first] = QEMU_PLAN_STEP_FAILED;
         if (runSingle(step, target) < 0)
