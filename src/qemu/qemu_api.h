@@ -51,10 +51,10 @@ int qemuDomainGetAutostart(virDomainPtr dom, int *autostart);
 int qemuDomainSetAutostart(virDomainPtr dom, int autostart);
 /** Parse @xml for a new definition: defaults of this host filled in, name fit for a file. (owned) */
 virDomainDef *qemuDefineParse(const char *xml);
-/** The domain @def is about, made if there is none (*@added), its MODIFY slot held for @api (owned
- * reference); NULL with an error. Give it back with qemuDefineRelease, which also drops a domain that
+/** The domain @def is about, made if there is none, its checkpoint records loaded and its MODIFY slot
+ * held for @api (owned reference); NULL with an error. Give it back with qemuDefineRelease, which also drops a domain that
  * after all is neither running nor persistent, whoever made it: two calls may make the same one. */
-qemuVM *qemuDefineTake(const virDomainDef *def, const char *api, bool *added);
+qemuVM *qemuDefineTake(const virDomainDef *def, const char *api);
 void qemuDefineRelease(qemuVM *vm);
 
 /* qemu_api_lifecycle.c: running and stopping. */

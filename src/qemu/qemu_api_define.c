@@ -55,30 +55,6 @@ qemuDefineParse(const char *xml)
     return qemuDefineFill(def) < 0 ? NULL : g_steal_pointer(&def);
 }
 
-qemuVM *
-qemuDefineTake(const virDomainDef *def, const char *api, bool *added)
-{
-    int attempt = 0;
-
-    /* One that was just being removed is out of the list by now: the next attempt makes a new one. */
-    for (attempt = 0; attempt < QEMU_DEFINE_ATTEMPTS; attempt++) {
-        g_autoptr(qemuVM) vm = qemuVMListAdd(qemuDriverVMs(), def, added);
-        bool removed = false;
-
-        if (!vm || qemuJobBegin(&vm->job, QEMU_JOB_MODIFY, api) < 0)
-            return NULL;
-        g_mutex_lock(&vm->lock);
-        removed = vm->removed;
-        g_mutex_unlock(&vm->lock);
-        if (!removed)
-            return g_steal_pointer(&vm);
-        qemuJobEnd(&vm->job);
-    }
-    virReportError(VIR_ERR_OPERATION_FAILED, "domain '%s' is being removed again and again; try later",
-                   def->name);
-    return NULL;
-}
-
 void
 qemuDefineRelease(qemuVM *vm)
 {
@@ -90,6 +66,34 @@ qemuDefineRelease(qemuVM *vm)
     if (unused)
         qemuVMListRemove(qemuDriverVMs(), vm);
     qemuJobEnd(&vm->job);
+}
+
+qemuVM *
+qemuDefineTake(const virDomainDef *def, const char *api)
+{
+    bool added = false;
+    int attempt = 0;
+
+    /* One that was just being removed is out of the list by now: the next attempt makes a new one. */
+    for (attempt = 0; attempt < QEMU_DEFINE_ATTEMPTS; attempt++) {
+        g_autoptr(qemuVM) vm = qemuVMListAdd(qemuDriverVMs(), def, &added);
+        bool removed = false;
+
+        if (!vm || qemuJobBegin(&vm->job, QEMU_JOB_MODIFY, api) < 0)
+            return NULL;
+        g_mutex_lock(&vm->lock);
+        removed = vm->removed;
+        g_mutex_unlock(&vm->lock);
+        /* Not only who added it: of two calls the other one may be first to have the slot. */
+        if (!removed && (vm->checkpoints || qemuCheckpointListLoad(vm) == 0))
+            return g_steal_pointer(&vm);
+        qemuDefineRelease(vm);
+        if (!removed)
+            return NULL;
+    }
+    virReportError(VIR_ERR_OPERATION_FAILED, "domain '%s' is being removed again and again; try later",
+                   def->name);
+    return NULL;
 }
 
 /* Lock held. @def (consumed) becomes what the next start uses. */
@@ -104,11 +108,11 @@ qemuDefineInstall(qemuVM *vm, virDomainDef *def)
 }
 
 static int
-qemuDefineCommit(qemuVM *vm, virDomainDef **def, bool added)
+qemuDefineCommit(qemuVM *vm, virDomainDef **def)
 {
     bool wasPersistent = false;
 
-    if ((added && qemuCheckpointListLoad(vm) < 0) || qemuVMConfigSave(*def) < 0)
+    if (qemuVMConfigSave(*def) < 0)
         return -1;
     g_mutex_lock(&vm->lock);
     wasPersistent = vm->persistent;
@@ -124,15 +128,14 @@ qemuDomainDefineXMLFlags(virConnectPtr conn, const char *xml, unsigned int flags
 {
     g_autoptr(virDomainDef) def = NULL;
     g_autoptr(qemuVM) vm = NULL;
-    bool added = false;
     int ret = 0;
 
     virCheckFlags(VIR_DOMAIN_DEFINE_VALIDATE, NULL);
     def = qemuDefineParse(xml);
-    vm = def ? qemuDefineTake(def, "virDomainDefineXMLFlags", &added) : NULL;
+    vm = def ? qemuDefineTake(def, "virDomainDefineXMLFlags") : NULL;
     if (!vm)
         return NULL;
-    ret = qemuDefineCommit(vm, &def, added);
+    ret = qemuDefineCommit(vm, &def);
     qemuDefineRelease(vm);
     return ret < 0 ? NULL : qemuVMHandle(vm, conn);
 }

@@ -3,7 +3,6 @@
  * Start, pause, power off, destroy.
  */
 #include "qemu_api.h"
-#include "qemu_checkpoint_list.h"
 #include "qemu_process.h"
 #include "qemu_qmp_run.h"
 #include "qemu_status.h"
@@ -59,7 +58,7 @@ qemuDomainCreateWithFlags(virDomainPtr dom, unsigned int flags)
 
 /* A transient domain, or the running definition of a persistent one for this run only. */
 static int
-qemuCreateStart(virConnectPtr conn, qemuVM *vm, virDomainDef **def, bool added, unsigned int flags)
+qemuCreateStart(virConnectPtr conn, qemuVM *vm, virDomainDef **def, unsigned int flags)
 {
     virDomainDef *saved = NULL;
     int ret = 0;
@@ -73,10 +72,7 @@ qemuCreateStart(virConnectPtr conn, qemuVM *vm, virDomainDef **def, bool added, 
     saved = vm->def;
     vm->def = g_steal_pointer(def);
     g_mutex_unlock(&vm->lock);
-    if (added && qemuCheckpointListLoad(vm) < 0)
-        ret = -1;
-    else
-        ret = qemuLifecycleStart(conn, vm, flags);
+    ret = qemuLifecycleStart(conn, vm, flags);
     /* What the start used is in vm->def or, for a persistent domain, vm->newDef: put the old one back. */
     g_mutex_lock(&vm->lock);
     if (vm->persistent) {
@@ -97,15 +93,14 @@ qemuDomainCreateXML(virConnectPtr conn, const char *xml, unsigned int flags)
     g_autoptr(virDomainDef) def = NULL;
     g_autoptr(qemuVM) vm = NULL;
     virDomainPtr dom = NULL;
-    bool added = false;
     int ret = 0;
 
     virCheckFlags(QEMU_START_ACCEPTED | VIR_DOMAIN_START_VALIDATE, NULL);
     def = qemuDefineParse(xml);
-    vm = def ? qemuDefineTake(def, "virDomainCreateXML", &added) : NULL;
+    vm = def ? qemuDefineTake(def, "virDomainCreateXML") : NULL;
     if (!vm)
         return NULL;
-    ret = qemuCreateStart(conn, vm, &def, added, flags);
+    ret = qemuCreateStart(conn, vm, &def, flags);
     if (ret == 0)
         dom = qemuVMHandle(vm, conn);
     qemuDefineRelease(vm);
