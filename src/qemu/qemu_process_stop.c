@@ -183,11 +183,12 @@ qemuProcessFinish(qemuVM *vm, qemuEnd end)
     g_mutex_unlock(&vm->lock);
     if (left.mon)
         qemuMonitorClose(left.mon);
-    if (end != QEMU_END_START_FAILED)
+    /* What a daemon before this one had begun is known from its journal alone, and so is an NBD
+     * server that was still to be stopped. */
+    if (end != QEMU_END_START_FAILED) {
         qemuBackupVMDied(vm);
-    /* What a daemon before this one had begun is known from its journal alone. */
-    if (end == QEMU_END_UNSEEN)
         qemuBackupSweep(vm);
+    }
     stopped = qemuVMCopyDef(vm);
     stopped->id = -1;
 
