@@ -198,13 +198,14 @@ Client.OPS = sorted(name for name in dir(Client) if name.startswith("op_"))
 class Host(threading.Thread):
     """SIGKILLs QEMUs, and drops connections with a call under way."""
 
-    def __init__(self, test, end):
+    def __init__(self, test, vms, end):
         super().__init__(daemon=True)
         self.test, self.end, self.killed = test, end, 0
+        self.names = [vm.name for vm in vms]
         self.chance = random.Random(SEED)
 
     def kill_one(self):
-        pids = self.test.qemus()
+        pids = self.test.qemus(self.names)
         if pids:
             os.kill(self.chance.choice(pids), signal.SIGKILL)
             self.killed += 1
@@ -228,8 +229,8 @@ class Host(threading.Thread):
 class Stress(livetest.LiveTest):
     stopping = False
 
-    def qemus(self):
-        """process numbers from the status files of this root"""
+    def qemus(self, names=None):
+        """process numbers from the status files of this root, all or those of @names"""
         pids = []
         directory = self.daemon.path("run", "libvirt", "qemu")
         for name in os.listdir(directory):
@@ -238,7 +239,8 @@ class Stress(livetest.LiveTest):
                     text = f.read()
             except OSError:
                 continue
-            if name.endswith(".xml") and "<domstatus" in text:
+            wanted = names is None or name[:-len(".xml")] in names
+            if wanted and name.endswith(".xml") and "<domstatus" in text:
                 pids.append(int(text.split("pid='")[1].split("'")[0]))
         return pids
 
@@ -260,7 +262,7 @@ class Stress(livetest.LiveTest):
     def run_clients(self, vms, n, seconds):
         end = time.monotonic() + seconds
         threads = [Client(self, vms, i, end) for i in range(n)]
-        host = Host(self, end)
+        host = Host(self, vms, end)
         for t in threads + [host]:
             t.start()
         return threads, host
