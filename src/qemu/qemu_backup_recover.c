@@ -12,6 +12,7 @@
 #include "qemu_backup_end.h"
 #include "qemu_backup_push.h"
 #include "qemu_backup_server.h"
+#include "qemu_checkpoint.h"
 #include "qemu_checkpoint_books.h"
 #include "qemu_driver_state.h"
 #include "qemu_plan_run.h"
@@ -47,9 +48,12 @@ undoBegin(qemuVM *vm, const qemuConfig *config, const qemuBackupJob *job)
     qemuPlanRun run = { .plan = job->plan };
     int failed = 0;
 
-    if (job->plan) {
+    /* One undo that fails keeps others from succeeding: they are repeated, which does no harm. */
+    for (int attempt = 0; job->plan && attempt < 2; attempt++) {
         run.done = job->plan->steps->len;
         failed = qemuPlanRunUndo(&run, &vm->target, true);
+        if (failed == 0)
+            break;
     }
     qemuCheckpointBooksForget(vm);
     if (failed > 0)
@@ -105,7 +109,11 @@ settleJob(qemuVM *vm, const qemuConfig *config, const qemuBackupJob *job)
     switch (job->phase) {
     case QEMU_BACKUP_BEGINNING:
         undoBegin(vm, config, job);
-        return qemuBackupJournalExists(config, vm->name) ? -1 : 0;
+        if (qemuBackupJournalExists(config, vm->name))
+            return -1;
+        if (job->checkpoint)
+            qemuCheckpointForget(vm, job->checkpoint);
+        return 0;
     case QEMU_BACKUP_RUNNING:
     case QEMU_BACKUP_ENDING:
         if (qemuBackupTakeApart(vm, job) < 0)
@@ -123,6 +131,16 @@ settleJob(qemuVM *vm, const qemuConfig *config, const qemuBackupJob *job)
     if (qemuBackupServerAwait(vm) < 0)
         return -1;
     return qemuBackupJournalExists(config, vm->name) ? -1 : 0;
+}
+
+char *
+qemuBackupHalfBegun(qemuVM *vm)
+{
+    g_autoptr(qemuConfig) config = qemuDriverConfig();
+    g_autoptr(qemuBackupJob) job = qemuBackupJournalLoad(config, vm->name);
+
+    virErrorReset();
+    return job && job->phase == QEMU_BACKUP_BEGINNING ? g_strdup(job->checkpoint) : NULL;
 }
 
 int

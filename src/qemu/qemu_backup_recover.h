@@ -10,6 +10,9 @@
  * Caller holds MODIFY. Returns 0, or -1 with an error. A journal that cannot be read is set aside.
  */
 int qemuBackupRecover(qemuVM *vm, char **undone);
+/** (owned) name of the checkpoint of a backup whose begin could not be undone yet, or NULL: its
+ * bitmaps go with that. */
+char *qemuBackupHalfBegun(qemuVM *vm);
 /** Before a backup begins: what an earlier one could not take apart is tried again. Waits for its NBD
  * server. Caller holds MODIFY. 0, or -1 with an error that refuses the begin. */
 int qemuBackupSettle(qemuVM *vm);

@@ -371,5 +371,12 @@ qemuCheckpointRecordRemove(qemuVM *vm, const char *name, const char *fault)
     g_autoptr(qemuConfig) config = qemuDriverConfig();
     g_autofree char *path = recordPath(config, vm->name, name);
 
-    return virFileUnlinkDurable(path, fault);
+    if (virFileUnlinkDurable(path, fault) == 0)
+        return 0;
+    if (virFileExists(path))
+        return -1;
+    VIR_WARN("record '%s' is removed, but may come back after a loss of power: %s", path,
+             virErrorLastMessage());
+    virErrorReset();
+    return 0;
 }

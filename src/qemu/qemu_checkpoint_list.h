@@ -54,4 +54,5 @@ void qemuCheckpointListSaveStale(qemuVM *vm);
 /** One record to disk. @durable: survive power loss before we return. @fault: prefix of the fault
  * points NAME.written and NAME.renamed, or NAME before and NAME.done behind a write that is not durable. */
 int qemuCheckpointRecordSave(qemuVM *vm, const virDomainCheckpointDef *def, bool durable, const char *fault);
+/** A record that is gone, but perhaps not durably, counts as removed. */
 int qemuCheckpointRecordRemove(qemuVM *vm, const char *name, const char *fault);

@@ -346,7 +346,7 @@ qemuStartExplain(qemuVM *vm, const qemuStart *start, bool ended)
 
 /* The process may have ended just now, or be alive and no use: either way wait until it is gone. */
 static void
-qemuStartAbort(qemuVM *vm, const qemuStart *start)
+qemuStartAbort(qemuVM *vm, qemuStart *start)
 {
     virErrorPtr saved = NULL;
     gint64 soon = g_get_monotonic_time() + G_USEC_PER_SEC / 5;
@@ -357,9 +357,11 @@ qemuStartAbort(qemuVM *vm, const qemuStart *start)
     while (!vm->exited && qemuVMWait(vm, soon))
         continue;
     ended = vm->exited;
-    if (!ended)
-        qemuProcessSignal(vm->process, SIGKILL);
     g_mutex_unlock(&vm->lock);
+    /* It has its images open, and their bitmaps with them: killed before it can close them, it would
+     * leave every checkpoint broken. When it speaks QMP, it handles signals. */
+    if (!ended && start->clientFd >= 0 && qemuStartConnect(vm, start) < 0)
+        VIR_DEBUG("domain '%s': %s", vm->name, virErrorLastMessage());
     if (!ended && qemuProcessKill(vm, false) < 0)
         VIR_WARN("%s", virErrorLastMessage());
     virErrorRestore(&saved);

@@ -118,10 +118,14 @@ static void
 settleAllCreating(qemuVM *vm, const char *undone)
 {
     g_auto(GStrv) names = namesInState(vm, VIR_CHECKPOINT_STATE_CREATING);
+    g_autofree char *halfBegun = names[0] ? qemuBackupHalfBegun(vm) : NULL;
 
     for (gsize i = 0; names[i]; i++) {
-        const qemuGraph *graph = qemuCheckpointBooks(vm);
+        const qemuGraph *graph = NULL;
 
+        if (g_strcmp0(names[i], halfBegun) == 0)
+            continue;
+        graph = qemuCheckpointBooks(vm);
         if (!graph || settleCreating(vm, graph, names[i], undone) < 0)
             warnAbout(vm, names[i]);
     }

@@ -132,6 +132,9 @@ static int
 qemuReconnectManage(qemuVM *vm)
 {
     if (vm->starting) {
+        /* When it speaks QMP, it handles signals, and closes its images: bitmaps stay good. */
+        if (qemuReconnectMonitor(vm) < 0)
+            VIR_DEBUG("domain '%s': %s", vm->name, virErrorLastMessage());
         virReportError(VIR_ERR_OPERATION_ABORTED, "the daemon ended before the start of domain '%s' was complete",
                        vm->name);
         return -1;
