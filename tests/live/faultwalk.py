@@ -19,6 +19,7 @@ import glob
 import os
 import shutil
 import signal
+import socket
 import time
 
 import libvirt
@@ -42,7 +43,9 @@ class Scenario:
     disks = 1
     must, may = (), ()
     after = None            # the names that are there when operate() succeeded
-    stopped = False         # the domain is stopped for it
+    strays = ()             # bitmaps that may stay behind without a record
+    stopped = False         # the domain is stopped for it, or QEMU ends in it
+    kills_qemu = True       # "both" is another effect than "kill"
     fresh = False           # each point gets new images
 
     def prepare(self, w):
@@ -53,6 +56,10 @@ class Scenario:
 
     def check(self, w, done):
         """More to assert once the daemon is back; @done: operate() succeeded."""
+
+    def verdict(self, effect):
+        """What an incremental from each survivor must be: "good", "broken", or "any" of the two."""
+        return "broken" if effect == "both" else "good"
 
 
 class Problem(AssertionError):
@@ -65,6 +72,20 @@ def writes_a_file(name):
 
 def effects_of(name):
     return ["fail"] + (["enospc"] if writes_a_file(name) else []) + ["kill", "both"]
+
+
+def monitor(root, command):
+    """QMP past the daemon, which is dead: to the one QEMU below @root."""
+    path, = glob.glob(os.path.join(root, "var/lib/libvirt/qemu/domain-*/monitor.sock"))
+    with socket.socket(socket.AF_UNIX) as s:
+        s.connect(path)
+        stream = s.makefile("rw")
+        stream.readline()
+        for word in ("qmp_capabilities", command):
+            stream.write('{"execute":"%s"}\n' % word)
+            stream.flush()
+            while "return" not in stream.readline():
+                pass
 
 
 def distinct(passed):
@@ -108,6 +129,10 @@ class Walk:
 
     def build(self):
         t = self.t
+        if self.m is not None and self.m.dom is not None:
+            if self.m.dom.isActive():
+                self.m.dom.destroy()
+            self.m.dom.undefineFlags(libvirt.VIR_DOMAIN_UNDEFINE_CHECKPOINTS_METADATA)
         for path in glob.glob(os.path.join(t.images, "*")):
             os.unlink(path)
         t.machines = []
@@ -183,7 +208,8 @@ class Walk:
         dom.setMetadata(libvirt.VIR_DOMAIN_METADATA_TITLE, "walk", None, None, flag)
 
     def qemu_pids(self):
-        return [pid for pid, line in processes_with(self.t.tmp).items() if "guest=" in line]
+        return [pid for pid, line in processes_with(self.t.tmp).items()
+                if "guest=" in line or "qemu-storage-daemon" in line]
 
     def kill_qemu(self):
         for pid in self.qemu_pids():
@@ -197,6 +223,8 @@ class Walk:
         t, m = self.t, self.m
         found = ["file " + os.path.basename(p) for p in self.stray_files()]
         found += self.stray_records()
+        found += ["process of a helper" for line in processes_with(t.tmp).values()
+                  if "qemu-storage-daemon" in line]
         if m.dom is None or not m.dom.isActive():
             return found
         if t.qmp(m.dom, "query-status")["status"] != "running":
@@ -210,7 +238,8 @@ class Walk:
         names = self.visible()
         for node in nodes:
             found += ["bitmap %s on %s" % (b.get("name"), node["node-name"])
-                      for b in node.get("dirty-bitmaps", []) if b.get("name") not in names]
+                      for b in node.get("dirty-bitmaps", [])
+                      if b.get("name") not in names and b.get("name") not in self.scenario.strays]
         for i, target in enumerate(m.targets):
             drive = t.qmp(m.dom, "qom-get", path="/machine/peripheral/virtio-disk%d" % i, property="drive")
             if drive != "libvirt-%d-format" % (i + 1):
@@ -281,6 +310,17 @@ class Walk:
         finally:
             t.end_pull(self.m)
 
+    def assert_verdict(self, verdict, name):
+        if verdict == "good":
+            return self.assert_usable(name)
+        if verdict == "broken":
+            return self.assert_broken(name)
+        try:
+            self.assert_usable(name)
+        except libvirt.libvirtError as e:
+            if e.get_error_code() != libvirt.VIR_ERR_CHECKPOINT_INCONSISTENT:
+                raise
+
     def assert_broken(self, name):
         t = self.t
         try:
@@ -342,9 +382,7 @@ class Walk:
     # One point
 
     def setup_point(self):
-        if self.m is None or self.scenario.fresh:
-            if self.m is not None:
-                self.reset()
+        if self.m is None or self.m.dom is None or self.scenario.fresh:
             self.build()
         self.pushed = None
         if not self.m.dom.isActive():
@@ -378,10 +416,7 @@ class Walk:
         if effect != "both":
             self.write()
         for name in sorted(self.since):
-            if effect == "both" and not s.stopped:
-                self.assert_broken(name)
-            else:
-                self.assert_usable(name)
+            self.assert_verdict(s.verdict(effect), name)
         self.assert_works()
 
     def take_targets_dead(self):
@@ -462,13 +497,21 @@ class Walk:
         self.attach_dom()
         if self.m.dom is not None and self.m.dom.isActive():
             self.t.wait_no_job(self.m)
-        wait_until("the points to be logged", lambda: os.path.exists(self.log), 5)
-        time.sleep(0.1)
-        with open(self.log) as f:
-            names = f.read().split()
+        names = self.logged()
         self.restart()
         self.verify("none", True)
         return counted(names)
+
+    def logged(self):
+        """The points passed, once no more come."""
+        names, before = [], None
+        while names != before:
+            before = names
+            time.sleep(0.1)
+            if os.path.exists(self.log):
+                with open(self.log) as f:
+                    names = f.read().split()
+        return names
 
     def only(self):
         chosen = os.environ.get("FAULT_POINT")
@@ -481,13 +524,41 @@ class Walk:
         passed = self.record()
         if not os.environ.get("FAULT_ALL"):
             passed = distinct(passed)
-        return [(name, effect, n) for name, n in passed for effect in effects_of(name)]
+        return [(name, effect, n) for name, n in passed for effect in effects_of(name)
+                if effect != "both" or self.scenario.kills_qemu]
 
-    def run(self):
-        for name, effect, number in self.only() or self.plan():
+    # The walk of a repair: the daemon that repairs is interrupted, and a third one must manage
+
+    def repair(self, first, fault=None, log=False):
+        """Operate until the daemon is killed at @first; then a second one with @fault."""
+        self.setup_point()
+        self.restart(first + ":kill")
+        self.operate()
+        self.t.daemon.wait_end(5)
+        try:
+            self.restart(fault, log)
+        except (AssertionError, libvirt.libvirtError):
+            self.t.daemon.wait_end(5)       # it was meant to die: while it repaired
+
+    def run_repair(self, first):
+        self.repair(first, log=True)
+        names = distinct(counted(self.logged()))
+        self.restart()
+        self.verify("kill", False)
+        plan = [(name, effect, n) for name, n in names for effect in ("fail", "kill")]
+        self.run(self.only() or plan, lambda name, effect, number: self.repair_point(
+            first, "%s:%s:%d" % (name, effect, number)), first)
+
+    def repair_point(self, first, fault):
+        self.repair(first, fault)
+        self.restart()
+        self.verify("kill", False)
+
+    def run(self, plan=None, point=None, label=""):
+        for name, effect, number in plan or self.only() or self.plan():
             self.walked += 1
             try:
-                self.point(name, effect, number)
+                (point or self.point)(name, effect, number)
             except (AssertionError, libvirt.libvirtError, OSError) as e:
                 self.failures.append("%s:%s:%d: %s" % (name, effect, number, e))
                 print("# FAULT_POINT=%s:%s:%d ./run tests/live/test_faults.py %s\n#   %s"
@@ -497,6 +568,7 @@ class Walk:
                     break
                 self.reset()
         print("# %s: %d points walked, %d failed"
-              % (type(self.scenario).__name__, self.walked, len(self.failures)), flush=True)
+              % (" ".join([type(self.scenario).__name__, label]).strip(), self.walked,
+                 len(self.failures)), flush=True)
         if self.failures:
             self.t.fail("%d points failed" % len(self.failures))

@@ -2,6 +2,7 @@
 # SPDX-License-Identifier: LGPL-2.1-or-later
 """Checkpoints, backups and domains interrupted at every fault point (see faultwalk.py)."""
 import os
+import re
 import subprocess
 import sys
 from concurrent.futures import ThreadPoolExecutor
@@ -9,7 +10,8 @@ from concurrent.futures import ThreadPoolExecutor
 import libvirt
 
 import livetest
-from faultwalk import Scenario, Walk
+from daemon import wait_until
+from faultwalk import Problem, Scenario, Walk, monitor
 
 JOBS = int(os.environ.get("FAULT_JOBS", "3"))
 
@@ -126,23 +128,206 @@ class PushIncremental(Push):
     must, may, after = ("a", "b"), ("c",), ("a", "b", "c")
 
 
+class DeleteMetadata(Delete):
+    """The bitmap stays, so nothing since "a" may be missed although nobody speaks of it."""
+    name, flags = "b", libvirt.VIR_DOMAIN_CHECKPOINT_DELETE_METADATA_ONLY
+    must, may, after, strays, fresh = ("a", "c", "d"), ("b",), ("a", "c", "d"), ("b",), True
+
+
+class Redefine(Scenario):
+    may = after = strays = ("a", "b", "c")
+    fresh = True
+
+    def prepare(self, w):
+        w.chain("a", "b", "c")
+        self.documents = [w.lookup(name).getXMLDesc() for name in "abc"]
+        for name in "abc":
+            w.lookup(name).delete(libvirt.VIR_DOMAIN_CHECKPOINT_DELETE_METADATA_ONLY)
+
+    def operate(self, w):
+        for text in self.documents:
+            w.m.dom.checkpointCreateXML(text, libvirt.VIR_DOMAIN_CHECKPOINT_CREATE_REDEFINE)
+
+    def verdict(self, effect):
+        """Records of half a chain leave the newest bitmap unknown."""
+        return "broken" if effect == "both" else "any"
+
+
+class Stopped(Scenario):
+    stopped, kills_qemu = True, False
+    must = ("a", "b")
+
+    def prepare(self, w):
+        w.chain("a", "b")
+        w.m.dom.destroy()
+
+
+class CreateStopped(Stopped):
+    may, after = ("c",), ("a", "b", "c")
+
+    def operate(self, w):
+        w.checkpoint("c")
+
+
+class DeleteStopped(Stopped):
+    must, may, after = ("b",), ("a",), ("b",)
+
+    def operate(self, w):
+        w.lookup("a").delete()
+
+
+class Undefine(Stopped):
+    must, may, strays, fresh = (), ("a", "b"), ("a", "b"), True
+
+    def operate(self, w):
+        w.m.dom.undefineFlags(libvirt.VIR_DOMAIN_UNDEFINE_CHECKPOINTS_METADATA)
+
+    def check(self, w, done):
+        if done and w.m.dom is not None:
+            raise Problem("undefine succeeded, and the domain is there")
+
+
+class Start(Stopped):
+    after, kills_qemu = ("a", "b"), True
+
+    def operate(self, w):
+        w.m.dom.create()
+
+    def verdict(self, effect):
+        return "any" if effect == "both" else "good"
+
+
+class Destroy(Scenario):
+    stopped, kills_qemu = True, False
+    must = after = ("a",)
+
+    def prepare(self, w):
+        w.chain("a")
+
+    def operate(self, w):
+        w.m.dom.destroy()
+
+
+class Define(Scenario):
+    after = ()
+
+    def operate(self, w):
+        w.t.conn.defineXML(w.m.xml().replace("<name>vm<", "<name>other<"))
+
+    def check(self, w, done):
+        names = [d.name() for d in w.t.conn.listAllDomains()]
+        file = w.t.daemon.path("etc", "libvirt", "qemu", "other.xml")
+        if os.path.exists(file) != ("other" in names) or (done and "other" not in names):
+            raise Problem("domains are %s, other.xml is %s" % (names, os.path.exists(file)))
+        if "other" in names:
+            w.t.conn.lookupByName("other").undefine()
+
+
+WALKED = (CreateFirst, Create, DeleteOldest, DeleteMiddle, DeleteActive, DeleteChildren, DeleteChildrenOnly,
+          DeleteFirstWithAll, DeleteMetadata, Redefine, CreateStopped, DeleteStopped, Undefine, Define,
+          Start, Destroy, PullFull, PullFullCheckpoint, PullIncremental, PushFull, PushFullCheckpoint,
+          PushIncremental)
+# Where a daemon dies for a repair of which each step is walked
+REPAIRED = ((Create, "checkpoint.create.transaction.done"),
+            (DeleteMiddle, "checkpoint.delete.record.renamed"),
+            (DeleteMiddle, "checkpoint.delete.transaction.done"),
+            (PullIncremental, "backup.begin.export.vdb.done"),
+            (PullIncremental, "backup.end.access.vda"),
+            (PushIncremental, "backup.begin.transaction.done"),
+            (PushIncremental, "backup.end.dismiss.vda"))
+
+
 class Faults(livetest.LiveTest):
     def setUp(self):
         super().setUp()
         if self.daemon.kind == "stock":
             self.skipTest("fault points of our daemon")
 
+    def paused(self, point):
+        """A machine whose daemon died at @point of a begin."""
+        m = self.machine(boots=False)
+        self.restart_daemon(fault=point + ":kill")
+        try:
+            self.begin(m, self.pull_xml(m))
+        except libvirt.libvirtError:
+            self.disconnect()
+        self.daemon.wait_end(5)
+        return m
+
+    def test_guest_left_paused_by_us_runs_again(self):
+        m = self.paused("backup.begin.stop")
+        monitor(self.daemon.root, "stop")
+        self.start_daemon()
+        wait_until("the guest to run", lambda: self.qmp(m.dom, "query-status")["running"], 5)
+        wait_until("the state to say so", lambda: m.dom.state()[0] == libvirt.VIR_DOMAIN_RUNNING, 5)
+
+    def test_guest_paused_by_its_user_stays_paused(self):
+        m = self.machine(boots=False)
+        self.restart_daemon(fault="backup.journal.remove:fail")
+        self.begin(m, self.pull_xml(m))
+        self.end_pull(m)
+        m.dom.suspend()
+        self.restart_daemon()
+        self.assertError(libvirt.VIR_ERR_OPERATION_INVALID, "", m.dom.abortJob)
+        self.assertEqual(m.dom.state(), [libvirt.VIR_DOMAIN_PAUSED, libvirt.VIR_DOMAIN_PAUSED_USER])
+        self.assertFalse(self.qmp(m.dom, "query-status")["running"])
+
 
 def add_tests():
-    def method(scenario):
+    def walk(scenario):
         return lambda self: Walk(self, scenario()).run()
-    for scenario in (CreateFirst, Create, DeleteOldest, DeleteMiddle, DeleteActive, DeleteChildren,
-                     DeleteChildrenOnly, DeleteFirstWithAll, PullFull, PullFullCheckpoint,
-                     PullIncremental, PushFull, PushFullCheckpoint, PushIncremental):
-        setattr(Faults, "test_%s" % scenario.__name__, method(scenario))
+
+    def repair(scenario, point):
+        return lambda self: Walk(self, scenario()).run_repair(point)
+    for scenario in WALKED:
+        setattr(Faults, "test_walk_%s" % scenario.__name__, walk(scenario))
+    for scenario, point in REPAIRED:
+        setattr(Faults, "test_repair_%s_%s" % (scenario.__name__, point.replace(".", "_")),
+                repair(scenario, point))
+
+
+def run_child(name):
+    done = subprocess.run([sys.executable, os.path.abspath(__file__), name], capture_output=True,
+                          text=True, stdin=subprocess.DEVNULL)
+    return done.returncode, [line for line in done.stdout.splitlines() if not line.startswith("1..")]
+
+
+def run_all():
+    """Every test in a process of its own, a few at a time; their TAP in one piece."""
+    listed = subprocess.run([sys.executable, os.path.abspath(__file__), "--list"], capture_output=True,
+                            text=True, check=True)
+    names = listed.stdout.split()
+    failed = points = 0
+    print("1..%d" % len(names), flush=True)
+    with ThreadPoolExecutor(JOBS) as pool:
+        for number, (name, (status, lines)) in enumerate(zip(names, pool.map(run_child, names)), 1):
+            verdict = [line for line in lines if line.startswith(("ok ", "not ok "))]
+            good = status == 0 and len(verdict) == 1
+            skip = verdict[0].partition(" # ")[2] if good else ""
+            failed += not good
+            print("%s %d - %s%s" % ("ok" if good else "not ok", number, name, skip and " # " + skip))
+            for line in lines:
+                if line.startswith("#"):
+                    print(line)
+                walked = re.match(r"# .*: (\d+) points walked", line)
+                points += int(walked.group(1)) if walked else 0
+            sys.stdout.flush()
+    print("# %d points walked in all" % points)
+    return failed
+
+
+def keep_only(name):
+    """An exact name runs alone, also where it is the beginning of another."""
+    if hasattr(Faults, name):
+        for other in [n for n in vars(Faults) if n.startswith("test_") and n != name]:
+            delattr(Faults, other)
 
 
 add_tests()
 
 if __name__ == "__main__":
-    livetest.main()
+    if len(sys.argv) > 1:
+        keep_only(sys.argv[-1].rpartition(".")[2])
+        livetest.main()
+    else:
+        sys.exit(1 if run_all() else 0)
