@@ -11,6 +11,8 @@
  */
 #include "qemu_plan_qmp.h"
 
+#include <string.h>
+
 #include "qemu_nbd_clients.h"
 #include "virerror_report.h"
 #include "virlog.h"
@@ -82,38 +84,73 @@ isDriveSwitch(const virJSONValue *command)
            g_strcmp0(virJSONObjectLookupString(args, "property"), "drive") == 0;
 }
 
-/* Which of @commands would give a device the node that it has? One round trip, none if there are no
- * switches. @skip[i] is set for those. */
+/* The node of the device at @path by a reply to query-blockstats. Its "qdev" is the device's id or,
+ * where a part without an id has the disk (virtio-blk), the path of that part. */
+static const char *
+nodeOfDevice(const virJSONValue *stats, const char *path)
+{
+    const char *slash = strrchr(path, '/');
+    size_t length = strlen(path);
+
+    for (size_t i = 0; i < virJSONArraySize(stats); i++) {
+        const virJSONValue *entry = virJSONArrayAt(stats, i);
+        const char *qdev = virJSONObjectLookupString(entry, "qdev");
+
+        if (!qdev)
+            continue;
+        if ((slash && g_str_equal(qdev, slash + 1)) ||
+            (strncmp(qdev, path, length) == 0 && (qdev[length] == '/' || qdev[length] == '\0')))
+            return virJSONObjectLookupString(entry, "node-name");
+    }
+    return NULL;
+}
+
+/* Would @command give its device the node that it has? @stats may not know the device. -1: QEMU is
+ * gone. */
+static int
+switchIsMoot(const virJSONValue *command, const virJSONValue *stats, qemuTarget *target)
+{
+    const virJSONValue *args = virJSONObjectLookupObject(command, "arguments");
+    const char *path = virJSONObjectLookupString(args, "path");
+    const char *has = nodeOfDevice(stats, path);
+    g_autoptr(virJSONValue) question = NULL;
+    virJSONValue *reply = NULL;
+    int ret = 0;
+
+    if (has)
+        return g_strcmp0(has, virJSONObjectLookupString(args, "value")) == 0;
+    question = virJSONBuild("{'execute':'qom-get','arguments':{'path':%s,'property':'drive'}}", path);
+    if (target->ops->batch(target, &question, 1, &reply) < 0)
+        return -1;
+    ret = g_strcmp0(virJSONObjectLookupString(reply, "return"),
+                    virJSONObjectLookupString(args, "value")) == 0;
+    virJSONValueFree(reply);
+    return ret;
+}
+
+/* Which of @commands would give a device the node that it has? One question for all devices, none if
+ * there are no switches: a qom-get a device is 100 bytes of QMP, and bytes are slow (qemu_monitor.c).
+ * @skip[i] is set for those. */
 static int
 findSwitched(virJSONValue *const *commands, size_t n, qemuTarget *target, bool *skip)
 {
-    g_autoptr(GPtrArray) questions = g_ptr_array_new_with_free_func((GDestroyNotify)virJSONValueFree);
-    g_autofree size_t *index = g_new0(size_t, n);
-    virJSONValue **replies = NULL;
-    int ret = 0;
+    g_autoptr(virJSONValue) question = virJSONBuild("{'execute':'query-blockstats'}");
+    g_autoptr(virJSONValue) stats = NULL;
+    bool asked = false;
 
     for (size_t i = 0; i < n; i++) {
-        const virJSONValue *args = virJSONObjectLookupObject(commands[i], "arguments");
+        int moot = 0;
 
         if (!isDriveSwitch(commands[i]))
             continue;
-        index[questions->len] = i;
-        g_ptr_array_add(questions, virJSONBuild("{'execute':'qom-get','arguments':{'path':%s,"
-                                                "'property':'drive'}}",
-                                                virJSONObjectLookupString(args, "path")));
+        if (!asked && target->ops->command(target, question, &stats) < 0)
+            return -1;
+        asked = true;
+        if ((moot = switchIsMoot(commands[i], stats, target)) < 0)
+            return -1;
+        skip[i] = moot;
     }
-    if (questions->len == 0)
-        return 0;
-    replies = g_new0(virJSONValue *, questions->len);
-    ret = target->ops->batch(target, (virJSONValue *const *)questions->pdata, questions->len, replies);
-    for (guint i = 0; ret == 0 && i < questions->len; i++) {
-        const virJSONValue *args = virJSONObjectLookupObject(commands[index[i]], "arguments");
-
-        skip[index[i]] = g_strcmp0(virJSONObjectLookupString(replies[i], "return"),
-                                   virJSONObjectLookupString(args, "value")) == 0;
-    }
-    freeReplies(replies, questions->len);
-    return ret;
+    return 0;
 }
 
 /* The first failure becomes the error, later ones are logged. */
