@@ -69,6 +69,7 @@ qemuBackupRecover(qemuVM *vm, char **undone)
 {
     g_autoptr(qemuConfig) config = qemuDriverConfig();
     g_autoptr(qemuBackupJob) job = qemuBackupJournalLoad(config, vm->name);
+    g_autofree char *error = NULL;
 
     *undone = NULL;
     if (!job) {
@@ -91,7 +92,8 @@ qemuBackupRecover(qemuVM *vm, char **undone)
     case QEMU_BACKUP_ENDING:
         if (adopt(vm, job) < 0)
             return -1;
-        qemuBackupFinish(vm, job, job->endType, job->endError);
+        error = g_strdup(job->endError);   /* the job's own is replaced at the end of it */
+        qemuBackupFinish(vm, job, job->endType, error);
         return 0;
     case QEMU_BACKUP_SERVER:
         qemuBackupServerStop(vm, job->def);
