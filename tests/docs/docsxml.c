@@ -48,10 +48,10 @@ static const struct {
     const char *name;
     bool (*parses)(const char *xml);
 } kinds[] = {
-    { "domain", domainParses },
-    { "checkpoint", checkpointParses },
-    { "redefine", redefineParses },
-    { "backup", backupParses },
+    {"domain", domainParses},
+    {"checkpoint", checkpointParses},
+    {"redefine", redefineParses},
+    {"backup", backupParses},
 };
 
 int

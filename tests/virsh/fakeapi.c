@@ -8,8 +8,8 @@
 #include <string.h>
 
 /* Handles are pointers into these tables: two domains, the second one running, with checkpoints. */
-static const char *domains[] = { "alpha", "beta" };
-static const char *checkpoints[] = { "chk1", "chk2", "other" };
+static const char *domains[] = {"alpha", "beta"};
+static const char *checkpoints[] = {"chk1", "chk2", "other"};
 static int connection;
 static int opened;
 static int refusing;
@@ -43,8 +43,9 @@ virConnectClose(virConnectPtr conn G_GNUC_UNUSED)
 }
 
 int
-virConnectRegisterCloseCallback(virConnectPtr conn G_GNUC_UNUSED, virConnectCloseFunc cb G_GNUC_UNUSED,
-                                void *opaque G_GNUC_UNUSED, virFreeCallback freecb G_GNUC_UNUSED)
+virConnectRegisterCloseCallback(virConnectPtr conn G_GNUC_UNUSED,
+                                virConnectCloseFunc cb G_GNUC_UNUSED, void *opaque G_GNUC_UNUSED,
+                                virFreeCallback freecb G_GNUC_UNUSED)
 {
     return 0;
 }
@@ -101,8 +102,9 @@ virDomainFree(virDomainPtr domain G_GNUC_UNUSED)
 char *
 virDomainGetXMLDesc(virDomainPtr domain G_GNUC_UNUSED, unsigned int flags G_GNUC_UNUSED)
 {
-    return strdup("<domain><devices><disk><target dev='vda'/></disk><disk><target dev='sda'/></disk>"
-                  "</devices></domain>");
+    return strdup(
+        "<domain><devices><disk><target dev='vda'/></disk><disk><target dev='sda'/></disk>"
+        "</devices></domain>");
 }
 
 int

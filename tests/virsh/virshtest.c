@@ -17,7 +17,7 @@ typedef struct _capture {
 static capture
 captureBegin(void)
 {
-    capture c = { .file = tmpfile() };
+    capture c = {.file = tmpfile()};
 
     fflush(stdout);
     fflush(stderr);
@@ -51,28 +51,28 @@ captureEnd(capture c)
 
 static const struct {
     const char *line;
-    const char *words;   /* commands joined with " ; ", words in <>; NULL: refused */
+    const char *words; /* commands joined with " ; ", words in <>; NULL: refused */
     const char *error;
 } lines[] = {
-    { "", "", NULL },
-    { "  ;; ; ", "", NULL },
-    { "a b", "<a><b>", NULL },
-    { "a b;c", "<a><b> ; <c>", NULL },
-    { "a;b ; c\nd", "<a> ; <b> ; <c> ; <d>", NULL },
-    { "a 'b;c'", "<a><b;c>", NULL },
-    { "a \"b c\"d'e'", "<a><b cde>", NULL },
-    { "a ''", "<a><>", NULL },
-    { "a \"\\\"\\\\\"", "<a><\"\\>", NULL },
-    { "a 'b\\c'", "<a><b\\c>", NULL },
-    { "a b\\ c", "<a><b c>", NULL },
-    { "a b\\\nc", "<a><bc>", NULL },
-    { "a # b; c", "<a>", NULL },
-    { "# a\nb", "<b>", NULL },
-    { "a#b", "<a#b>", NULL },
-    { "a\tb\r", "<a><b>", NULL },
-    { "a 'b", "<a><b>", NULL },   /* stock takes a missing ' for the end of the line */
-    { "a \"b", NULL, "error: missing \"\n" },
-    { "a b\\", NULL, "error: dangling \\\n" },
+    {"", "", NULL},
+    {"  ;; ; ", "", NULL},
+    {"a b", "<a><b>", NULL},
+    {"a b;c", "<a><b> ; <c>", NULL},
+    {"a;b ; c\nd", "<a> ; <b> ; <c> ; <d>", NULL},
+    {"a 'b;c'", "<a><b;c>", NULL},
+    {"a \"b c\"d'e'", "<a><b cde>", NULL},
+    {"a ''", "<a><>", NULL},
+    {"a \"\\\"\\\\\"", "<a><\"\\>", NULL},
+    {"a 'b\\c'", "<a><b\\c>", NULL},
+    {"a b\\ c", "<a><b c>", NULL},
+    {"a b\\\nc", "<a><bc>", NULL},
+    {"a # b; c", "<a>", NULL},
+    {"# a\nb", "<b>", NULL},
+    {"a#b", "<a#b>", NULL},
+    {"a\tb\r", "<a><b>", NULL},
+    {"a 'b", "<a><b>", NULL}, /* stock takes a missing ' for the end of the line */
+    {"a \"b", NULL, "error: missing \"\n"},
+    {"a b\\", NULL, "error: dangling \\\n"},
 };
 
 static char *
@@ -94,7 +94,7 @@ static void
 testLines(void)
 {
     for (gsize i = 0; i < G_N_ELEMENTS(lines); i++) {
-        virshShell sh = { 0 };
+        virshShell sh = {0};
         capture c = captureBegin();
         g_autoptr(GPtrArray) commands = virshSplitLine(&sh, lines[i].line);
         g_autofree char *printed = captureEnd(c);
@@ -110,30 +110,30 @@ testLines(void)
 
 static const struct {
     const char *line;
-    const char *error;   /* NULL: good */
+    const char *error; /* NULL: good */
 } invocations[] = {
-    { "dominfo x", NULL },
-    { "dominfo --domain x", NULL },
-    { "dominfo --domain=x", NULL },
-    { "dominfo --domain=", NULL },
-    { "dominfo -- --x", NULL },
-    { "dominfo -x", NULL },
-    { "list --all --title", NULL },
-    { "domblkinfo vm vda --human", NULL },
-    { "domblkinfo --device vda vm", NULL },
-    { "qemu-monitor-command vm a b c", NULL },
-    { "checkpoint-create-as vm n d --diskspec vda --diskspec vdb", NULL },
-    { "nosuch", "unknown command: 'nosuch'" },
-    { "dominfo", "command 'dominfo' requires <domain> option" },
-    { "dominfo --domain", "expected syntax: --domain <string>" },
-    { "event --timeout", "expected syntax: --timeout <number>" },
-    { "dominfo x y", "unexpected data 'y'" },
-    { "dominfo --domain x y", "unexpected data 'y'" },
-    { "dominfo --domain x --domain y", "option --domain already seen" },
-    { "list --all --all", "option --all already seen" },
-    { "list --all=1", "invalid '=' after option --all" },
-    { "list --nosuch", "command 'list' doesn't support option --nosuch" },
-    { "qemu-monitor-command vm", "command 'qemu-monitor-command' requires <cmd> option" },
+    {"dominfo x", NULL},
+    {"dominfo --domain x", NULL},
+    {"dominfo --domain=x", NULL},
+    {"dominfo --domain=", NULL},
+    {"dominfo -- --x", NULL},
+    {"dominfo -x", NULL},
+    {"list --all --title", NULL},
+    {"domblkinfo vm vda --human", NULL},
+    {"domblkinfo --device vda vm", NULL},
+    {"qemu-monitor-command vm a b c", NULL},
+    {"checkpoint-create-as vm n d --diskspec vda --diskspec vdb", NULL},
+    {"nosuch", "unknown command: 'nosuch'"},
+    {"dominfo", "command 'dominfo' requires <domain> option"},
+    {"dominfo --domain", "expected syntax: --domain <string>"},
+    {"event --timeout", "expected syntax: --timeout <number>"},
+    {"dominfo x y", "unexpected data 'y'"},
+    {"dominfo --domain x y", "unexpected data 'y'"},
+    {"dominfo --domain x --domain y", "option --domain already seen"},
+    {"list --all --all", "option --all already seen"},
+    {"list --all=1", "invalid '=' after option --all"},
+    {"list --nosuch", "command 'list' doesn't support option --nosuch"},
+    {"qemu-monitor-command vm", "command 'qemu-monitor-command' requires <cmd> option"},
 };
 
 static virshInvocation *
@@ -150,7 +150,7 @@ static void
 testOptions(void)
 {
     for (gsize i = 0; i < G_N_ELEMENTS(invocations); i++) {
-        virshShell sh = { 0 };
+        virshShell sh = {0};
         capture c = captureBegin();
         g_autoptr(virshInvocation) inv = parseLine(&sh, invocations[i].line);
         g_autofree char *printed = captureEnd(c);
@@ -167,8 +167,9 @@ testOptions(void)
 static void
 testValues(void)
 {
-    virshShell sh = { 0 };
-    g_autoptr(virshInvocation) inv = parseLine(&sh, "checkpoint-create-as vm --print-xml n --diskspec a b");
+    virshShell sh = {0};
+    g_autoptr(virshInvocation) inv =
+        parseLine(&sh, "checkpoint-create-as vm --print-xml n --diskspec a b");
     g_autoptr(virshInvocation) number = parseLine(&sh, "event --all --timeout 12");
     const char *const *specs = virshArgList(inv->args, "diskspec");
     int seconds = -1;
@@ -189,10 +190,10 @@ testValues(void)
 static void
 testBadNumbers(void)
 {
-    static const char *const bad[] = { "x", "1x", "''", "99999999999", "1.5" };
+    static const char *const bad[] = {"x", "1x", "''", "99999999999", "1.5"};
 
     for (gsize i = 0; i < G_N_ELEMENTS(bad); i++) {
-        virshShell sh = { 0 };
+        virshShell sh = {0};
         g_autofree char *line = g_strdup_printf("event --all --timeout %s", bad[i]);
         g_autoptr(virshInvocation) inv = parseLine(&sh, line);
         int value = 77;
@@ -211,34 +212,34 @@ static const struct {
     const char *line;
     const char *candidates;
 } completions[] = {
-    { "backup-", "backup-begin backup-dumpxml" },
-    { "echo a; backup-b", "backup-begin" },
-    { "compl", "" },
-    { "nosuch x", "" },
-    { "list --state-", "--state-running --state-paused --state-shutoff --state-other" },
-    { "list --all --al", "" },
-    { "dominfo ", "--domain alpha beta" },
-    { "dominfo b", "beta" },
-    { "dominfo --domain ", "alpha beta" },
-    { "dominfo beta ", "" },
-    { "dominfo 'be", "" },
-    { "start ", "--domain --paused --autodestroy alpha" },
-    { "destroy ", "--domain --graceful beta" },
-    { "checkpoint-info beta c", "chk1 chk2" },
-    { "checkpoint-info --checkpointname c", "" },
-    { "checkpoint-info --domain beta --checkpointname o", "other" },
-    { "checkpoint-create-as beta --d", "--description --diskspec" },
-    { "domblkinfo beta v", "vda" },
-    { "domblkinfo --device s", "" },
-    { "domblkinfo --domain beta --device s", "sda" },
-    { "event --event reb", "reboot" },
-    { "help backup-d", "backup-dumpxml" },
+    {"backup-", "backup-begin backup-dumpxml"},
+    {"echo a; backup-b", "backup-begin"},
+    {"compl", ""},
+    {"nosuch x", ""},
+    {"list --state-", "--state-running --state-paused --state-shutoff --state-other"},
+    {"list --all --al", ""},
+    {"dominfo ", "--domain alpha beta"},
+    {"dominfo b", "beta"},
+    {"dominfo --domain ", "alpha beta"},
+    {"dominfo beta ", ""},
+    {"dominfo 'be", ""},
+    {"start ", "--domain --paused --autodestroy alpha"},
+    {"destroy ", "--domain --graceful beta"},
+    {"checkpoint-info beta c", "chk1 chk2"},
+    {"checkpoint-info --checkpointname c", ""},
+    {"checkpoint-info --domain beta --checkpointname o", "other"},
+    {"checkpoint-create-as beta --d", "--description --diskspec"},
+    {"domblkinfo beta v", "vda"},
+    {"domblkinfo --device s", ""},
+    {"domblkinfo --domain beta --device s", "sda"},
+    {"event --event reb", "reboot"},
+    {"help backup-d", "backup-dumpxml"},
 };
 
 static void
 testCompletion(void)
 {
-    virshShell sh = { .keepaliveInterval = -1, .keepaliveCount = -1 };
+    virshShell sh = {.keepaliveInterval = -1, .keepaliveCount = -1};
 
     for (gsize i = 0; i < G_N_ELEMENTS(completions); i++) {
         const char *line = completions[i].line;
@@ -258,7 +259,7 @@ testCompletion(void)
 static void
 testCompletionWithoutDaemon(void)
 {
-    virshShell sh = { .keepaliveInterval = -1, .keepaliveCount = -1 };
+    virshShell sh = {.keepaliveInterval = -1, .keepaliveCount = -1};
     capture c = captureBegin();
     g_auto(GStrv) found = NULL;
     g_autofree char *printed = NULL;
@@ -278,9 +279,9 @@ testCompletionWithoutDaemon(void)
 static char *
 printTable(virshShell *sh)
 {
-    const char *titles[] = { "Name", "Size", NULL };
-    const char *one[] = { "ä-long-name", "1", NULL };
-    const char *two[] = { "b", NULL, NULL };
+    const char *titles[] = {"Name", "Size", NULL};
+    const char *one[] = {"ä-long-name", "1", NULL};
+    const char *two[] = {"b", NULL, NULL};
     virshTable *table = virshTableNew(titles);
     capture c = captureBegin();
 
@@ -293,8 +294,8 @@ printTable(virshShell *sh)
 static void
 testTable(void)
 {
-    virshShell loud = { 0 };
-    virshShell quiet = { .quiet = true };
+    virshShell loud = {0};
+    virshShell quiet = {.quiet = true};
     g_autofree char *all = printTable(&loud);
     g_autofree char *rows = printTable(&quiet);
 
@@ -324,8 +325,9 @@ testSizes(void)
 static void
 testJSON(void)
 {
-    virshShell sh = { 0 };
-    g_autofree char *flat = virshFormatJSON(&sh, "{ \"return\" : { \"a\" : [1, true] } }", false, true);
+    virshShell sh = {0};
+    g_autofree char *flat =
+        virshFormatJSON(&sh, "{ \"return\" : { \"a\" : [1, true] } }", false, true);
     g_autofree char *pretty = virshFormatJSON(&sh, "{\"a\":{\"b\":1}}", true, false);
     g_autofree char *name = virshQMPFromName("a\"b");
     capture c = captureBegin();

@@ -10,7 +10,7 @@
 #include <string.h>
 
 struct _virshCommandArgs {
-    GHashTable *values;   /* option name -> GPtrArray of char *, NULL-terminated; BOOL: empty */
+    GHashTable *values; /* option name -> GPtrArray of char *, NULL-terminated; BOOL: empty */
 };
 
 static virshCommandArgs *
@@ -18,8 +18,8 @@ argsNew(void)
 {
     virshCommandArgs *args = g_new0(virshCommandArgs, 1);
 
-    args->values = g_hash_table_new_full(g_str_hash, g_str_equal, NULL,
-                                         (GDestroyNotify)g_ptr_array_unref);
+    args->values =
+        g_hash_table_new_full(g_str_hash, g_str_equal, NULL, (GDestroyNotify)g_ptr_array_unref);
     return args;
 }
 
@@ -88,7 +88,8 @@ nextPositional(const virshCommand *command, const virshCommandArgs *args)
 
 /* --name, --name=value, --name value. Moves *@i past what it used. */
 static bool
-parseNamed(virshShell *sh, const virshCommand *command, virshCommandArgs *args, char **words, gsize *i)
+parseNamed(virshShell *sh, const virshCommand *command, virshCommandArgs *args, char **words,
+           gsize *i)
 {
     g_autofree char *name = g_strdup(words[*i] + 2);
     char *value = strchr(name, '=');
@@ -124,7 +125,8 @@ parseNamed(virshShell *sh, const virshCommand *command, virshCommandArgs *args, 
 }
 
 static bool
-parsePositional(virshShell *sh, const virshCommand *command, virshCommandArgs *args, const char *word)
+parsePositional(virshShell *sh, const virshCommand *command, virshCommandArgs *args,
+                const char *word)
 {
     const virshOption *option = nextPositional(command, args);
 
@@ -219,14 +221,15 @@ virshArgString(const virshCommandArgs *args, const char *name)
 const char *const *
 virshArgList(const virshCommandArgs *args, const char *name)
 {
-    static const char *const none[] = { NULL };
+    static const char *const none[] = {NULL};
     GPtrArray *list = g_hash_table_lookup(args->values, name);
 
     return list ? (const char *const *)list->pdata : none;
 }
 
 int
-virshArgULL(virshShell *sh, const virshCommandArgs *args, const char *name, unsigned long long *value)
+virshArgULL(virshShell *sh, const virshCommandArgs *args, const char *name,
+            unsigned long long *value)
 {
     const char *text = virshArgString(args, name);
     char *end = NULL;

@@ -8,9 +8,9 @@
 
 static const virshOption beginOptions[] = {
     VIRSH_OPT_DOMAIN(virshCompleteActiveDomain),
-    { .name = "backupxml", .type = VIRSH_OPT_STRING, .help = "domain backup XML" },
-    { .name = "checkpointxml", .type = VIRSH_OPT_STRING, .help = "domain checkpoint XML" },
-    { .name = "reuse-external", .type = VIRSH_OPT_BOOL, .help = "reuse files provided by caller" },
+    {.name = "backupxml", .type = VIRSH_OPT_STRING, .help = "domain backup XML"},
+    {.name = "checkpointxml", .type = VIRSH_OPT_STRING, .help = "domain checkpoint XML"},
+    {.name = "reuse-external", .type = VIRSH_OPT_BOOL, .help = "reuse files provided by caller"},
     VIRSH_OPT_END,
 };
 
@@ -52,11 +52,11 @@ cmdBackupDumpXML(virshShell *sh, const virshCommandArgs *args)
 }
 
 const virshCommand virshBackupCommands[] = {
-    { "backup-begin", cmdBackupBegin, beginOptions, "Start a disk backup of a live domain",
-      "Use XML to start a full or incremental disk backup of a live domain, optionally creating a "
-      "checkpoint",
-      false },
-    { "backup-dumpxml", cmdBackupDumpXML, dumpxmlOptions, "Dump XML for an ongoing domain block backup job",
-      "Backup Dump XML", false },
-    { 0 },
+    {"backup-begin", cmdBackupBegin, beginOptions, "Start a disk backup of a live domain",
+     "Use XML to start a full or incremental disk backup of a live domain, optionally creating a "
+     "checkpoint",
+     false},
+    {"backup-dumpxml", cmdBackupDumpXML, dumpxmlOptions,
+     "Dump XML for an ongoing domain block backup job", "Backup Dump XML", false},
+    {0},
 };

@@ -11,18 +11,22 @@
 
 const virshOption virshCheckpointListOptions[] = {
     VIRSH_OPT_DOMAIN(virshCompleteDomain),
-    { .name = "parent", .type = VIRSH_OPT_BOOL, .help = "add a column showing parent checkpoint" },
-    { .name = "roots", .type = VIRSH_OPT_BOOL, .help = "list only checkpoints without parents" },
-    { .name = "leaves", .type = VIRSH_OPT_BOOL, .help = "list only checkpoints without children" },
-    { .name = "no-leaves", .type = VIRSH_OPT_BOOL,
-      .help = "list only checkpoints that are not leaves (with children)" },
-    { .name = "tree", .type = VIRSH_OPT_BOOL, .help = "list checkpoints in a tree" },
-    { .name = "from", .type = VIRSH_OPT_STRING, .help = "limit list to children of given checkpoint",
-      .complete = virshCompleteCheckpoint },
-    { .name = "descendants", .type = VIRSH_OPT_BOOL, .help = "with --from, list all descendants" },
-    { .name = "name", .type = VIRSH_OPT_BOOL, .help = "list checkpoint names only" },
-    { .name = "topological", .type = VIRSH_OPT_BOOL,
-      .help = "sort list topologically rather than by name" },
+    {.name = "parent", .type = VIRSH_OPT_BOOL, .help = "add a column showing parent checkpoint"},
+    {.name = "roots", .type = VIRSH_OPT_BOOL, .help = "list only checkpoints without parents"},
+    {.name = "leaves", .type = VIRSH_OPT_BOOL, .help = "list only checkpoints without children"},
+    {.name = "no-leaves",
+     .type = VIRSH_OPT_BOOL,
+     .help = "list only checkpoints that are not leaves (with children)"},
+    {.name = "tree", .type = VIRSH_OPT_BOOL, .help = "list checkpoints in a tree"},
+    {.name = "from",
+     .type = VIRSH_OPT_STRING,
+     .help = "limit list to children of given checkpoint",
+     .complete = virshCompleteCheckpoint},
+    {.name = "descendants", .type = VIRSH_OPT_BOOL, .help = "with --from, list all descendants"},
+    {.name = "name", .type = VIRSH_OPT_BOOL, .help = "list checkpoint names only"},
+    {.name = "topological",
+     .type = VIRSH_OPT_BOOL,
+     .help = "sort list topologically rather than by name"},
     VIRSH_OPT_END,
 };
 
@@ -108,7 +112,7 @@ addRow(virshTable *table, virDomainCheckpointPtr chk, bool parent)
     g_autofree char *seconds = elementText(root, "creationTime");
     g_autofree char *when = formatTime(seconds);
     g_autofree char *above = elementText(element(root, "parent"), "name");
-    const char *cells[] = { virshCheckpointName(chk), when, parent ? above : NULL, NULL };
+    const char *cells[] = {virshCheckpointName(chk), when, parent ? above : NULL, NULL};
 
     if (!doc)
         return false;
@@ -120,7 +124,7 @@ addRow(virshTable *table, virDomainCheckpointPtr chk, bool parent)
 static bool
 printTable(virshShell *sh, const GPtrArray *list, bool parent)
 {
-    const char *titles[] = { "Name", "Creation Time", parent ? "Parent" : NULL, NULL };
+    const char *titles[] = {"Name", "Creation Time", parent ? "Parent" : NULL, NULL};
     virshTable *table = virshTableNew(titles);
     bool good = true;
 
@@ -134,7 +138,7 @@ printTable(virshShell *sh, const GPtrArray *list, bool parent)
 
 typedef struct _treeNode {
     const char *name;
-    char *parent;      /* NULL or not in the list: a root */
+    char *parent; /* NULL or not in the list: a root */
 } treeNode;
 
 static void
@@ -255,9 +259,11 @@ treeIsWhole(virshShell *sh, const virshCommandArgs *args, const char *filter)
 static bool
 optionsAgree(virshShell *sh, const virshCommandArgs *args)
 {
-    static const char *const pairs[][2] = { { "tree", "name" },  { "parent", "roots" },
-                                            { "parent", "tree" }, { "roots", "tree" },
-                                            { "roots", "from" } };
+    static const char *const pairs[][2] = {{"tree", "name"},
+                                           {"parent", "roots"},
+                                           {"parent", "tree"},
+                                           {"roots", "tree"},
+                                           {"roots", "from"}};
 
     for (gsize i = 0; i < G_N_ELEMENTS(pairs); i++) {
         if (!virshArgsExclude(sh, args, pairs[i][0], pairs[i][1]))

@@ -22,7 +22,8 @@ argCheckpoint(virshShell *sh, const virshCommandArgs *args, virDomainPtr dom)
 }
 
 static bool
-createFromXML(virshShell *sh, virDomainPtr dom, const char *xml, unsigned int flags, const char *from)
+createFromXML(virshShell *sh, virDomainPtr dom, const char *xml, unsigned int flags,
+              const char *from)
 {
     g_autoptr(virDomainCheckpoint) chk = virDomainCheckpointCreateXML(dom, xml, flags);
 
@@ -42,17 +43,22 @@ createFlags(const virshCommandArgs *args)
 {
     return (virshArgBool(args, "redefine") ? VIR_DOMAIN_CHECKPOINT_CREATE_REDEFINE : 0) |
            (virshArgBool(args, "redefine-validate")
-                ? VIR_DOMAIN_CHECKPOINT_CREATE_REDEFINE | VIR_DOMAIN_CHECKPOINT_CREATE_REDEFINE_VALIDATE
+                ? VIR_DOMAIN_CHECKPOINT_CREATE_REDEFINE |
+                      VIR_DOMAIN_CHECKPOINT_CREATE_REDEFINE_VALIDATE
                 : 0) |
            (virshArgBool(args, "quiesce") ? VIR_DOMAIN_CHECKPOINT_CREATE_QUIESCE : 0);
 }
 
 static const virshOption createOptions[] = {
     VIRSH_OPT_DOMAIN(virshCompleteActiveDomain),
-    { .name = "xmlfile", .type = VIRSH_OPT_STRING, .help = "domain checkpoint XML" },
-    { .name = "redefine", .type = VIRSH_OPT_BOOL, .help = "redefine metadata for existing checkpoint" },
-    { .name = "redefine-validate", .type = VIRSH_OPT_BOOL, .help = "validate the redefined checkpoint" },
-    { .name = "quiesce", .type = VIRSH_OPT_BOOL, .help = "quiesce guest's file systems" },
+    {.name = "xmlfile", .type = VIRSH_OPT_STRING, .help = "domain checkpoint XML"},
+    {.name = "redefine",
+     .type = VIRSH_OPT_BOOL,
+     .help = "redefine metadata for existing checkpoint"},
+    {.name = "redefine-validate",
+     .type = VIRSH_OPT_BOOL,
+     .help = "validate the redefined checkpoint"},
+    {.name = "quiesce", .type = VIRSH_OPT_BOOL, .help = "quiesce guest's file systems"},
     VIRSH_OPT_END,
 };
 
@@ -71,12 +77,14 @@ cmdCheckpointCreate(virshShell *sh, const virshCommandArgs *args)
 
 static const virshOption createAsOptions[] = {
     VIRSH_OPT_DOMAIN(virshCompleteActiveDomain),
-    { .name = "name", .type = VIRSH_OPT_STRING, .help = "name of checkpoint" },
-    { .name = "description", .type = VIRSH_OPT_STRING, .help = "description of checkpoint" },
-    { .name = "print-xml", .type = VIRSH_OPT_BOOL, .help = "print XML document rather than create" },
-    { .name = "quiesce", .type = VIRSH_OPT_BOOL, .help = "quiesce guest's file systems" },
-    { .name = "diskspec", .type = VIRSH_OPT_ARGV,
-      .help = "disk attributes: disk[,checkpoint=type][,bitmap=name]", .complete = virshCompleteDisk },
+    {.name = "name", .type = VIRSH_OPT_STRING, .help = "name of checkpoint"},
+    {.name = "description", .type = VIRSH_OPT_STRING, .help = "description of checkpoint"},
+    {.name = "print-xml", .type = VIRSH_OPT_BOOL, .help = "print XML document rather than create"},
+    {.name = "quiesce", .type = VIRSH_OPT_BOOL, .help = "quiesce guest's file systems"},
+    {.name = "diskspec",
+     .type = VIRSH_OPT_ARGV,
+     .help = "disk attributes: disk[,checkpoint=type][,bitmap=name]",
+     .complete = virshCompleteDisk},
     VIRSH_OPT_END,
 };
 
@@ -165,10 +173,11 @@ cmdCheckpointCreateAs(virshShell *sh, const virshCommandArgs *args)
 static const virshOption dumpxmlOptions[] = {
     VIRSH_OPT_DOMAIN(virshCompleteDomain),
     VIRSH_OPT_CHECKPOINTNAME("checkpoint name"),
-    { .name = "security-info", .type = VIRSH_OPT_BOOL,
-      .help = "include security sensitive information in XML dump" },
-    { .name = "no-domain", .type = VIRSH_OPT_BOOL, .help = "exclude <domain> from XML" },
-    { .name = "size", .type = VIRSH_OPT_BOOL, .help = "include backup size estimate in XML dump" },
+    {.name = "security-info",
+     .type = VIRSH_OPT_BOOL,
+     .help = "include security sensitive information in XML dump"},
+    {.name = "no-domain", .type = VIRSH_OPT_BOOL, .help = "exclude <domain> from XML"},
+    {.name = "size", .type = VIRSH_OPT_BOOL, .help = "include backup size estimate in XML dump"},
     VIRSH_OPT_XPATH,
     VIRSH_OPT_WRAP,
     VIRSH_OPT_END,
@@ -229,9 +238,10 @@ cmdCheckpointInfo(virshShell *sh, const virshCommandArgs *args)
     virshPrint(sh, "%-15s %s\n", "Domain:", virshDomainName(dom));
     virshPrint(sh, "%-15s %s\n", "Parent:", parent ? parent : "-");
     children = virDomainCheckpointListAllChildren(chk, NULL, 0);
-    descendants = children < 0 ? -1
-                               : virDomainCheckpointListAllChildren(
-                                     chk, NULL, VIR_DOMAIN_CHECKPOINT_LIST_DESCENDANTS);
+    descendants =
+        children < 0
+            ? -1
+            : virDomainCheckpointListAllChildren(chk, NULL, VIR_DOMAIN_CHECKPOINT_LIST_DESCENDANTS);
     if (descendants < 0)
         return false;
     virshPrint(sh, "%-15s %d\n", "Children:", children);
@@ -259,10 +269,11 @@ cmdCheckpointParent(virshShell *sh, const virshCommandArgs *args)
 static const virshOption deleteOptions[] = {
     VIRSH_OPT_DOMAIN(virshCompleteActiveDomain),
     VIRSH_OPT_CHECKPOINTNAME("checkpoint name"),
-    { .name = "children", .type = VIRSH_OPT_BOOL, .help = "delete checkpoint and all children" },
-    { .name = "children-only", .type = VIRSH_OPT_BOOL, .help = "delete children but not checkpoint" },
-    { .name = "metadata", .type = VIRSH_OPT_BOOL,
-      .help = "delete only libvirt metadata, leaving checkpoint contents behind" },
+    {.name = "children", .type = VIRSH_OPT_BOOL, .help = "delete checkpoint and all children"},
+    {.name = "children-only", .type = VIRSH_OPT_BOOL, .help = "delete children but not checkpoint"},
+    {.name = "metadata",
+     .type = VIRSH_OPT_BOOL,
+     .help = "delete only libvirt metadata, leaving checkpoint contents behind"},
     VIRSH_OPT_END,
 };
 
@@ -336,22 +347,23 @@ cmdCheckpointEdit(virshShell *sh, const virshCommandArgs *args)
 }
 
 const virshCommand virshCheckpointCommands[] = {
-    { "checkpoint-create", cmdCheckpointCreate, createOptions, "Create a checkpoint from XML",
-      "Create a checkpoint from XML for use in future incremental backups", false },
-    { "checkpoint-create-as", cmdCheckpointCreateAs, createAsOptions,
-      "Create a checkpoint from a set of args",
-      "Create a checkpoint from arguments for use in future incremental backups", false },
-    { "checkpoint-delete", cmdCheckpointDelete, deleteOptions, "Delete a domain checkpoint",
-      "Checkpoint Delete", false },
-    { "checkpoint-dumpxml", cmdCheckpointDumpXML, dumpxmlOptions,
-      "Dump XML for a domain checkpoint", "Checkpoint Dump XML", false },
-    { "checkpoint-edit", cmdCheckpointEdit, nameOptions, "edit XML for a checkpoint",
-      "Edit the domain checkpoint XML for a named checkpoint", false },
-    { "checkpoint-info", cmdCheckpointInfo, nameOptions, "checkpoint information",
-      "Returns basic information about a checkpoint.", false },
-    { "checkpoint-list", virshCheckpointList, virshCheckpointListOptions,
-      "List checkpoints for a domain", "Checkpoint List", false },
-    { "checkpoint-parent", cmdCheckpointParent, parentOptions,
-      "Get the name of the parent of a checkpoint", "Extract the checkpoint's parent, if any", false },
-    { 0 },
+    {"checkpoint-create", cmdCheckpointCreate, createOptions, "Create a checkpoint from XML",
+     "Create a checkpoint from XML for use in future incremental backups", false},
+    {"checkpoint-create-as", cmdCheckpointCreateAs, createAsOptions,
+     "Create a checkpoint from a set of args",
+     "Create a checkpoint from arguments for use in future incremental backups", false},
+    {"checkpoint-delete", cmdCheckpointDelete, deleteOptions, "Delete a domain checkpoint",
+     "Checkpoint Delete", false},
+    {"checkpoint-dumpxml", cmdCheckpointDumpXML, dumpxmlOptions, "Dump XML for a domain checkpoint",
+     "Checkpoint Dump XML", false},
+    {"checkpoint-edit", cmdCheckpointEdit, nameOptions, "edit XML for a checkpoint",
+     "Edit the domain checkpoint XML for a named checkpoint", false},
+    {"checkpoint-info", cmdCheckpointInfo, nameOptions, "checkpoint information",
+     "Returns basic information about a checkpoint.", false},
+    {"checkpoint-list", virshCheckpointList, virshCheckpointListOptions,
+     "List checkpoints for a domain", "Checkpoint List", false},
+    {"checkpoint-parent", cmdCheckpointParent, parentOptions,
+     "Get the name of the parent of a checkpoint", "Extract the checkpoint's parent, if any",
+     false},
+    {0},
 };

@@ -120,8 +120,8 @@ nextByPosition(const virshCommand *command, GHashTable *given)
     return NULL;
 }
 
-/* (owned) names of the options that the words before the cursor have filled; in *@open the one whose
- * value comes next because its name was just typed. */
+/* (owned) names of the options that the words before the cursor have filled; in *@open the one
+ * whose value comes next because its name was just typed. */
 static GHashTable *
 optionsGiven(const virshCommand *command, char **words, gsize n, const virshOption **open)
 {
@@ -176,7 +176,7 @@ addValues(GStrvBuilder *out, virshShell *sh, const virshOption *option, const ch
 
     if (!option || !option->complete)
         return;
-    sh->silent = true;   /* nobody asked for a connection: no complaints in the middle of the line */
+    sh->silent = true; /* nobody asked for a connection: no complaints in the middle of the line */
     connected = virshConnect(sh);
     sh->silent = false;
     if (!connected)
@@ -199,7 +199,8 @@ addArguments(GStrvBuilder *out, virshShell *sh, const virshCommand *command, cha
     if (g_str_equal(command->name, "help") && prefix[0] != '-')
         addCommands(out, prefix);
     else if (prefix[0] != '-')
-        addValues(out, sh, open ? open : nextByPosition(command, given), domainOf(words, n), prefix);
+        addValues(out, sh, open ? open : nextByPosition(command, given), domainOf(words, n),
+                  prefix);
 }
 
 char **
@@ -223,7 +224,7 @@ virshComplete(virshShell *sh, const char *line, int point)
     char *space = NULL;
     g_autofree char *prefix = NULL;
     g_autoptr(GPtrArray) commands = NULL;
-    char *none[] = { NULL };
+    char *none[] = {NULL};
 
     start = start ? start + 1 : upTo;
     space = strrchr(start, ' ');

@@ -27,9 +27,11 @@ simpleVerb(virshShell *sh, const virshCommandArgs *args, domainCall call, const 
 }
 
 static const virshOption fileOptions[] = {
-    { .name = "file", .type = VIRSH_OPT_DATA, .required = true,
-      .help = "file containing an XML domain description" },
-    { .name = "validate", .type = VIRSH_OPT_BOOL, .help = "validate the XML against the schema" },
+    {.name = "file",
+     .type = VIRSH_OPT_DATA,
+     .required = true,
+     .help = "file containing an XML domain description"},
+    {.name = "validate", .type = VIRSH_OPT_BOOL, .help = "validate the XML against the schema"},
     VIRSH_OPT_END,
 };
 
@@ -53,12 +55,15 @@ cmdDefine(virshShell *sh, const virshCommandArgs *args)
 }
 
 static const virshOption createOptions[] = {
-    { .name = "file", .type = VIRSH_OPT_DATA, .required = true,
-      .help = "file containing an XML domain description" },
-    { .name = "paused", .type = VIRSH_OPT_BOOL, .help = "leave the guest paused after creation" },
-    { .name = "autodestroy", .type = VIRSH_OPT_BOOL,
-      .help = "automatically destroy the guest when virsh disconnects" },
-    { .name = "validate", .type = VIRSH_OPT_BOOL, .help = "validate the XML against the schema" },
+    {.name = "file",
+     .type = VIRSH_OPT_DATA,
+     .required = true,
+     .help = "file containing an XML domain description"},
+    {.name = "paused", .type = VIRSH_OPT_BOOL, .help = "leave the guest paused after creation"},
+    {.name = "autodestroy",
+     .type = VIRSH_OPT_BOOL,
+     .help = "automatically destroy the guest when virsh disconnects"},
+    {.name = "validate", .type = VIRSH_OPT_BOOL, .help = "validate the XML against the schema"},
     VIRSH_OPT_END,
 };
 
@@ -89,11 +94,15 @@ cmdCreate(virshShell *sh, const virshCommandArgs *args)
 }
 
 static const virshOption startOptions[] = {
-    { .name = "domain", .type = VIRSH_OPT_DATA, .required = true,
-      .help = "name of the inactive domain", .complete = virshCompleteInactiveDomain },
-    { .name = "paused", .type = VIRSH_OPT_BOOL, .help = "leave the guest paused after creation" },
-    { .name = "autodestroy", .type = VIRSH_OPT_BOOL,
-      .help = "automatically destroy the guest when virsh disconnects" },
+    {.name = "domain",
+     .type = VIRSH_OPT_DATA,
+     .required = true,
+     .help = "name of the inactive domain",
+     .complete = virshCompleteInactiveDomain},
+    {.name = "paused", .type = VIRSH_OPT_BOOL, .help = "leave the guest paused after creation"},
+    {.name = "autodestroy",
+     .type = VIRSH_OPT_BOOL,
+     .help = "automatically destroy the guest when virsh disconnects"},
     VIRSH_OPT_END,
 };
 
@@ -120,7 +129,7 @@ cmdStart(virshShell *sh, const virshCommandArgs *args)
 
 static const virshOption destroyOptions[] = {
     VIRSH_OPT_DOMAIN(virshCompleteActiveDomain),
-    { .name = "graceful", .type = VIRSH_OPT_BOOL, .help = "terminate gracefully" },
+    {.name = "graceful", .type = VIRSH_OPT_BOOL, .help = "terminate gracefully"},
     VIRSH_OPT_END,
 };
 
@@ -142,8 +151,9 @@ cmdDestroy(virshShell *sh, const virshCommandArgs *args)
 
 static const virshOption modeOptions[] = {
     VIRSH_OPT_DOMAIN(virshCompleteActiveDomain),
-    { .name = "mode", .type = VIRSH_OPT_STRING,
-      .help = "shutdown mode: acpi|agent|initctl|signal|paravirt" },
+    {.name = "mode",
+     .type = VIRSH_OPT_STRING,
+     .help = "shutdown mode: acpi|agent|initctl|signal|paravirt"},
     VIRSH_OPT_END,
 };
 
@@ -151,7 +161,7 @@ static const virshOption modeOptions[] = {
 static bool
 parseModes(virshShell *sh, const char *text, const char *expected, unsigned int *flags)
 {
-    static const char *const names[] = { "acpi", "agent", "initctl", "signal", "paravirt" };
+    static const char *const names[] = {"acpi", "agent", "initctl", "signal", "paravirt"};
     g_auto(GStrv) words = g_strsplit(text ? text : "", ",", -1);
 
     *flags = 0;
@@ -236,11 +246,13 @@ cmdResume(virshShell *sh, const virshCommandArgs *args)
 
 static const virshOption undefineOptions[] = {
     VIRSH_OPT_DOMAIN(virshCompleteDomain),
-    { .name = "managed-save", .type = VIRSH_OPT_BOOL, .help = "remove domain managed state file" },
-    { .name = "snapshots-metadata", .type = VIRSH_OPT_BOOL,
-      .help = "remove all domain snapshot metadata (vm must be inactive)" },
-    { .name = "checkpoints-metadata", .type = VIRSH_OPT_BOOL,
-      .help = "remove all domain checkpoint metadata (vm must be inactive)" },
+    {.name = "managed-save", .type = VIRSH_OPT_BOOL, .help = "remove domain managed state file"},
+    {.name = "snapshots-metadata",
+     .type = VIRSH_OPT_BOOL,
+     .help = "remove all domain snapshot metadata (vm must be inactive)"},
+    {.name = "checkpoints-metadata",
+     .type = VIRSH_OPT_BOOL,
+     .help = "remove all domain checkpoint metadata (vm must be inactive)"},
     VIRSH_OPT_END,
 };
 
@@ -269,7 +281,7 @@ cmdUndefine(virshShell *sh, const virshCommandArgs *args)
 
 static const virshOption autostartOptions[] = {
     VIRSH_OPT_DOMAIN(virshCompleteDomain),
-    { .name = "disable", .type = VIRSH_OPT_BOOL, .help = "disable autostarting" },
+    {.name = "disable", .type = VIRSH_OPT_BOOL, .help = "disable autostarting"},
     VIRSH_OPT_END,
 };
 
@@ -282,25 +294,28 @@ cmdAutostart(virshShell *sh, const virshCommandArgs *args)
     if (!dom)
         return false;
     if (virDomainSetAutostart(dom, !off) < 0) {
-        virshError(sh, off ? "Failed to unmark domain '%s' as autostarted"
-                           : "Failed to mark domain '%s' as autostarted",
+        virshError(sh,
+                   off ? "Failed to unmark domain '%s' as autostarted"
+                       : "Failed to mark domain '%s' as autostarted",
                    virshDomainName(dom));
         return false;
     }
-    virshPrintExtra(sh, off ? "Domain '%s' unmarked as autostarted\n"
-                            : "Domain '%s' marked as autostarted\n",
-                    virshDomainName(dom));
+    virshPrintExtra(
+        sh, off ? "Domain '%s' unmarked as autostarted\n" : "Domain '%s' marked as autostarted\n",
+        virshDomainName(dom));
     return true;
 }
 
 static const virshOption dumpxmlOptions[] = {
     VIRSH_OPT_DOMAIN(virshCompleteDomain),
-    { .name = "inactive", .type = VIRSH_OPT_BOOL, .help = "show inactive defined XML" },
-    { .name = "security-info", .type = VIRSH_OPT_BOOL,
-      .help = "include security sensitive information in XML dump" },
-    { .name = "update-cpu", .type = VIRSH_OPT_BOOL, .help = "update guest CPU according to host CPU" },
-    { .name = "migratable", .type = VIRSH_OPT_BOOL,
-      .help = "provide XML suitable for migrations" },
+    {.name = "inactive", .type = VIRSH_OPT_BOOL, .help = "show inactive defined XML"},
+    {.name = "security-info",
+     .type = VIRSH_OPT_BOOL,
+     .help = "include security sensitive information in XML dump"},
+    {.name = "update-cpu",
+     .type = VIRSH_OPT_BOOL,
+     .help = "update guest CPU according to host CPU"},
+    {.name = "migratable", .type = VIRSH_OPT_BOOL, .help = "provide XML suitable for migrations"},
     VIRSH_OPT_XPATH,
     VIRSH_OPT_WRAP,
     VIRSH_OPT_END,
@@ -319,11 +334,14 @@ cmdDumpXML(virshShell *sh, const virshCommandArgs *args)
     return xml && virshPrintXML(sh, args, xml);
 }
 
-#define NAMED_OPTIONS(words) \
-    { \
-        { .name = "domain", .type = VIRSH_OPT_DATA, .required = true, .help = words, \
-          .complete = virshCompleteDomain }, \
-        VIRSH_OPT_END, \
+#define NAMED_OPTIONS(words)                                                                       \
+    {                                                                                              \
+        {.name = "domain",                                                                         \
+         .type = VIRSH_OPT_DATA,                                                                   \
+         .required = true,                                                                         \
+         .help = words,                                                                            \
+         .complete = virshCompleteDomain},                                                         \
+            VIRSH_OPT_END,                                                                         \
     }
 
 static const virshOption domidOptions[] = NAMED_OPTIONS("domain name or uuid");
@@ -364,7 +382,7 @@ static bool
 cmdDomuuid(virshShell *sh, const virshCommandArgs *args)
 {
     g_autoptr(virDomain) dom = argDomainBy(sh, args, VIRSH_BY_NAME | VIRSH_BY_ID);
-    char uuid[VIR_UUID_STRING_BUFLEN] = { 0 };
+    char uuid[VIR_UUID_STRING_BUFLEN] = {0};
 
     if (!dom)
         return false;
@@ -411,11 +429,14 @@ cmdEdit(virshShell *sh, const virshCommandArgs *args)
 
 static const virshOption monitorOptions[] = {
     VIRSH_OPT_DOMAIN(virshCompleteActiveDomain),
-    { .name = "hmp", .type = VIRSH_OPT_BOOL, .help = "command is in human monitor protocol" },
-    { .name = "pretty", .type = VIRSH_OPT_BOOL, .help = "pretty-print any qemu monitor protocol output" },
-    { .name = "return-value", .type = VIRSH_OPT_BOOL,
-      .help = "extract the value of the 'return' key from the returned string" },
-    { .name = "cmd", .type = VIRSH_OPT_ARGV, .required = true, .help = "command" },
+    {.name = "hmp", .type = VIRSH_OPT_BOOL, .help = "command is in human monitor protocol"},
+    {.name = "pretty",
+     .type = VIRSH_OPT_BOOL,
+     .help = "pretty-print any qemu monitor protocol output"},
+    {.name = "return-value",
+     .type = VIRSH_OPT_BOOL,
+     .help = "extract the value of the 'return' key from the returned string"},
+    {.name = "cmd", .type = VIRSH_OPT_ARGV, .required = true, .help = "command"},
     VIRSH_OPT_END,
 };
 
@@ -463,13 +484,13 @@ cmdMonitorCommand(virshShell *sh, const virshCommandArgs *args)
 
 static const virshOption freezeOptions[] = {
     VIRSH_OPT_DOMAIN(virshCompleteActiveDomain),
-    { .name = "mountpoint", .type = VIRSH_OPT_ARGV, .help = "mountpoint path to be frozen" },
+    {.name = "mountpoint", .type = VIRSH_OPT_ARGV, .help = "mountpoint path to be frozen"},
     VIRSH_OPT_END,
 };
 
 static const virshOption thawOptions[] = {
     VIRSH_OPT_DOMAIN(virshCompleteActiveDomain),
-    { .name = "mountpoint", .type = VIRSH_OPT_ARGV, .help = "mountpoint path to be thawed" },
+    {.name = "mountpoint", .type = VIRSH_OPT_ARGV, .help = "mountpoint path to be thawed"},
     VIRSH_OPT_END,
 };
 
@@ -506,44 +527,48 @@ cmdThaw(virshShell *sh, const virshCommandArgs *args)
 }
 
 const virshCommand virshDomainCommands[] = {
-    { "autostart", cmdAutostart, autostartOptions, "autostart a domain",
-      "Configure a domain to be automatically started at boot.", false },
-    { "create", cmdCreate, createOptions, "create a domain from an XML file", "Create a domain.", false },
-    { "define", cmdDefine, fileOptions, "define (but don't start) a domain from an XML file",
-      "Define a domain.", false },
-    { "destroy", cmdDestroy, destroyOptions, "destroy (stop) a domain",
-      "Forcefully stop a given domain, but leave its resources intact.", false },
-    { "domfsfreeze", cmdFreeze, freezeOptions, "Freeze domain's mounted filesystems.",
-      "Freeze domain's mounted filesystems.", false },
-    { "domfsthaw", cmdThaw, thawOptions, "Thaw domain's mounted filesystems.",
-      "Thaw domain's mounted filesystems.", false },
-    { "domid", cmdDomid, domidOptions, "convert a domain name or UUID to domain id", "", false },
-    { "domjobabort", virshJobAbort, activeOptions, "abort active domain job",
-      "Aborts the currently running domain job", false },
-    { "domjobinfo", virshJobInfo, virshJobInfoOptions, "domain job information",
-      "Returns information about jobs running on a domain.", false },
-    { "domname", cmdDomname, domnameOptions, "convert a domain id or UUID to domain name", "", false },
-    { "domuuid", cmdDomuuid, domuuidOptions, "convert a domain name or id to domain UUID", "", false },
-    { "dumpxml", cmdDumpXML, dumpxmlOptions, "domain information in XML",
-      "Output the domain information as an XML dump to stdout.", false },
-    { "edit", cmdEdit, editOptions, "edit XML configuration for a domain",
-      "Edit the XML configuration for a domain.", false },
-    { "qemu-monitor-command", cmdMonitorCommand, monitorOptions, "QEMU Monitor Command",
-      "QEMU Monitor Command", false },
-    { "reboot", cmdReboot, modeOptions, "reboot a domain",
-      "Run a reboot command in the target domain.", false },
-    { "reset", cmdReset, activeOptions, "reset a domain",
-      "Reset the target domain as if by power button", false },
-    { "resume", cmdResume, activeOptions, "resume a domain",
-      "Resume a previously suspended domain.", false },
-    { "shutdown", cmdShutdown, modeOptions, "gracefully shutdown a domain",
-      "Run shutdown in the target domain.", false },
-    { "start", cmdStart, startOptions, "start a (previously defined) inactive domain",
-      "Start a domain, either from the last managedsave\n    state, or via a fresh boot if no managedsave "
-      "state\n    is present.",
-      false },
-    { "suspend", cmdSuspend, activeOptions, "suspend a domain", "Suspend a running domain.", false },
-    { "undefine", cmdUndefine, undefineOptions, "undefine a domain",
-      "Undefine an inactive domain, or convert persistent to transient.", false },
-    { 0 },
+    {"autostart", cmdAutostart, autostartOptions, "autostart a domain",
+     "Configure a domain to be automatically started at boot.", false},
+    {"create", cmdCreate, createOptions, "create a domain from an XML file", "Create a domain.",
+     false},
+    {"define", cmdDefine, fileOptions, "define (but don't start) a domain from an XML file",
+     "Define a domain.", false},
+    {"destroy", cmdDestroy, destroyOptions, "destroy (stop) a domain",
+     "Forcefully stop a given domain, but leave its resources intact.", false},
+    {"domfsfreeze", cmdFreeze, freezeOptions, "Freeze domain's mounted filesystems.",
+     "Freeze domain's mounted filesystems.", false},
+    {"domfsthaw", cmdThaw, thawOptions, "Thaw domain's mounted filesystems.",
+     "Thaw domain's mounted filesystems.", false},
+    {"domid", cmdDomid, domidOptions, "convert a domain name or UUID to domain id", "", false},
+    {"domjobabort", virshJobAbort, activeOptions, "abort active domain job",
+     "Aborts the currently running domain job", false},
+    {"domjobinfo", virshJobInfo, virshJobInfoOptions, "domain job information",
+     "Returns information about jobs running on a domain.", false},
+    {"domname", cmdDomname, domnameOptions, "convert a domain id or UUID to domain name", "",
+     false},
+    {"domuuid", cmdDomuuid, domuuidOptions, "convert a domain name or id to domain UUID", "",
+     false},
+    {"dumpxml", cmdDumpXML, dumpxmlOptions, "domain information in XML",
+     "Output the domain information as an XML dump to stdout.", false},
+    {"edit", cmdEdit, editOptions, "edit XML configuration for a domain",
+     "Edit the XML configuration for a domain.", false},
+    {"qemu-monitor-command", cmdMonitorCommand, monitorOptions, "QEMU Monitor Command",
+     "QEMU Monitor Command", false},
+    {"reboot", cmdReboot, modeOptions, "reboot a domain",
+     "Run a reboot command in the target domain.", false},
+    {"reset", cmdReset, activeOptions, "reset a domain",
+     "Reset the target domain as if by power button", false},
+    {"resume", cmdResume, activeOptions, "resume a domain", "Resume a previously suspended domain.",
+     false},
+    {"shutdown", cmdShutdown, modeOptions, "gracefully shutdown a domain",
+     "Run shutdown in the target domain.", false},
+    {"start", cmdStart, startOptions, "start a (previously defined) inactive domain",
+     "Start a domain, either from the last managedsave\n    state, or via a fresh boot if no "
+     "managedsave "
+     "state\n    is present.",
+     false},
+    {"suspend", cmdSuspend, activeOptions, "suspend a domain", "Suspend a running domain.", false},
+    {"undefine", cmdUndefine, undefineOptions, "undefine a domain",
+     "Undefine an inactive domain, or convert persistent to transient.", false},
+    {0},
 };

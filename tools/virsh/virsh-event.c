@@ -40,8 +40,8 @@ static void
 waitForEvents(eventWait *wait, int timeoutSec)
 {
     gint64 deadline = g_get_monotonic_time() + timeoutSec * G_TIME_SPAN_SECOND;
-    struct sigaction action = { .sa_handler = onInterrupt };
-    struct sigaction old = { 0 };
+    struct sigaction action = {.sa_handler = onInterrupt};
+    struct sigaction old = {0};
     const char *ended = NULL;
 
     g_atomic_int_set(&interrupted, 0);
@@ -72,8 +72,9 @@ virshEventPrint(eventWait *wait, const char *text)
     g_autoptr(GDateTime) now = g_date_time_new_now_utc();
     g_autofree char *when = g_date_time_format(now, "%Y-%m-%d %H:%M:%S");
     g_autofree char *stamp =
-        wait->timestamp ? g_strdup_printf("%s.%03d+0000: ", when, g_date_time_get_microsecond(now) / 1000)
-                        : g_strdup("");
+        wait->timestamp
+            ? g_strdup_printf("%s.%03d+0000: ", when, g_date_time_get_microsecond(now) / 1000)
+            : g_strdup("");
 
     g_mutex_lock(&wait->lock);
     if (wait->loop || wait->count == 0)
@@ -89,23 +90,29 @@ timeoutOf(virshShell *sh, const virshCommandArgs *args, int *seconds)
     int rc = virshArgInt(sh, args, "timeout", seconds);
 
     if (rc > 0 && *seconds < 1) {
-        virshError(sh, "Numeric value '%d' for <timeout> option is malformed or out of range", *seconds);
+        virshError(sh, "Numeric value '%d' for <timeout> option is malformed or out of range",
+                   *seconds);
         return false;
     }
     return rc >= 0;
 }
 
 static const virshOption eventOptions[] = {
-    { .name = "domain", .type = VIRSH_OPT_STRING, .help = "filter by domain name, id or uuid",
-      .complete = virshCompleteDomain },
-    { .name = "event", .type = VIRSH_OPT_STRING, .help = "which event type to wait for",
-      .complete = virshCompleteEvent },
-    { .name = "all", .type = VIRSH_OPT_BOOL, .help = "wait for all events instead of just one type" },
-    { .name = "loop", .type = VIRSH_OPT_BOOL,
-      .help = "loop until timeout or interrupt, rather than one-shot" },
-    { .name = "timeout", .type = VIRSH_OPT_INT, .help = "timeout seconds" },
-    { .name = "list", .type = VIRSH_OPT_BOOL, .help = "list valid event types" },
-    { .name = "timestamp", .type = VIRSH_OPT_BOOL, .help = "show timestamp for each printed event" },
+    {.name = "domain",
+     .type = VIRSH_OPT_STRING,
+     .help = "filter by domain name, id or uuid",
+     .complete = virshCompleteDomain},
+    {.name = "event",
+     .type = VIRSH_OPT_STRING,
+     .help = "which event type to wait for",
+     .complete = virshCompleteEvent},
+    {.name = "all", .type = VIRSH_OPT_BOOL, .help = "wait for all events instead of just one type"},
+    {.name = "loop",
+     .type = VIRSH_OPT_BOOL,
+     .help = "loop until timeout or interrupt, rather than one-shot"},
+    {.name = "timeout", .type = VIRSH_OPT_INT, .help = "timeout seconds"},
+    {.name = "list", .type = VIRSH_OPT_BOOL, .help = "list valid event types"},
+    {.name = "timestamp", .type = VIRSH_OPT_BOOL, .help = "show timestamp for each printed event"},
     VIRSH_OPT_END,
 };
 
@@ -125,8 +132,8 @@ registerWanted(virshShell *sh, virDomainPtr dom, int only, eventWait *waits, int
         callbacks[i] = -1;
         if (only >= 0 && i != only)
             continue;
-        callbacks[i] = virConnectDomainEventRegisterAny(sh->conn, dom, i, virshEventKinds[i].callback,
-                                                        waits, NULL);
+        callbacks[i] = virConnectDomainEventRegisterAny(sh->conn, dom, i,
+                                                        virshEventKinds[i].callback, waits, NULL);
         if (callbacks[i] < 0 && (only >= 0 || i == 0))
             return false;
     }
@@ -138,9 +145,9 @@ static bool
 cmdEvent(virshShell *sh, const virshCommandArgs *args)
 {
     const char *name = virshArgString(args, "event");
-    int callbacks[VIR_DOMAIN_EVENT_ID_LAST] = { 0 };
+    int callbacks[VIR_DOMAIN_EVENT_ID_LAST] = {0};
     g_autoptr(virDomain) dom = NULL;
-    eventWait wait = { 0 };
+    eventWait wait = {0};
     int timeoutSec = 0;
     int only = -1;
     bool good = false;
@@ -175,16 +182,21 @@ cmdEvent(virshShell *sh, const virshCommandArgs *args)
 }
 
 static const virshOption monitorEventOptions[] = {
-    { .name = "domain", .type = VIRSH_OPT_STRING, .help = "filter by domain name, id or uuid",
-      .complete = virshCompleteDomain },
-    { .name = "event", .type = VIRSH_OPT_STRING, .help = "filter by event name" },
-    { .name = "pretty", .type = VIRSH_OPT_BOOL, .help = "pretty-print any JSON output" },
-    { .name = "loop", .type = VIRSH_OPT_BOOL,
-      .help = "loop until timeout or interrupt, rather than one-shot" },
-    { .name = "timeout", .type = VIRSH_OPT_INT, .help = "timeout seconds" },
-    { .name = "regex", .type = VIRSH_OPT_BOOL, .help = "treat event as a regex rather than literal filter" },
-    { .name = "no-case", .type = VIRSH_OPT_BOOL, .help = "treat event case-insensitively" },
-    { .name = "timestamp", .type = VIRSH_OPT_BOOL, .help = "show timestamp for each printed event" },
+    {.name = "domain",
+     .type = VIRSH_OPT_STRING,
+     .help = "filter by domain name, id or uuid",
+     .complete = virshCompleteDomain},
+    {.name = "event", .type = VIRSH_OPT_STRING, .help = "filter by event name"},
+    {.name = "pretty", .type = VIRSH_OPT_BOOL, .help = "pretty-print any JSON output"},
+    {.name = "loop",
+     .type = VIRSH_OPT_BOOL,
+     .help = "loop until timeout or interrupt, rather than one-shot"},
+    {.name = "timeout", .type = VIRSH_OPT_INT, .help = "timeout seconds"},
+    {.name = "regex",
+     .type = VIRSH_OPT_BOOL,
+     .help = "treat event as a regex rather than literal filter"},
+    {.name = "no-case", .type = VIRSH_OPT_BOOL, .help = "treat event case-insensitively"},
+    {.name = "timestamp", .type = VIRSH_OPT_BOOL, .help = "show timestamp for each printed event"},
     VIRSH_OPT_END,
 };
 
@@ -195,9 +207,11 @@ onMonitorEvent(virConnectPtr conn G_GNUC_UNUSED, virDomainPtr dom, const char *e
     eventWait *wait = opaque;
     g_autofree char *pretty =
         wait->pretty && details ? virshFormatJSON(wait->sh, details, true, false) : NULL;
-    g_autofree char *text =
-        g_strdup_printf("event %s at %lld.%06u for domain '%s': %s\n", event, seconds, micros,
-                        virDomainGetName(dom), pretty ? pretty : details ? details : "<null>");
+    g_autofree char *text = g_strdup_printf("event %s at %lld.%06u for domain '%s': %s\n", event,
+                                            seconds, micros, virDomainGetName(dom),
+                                            pretty    ? pretty
+                                            : details ? details
+                                                      : "<null>");
 
     virshEventPrint(wait, text);
 }
@@ -209,7 +223,7 @@ cmdMonitorEvent(virshShell *sh, const virshCommandArgs *args)
         (virshArgBool(args, "regex") ? VIR_CONNECT_DOMAIN_QEMU_MONITOR_EVENT_REGISTER_REGEX : 0) |
         (virshArgBool(args, "no-case") ? VIR_CONNECT_DOMAIN_QEMU_MONITOR_EVENT_REGISTER_NOCASE : 0);
     g_autoptr(virDomain) dom = NULL;
-    eventWait wait = { .pretty = virshArgBool(args, "pretty") };
+    eventWait wait = {.pretty = virshArgBool(args, "pretty")};
     int timeoutSec = 0;
     int callback = -1;
 
@@ -228,9 +242,9 @@ cmdMonitorEvent(virshShell *sh, const virshCommandArgs *args)
 }
 
 const virshCommand virshEventCommands[] = {
-    { "event", cmdEvent, eventOptions, "Domain Events",
-      "List event types, or wait for domain events to occur", false },
-    { "qemu-monitor-event", cmdMonitorEvent, monitorEventOptions, "QEMU Monitor Events",
-      "Listen for QEMU Monitor Events", false },
-    { 0 },
+    {"event", cmdEvent, eventOptions, "Domain Events",
+     "List event types, or wait for domain events to occur", false},
+    {"qemu-monitor-event", cmdMonitorEvent, monitorEventOptions, "QEMU Monitor Events",
+     "Listen for QEMU Monitor Events", false},
+    {0},
 };

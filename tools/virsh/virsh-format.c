@@ -72,7 +72,7 @@ generate(yajl_gen gen, yajl_val value)
 char *
 virshFormatJSON(virshShell *sh, const char *json, bool pretty, bool returnValue)
 {
-    const char *path[] = { "return", NULL };
+    const char *path[] = {"return", NULL};
     char why[256] = "";
     yajl_val root = yajl_tree_parse(json, why, sizeof(why));
     yajl_val value = root && returnValue ? yajl_tree_get(root, path, yajl_t_any) : root;

@@ -91,7 +91,8 @@ synopsisOf(const virshOption *o)
     case VIRSH_OPT_ARGV:
         if (o->nameless)
             return g_strdup_printf(o->required ? "<%s>..." : "[<%s>]...", o->name);
-        return g_strdup_printf(o->required ? "{[--%s] <string>}..." : "[[--%s] <string>]...", o->name);
+        return g_strdup_printf(o->required ? "{[--%s] <string>}..." : "[[--%s] <string>]...",
+                               o->name);
     }
     g_assert_not_reached();
 }

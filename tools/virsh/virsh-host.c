@@ -8,14 +8,15 @@
 #include <string.h>
 
 static const virshOption versionOptions[] = {
-    { .name = "daemon", .type = VIRSH_OPT_BOOL, .help = "report daemon version too" },
+    {.name = "daemon", .type = VIRSH_OPT_BOOL, .help = "report daemon version too"},
     VIRSH_OPT_END,
 };
 
 static void
 printVersion(virshShell *sh, const char *what, unsigned long version)
 {
-    virshPrint(sh, "%s %lu.%lu.%lu\n", what, version / 1000000, version / 1000 % 1000, version % 1000);
+    virshPrint(sh, "%s %lu.%lu.%lu\n", what, version / 1000000, version / 1000 % 1000,
+               version % 1000);
 }
 
 static bool
@@ -79,11 +80,16 @@ cmdCapabilities(virshShell *sh, const virshCommandArgs *args G_GNUC_UNUSED)
 }
 
 static const virshOption domcapsOptions[] = {
-    { .name = "virttype", .type = VIRSH_OPT_STRING, .help = "virtualization type (/domain/@type)" },
-    { .name = "emulatorbin", .type = VIRSH_OPT_STRING,
-      .help = "path to emulator binary (/domain/devices/emulator)" },
-    { .name = "arch", .type = VIRSH_OPT_STRING, .help = "domain architecture (/domain/os/type/@arch)" },
-    { .name = "machine", .type = VIRSH_OPT_STRING, .help = "machine type (/domain/os/type/@machine)" },
+    {.name = "virttype", .type = VIRSH_OPT_STRING, .help = "virtualization type (/domain/@type)"},
+    {.name = "emulatorbin",
+     .type = VIRSH_OPT_STRING,
+     .help = "path to emulator binary (/domain/devices/emulator)"},
+    {.name = "arch",
+     .type = VIRSH_OPT_STRING,
+     .help = "domain architecture (/domain/os/type/@arch)"},
+    {.name = "machine",
+     .type = VIRSH_OPT_STRING,
+     .help = "machine type (/domain/os/type/@machine)"},
     VIRSH_OPT_END,
 };
 
@@ -103,7 +109,7 @@ cmdDomCapabilities(virshShell *sh, const virshCommandArgs *args)
 static bool
 cmdNodeinfo(virshShell *sh, const virshCommandArgs *args G_GNUC_UNUSED)
 {
-    virNodeInfo info = { 0 };
+    virNodeInfo info = {0};
 
     if (virNodeGetInfo(sh->conn, &info) < 0) {
         virshError(sh, "failed to get node information");
@@ -122,7 +128,7 @@ cmdNodeinfo(virshShell *sh, const virshCommandArgs *args G_GNUC_UNUSED)
 }
 
 static const virshOption maxvcpusOptions[] = {
-    { .name = "type", .type = VIRSH_OPT_STRING, .help = "domain type" },
+    {.name = "type", .type = VIRSH_OPT_STRING, .help = "domain type"},
     VIRSH_OPT_END,
 };
 
@@ -154,17 +160,17 @@ cmdMaxvcpus(virshShell *sh, const virshCommandArgs *args)
 }
 
 const virshCommand virshHostCommands[] = {
-    { "capabilities", cmdCapabilities, NULL, "capabilities",
-      "Returns capabilities of hypervisor/driver.", false },
-    { "domcapabilities", cmdDomCapabilities, domcapsOptions, "domain capabilities",
-      "Returns capabilities of emulator with respect to host and libvirt.", false },
-    { "hostname", cmdHostname, NULL, "print the hypervisor hostname", "", false },
-    { "maxvcpus", cmdMaxvcpus, maxvcpusOptions, "connection vcpu maximum",
-      "Show maximum number of virtual CPUs for guests on this connection.", false },
-    { "nodeinfo", cmdNodeinfo, NULL, "node information",
-      "Returns basic information about the node.", false },
-    { "uri", cmdUri, NULL, "print the hypervisor canonical URI", "", false },
-    { "version", cmdVersion, versionOptions, "show version",
-      "Display the system version information.", false },
-    { 0 },
+    {"capabilities", cmdCapabilities, NULL, "capabilities",
+     "Returns capabilities of hypervisor/driver.", false},
+    {"domcapabilities", cmdDomCapabilities, domcapsOptions, "domain capabilities",
+     "Returns capabilities of emulator with respect to host and libvirt.", false},
+    {"hostname", cmdHostname, NULL, "print the hypervisor hostname", "", false},
+    {"maxvcpus", cmdMaxvcpus, maxvcpusOptions, "connection vcpu maximum",
+     "Show maximum number of virtual CPUs for guests on this connection.", false},
+    {"nodeinfo", cmdNodeinfo, NULL, "node information", "Returns basic information about the node.",
+     false},
+    {"uri", cmdUri, NULL, "print the hypervisor canonical URI", "", false},
+    {"version", cmdVersion, versionOptions, "show version",
+     "Display the system version information.", false},
+    {0},
 };

@@ -17,21 +17,24 @@ virshJobAbort(virshShell *sh, const virshCommandArgs *args)
 
 const virshOption virshJobInfoOptions[] = {
     VIRSH_OPT_DOMAIN(virshCompleteActiveDomain),
-    { .name = "completed", .type = VIRSH_OPT_BOOL,
-      .help = "return statistics of a recently completed job" },
-    { .name = "keep-completed", .type = VIRSH_OPT_BOOL,
-      .help = "don't destroy statistics of a recently completed job when reading" },
-    { .name = "anystats", .type = VIRSH_OPT_BOOL,
-      .help = "print statistics for any kind of job (even failed ones)" },
-    { .name = "rawstats", .type = VIRSH_OPT_BOOL, .help = "print the raw data returned by libvirt" },
+    {.name = "completed",
+     .type = VIRSH_OPT_BOOL,
+     .help = "return statistics of a recently completed job"},
+    {.name = "keep-completed",
+     .type = VIRSH_OPT_BOOL,
+     .help = "don't destroy statistics of a recently completed job when reading"},
+    {.name = "anystats",
+     .type = VIRSH_OPT_BOOL,
+     .help = "print statistics for any kind of job (even failed ones)"},
+    {.name = "rawstats", .type = VIRSH_OPT_BOOL, .help = "print the raw data returned by libvirt"},
     VIRSH_OPT_END,
 };
 
 static const char *
 typeToString(int type)
 {
-    static const char *const names[] = { "None", "Bounded", "Unbounded", "Completed", "Failed",
-                                         "Cancelled" };
+    static const char *const names[] = {"None",      "Bounded", "Unbounded",
+                                        "Completed", "Failed",  "Cancelled"};
 
     return type >= 0 && type < (int)G_N_ELEMENTS(names) ? names[type] : "unknown";
 }
@@ -39,9 +42,16 @@ typeToString(int type)
 static const char *
 operationToString(int operation)
 {
-    static const char *const names[] = { "Unknown",   "Start",  "Save",          "Restore",
-                                         "Incoming migration", "Outgoing migration", "Snapshot",
-                                         "Snapshot revert", "Dump", "Backup" };
+    static const char *const names[] = {"Unknown",
+                                        "Start",
+                                        "Save",
+                                        "Restore",
+                                        "Incoming migration",
+                                        "Outgoing migration",
+                                        "Snapshot",
+                                        "Snapshot revert",
+                                        "Dump",
+                                        "Backup"};
 
     return operation >= 0 && operation < (int)G_N_ELEMENTS(names) ? names[operation] : "unknown";
 }
@@ -95,9 +105,8 @@ bool
 virshJobInfo(virshShell *sh, const virshCommandArgs *args)
 {
     bool keep = virshArgBool(args, "keep-completed");
-    unsigned int flags =
-        (virshArgBool(args, "completed") ? VIR_DOMAIN_JOB_STATS_COMPLETED : 0) |
-        (keep ? VIR_DOMAIN_JOB_STATS_KEEP_COMPLETED : 0);
+    unsigned int flags = (virshArgBool(args, "completed") ? VIR_DOMAIN_JOB_STATS_COMPLETED : 0) |
+                         (keep ? VIR_DOMAIN_JOB_STATS_KEEP_COMPLETED : 0);
     g_autoptr(virDomain) dom = virshArgDomain(sh, args);
     virTypedParameterPtr params = NULL;
     int nparams = 0;

@@ -7,9 +7,9 @@
 #include <string.h>
 
 typedef struct _splitter {
-    GPtrArray *commands;     /* of GStrv */
-    GPtrArray *words;        /* of the command being read */
-    GString *word;           /* NULL between words */
+    GPtrArray *commands; /* of GStrv */
+    GPtrArray *words;    /* of the command being read */
+    GString *word;       /* NULL between words */
 } splitter;
 
 static void

@@ -8,32 +8,42 @@
 #include <string.h>
 
 const virshOption virshListOptions[] = {
-    { .name = "inactive", .type = VIRSH_OPT_BOOL, .help = "list inactive domains" },
-    { .name = "all", .type = VIRSH_OPT_BOOL, .help = "list inactive & active domains" },
-    { .name = "transient", .type = VIRSH_OPT_BOOL, .help = "list transient domains" },
-    { .name = "persistent", .type = VIRSH_OPT_BOOL, .help = "list persistent domains" },
-    { .name = "with-snapshot", .type = VIRSH_OPT_BOOL, .help = "list domains with existing snapshot" },
-    { .name = "without-snapshot", .type = VIRSH_OPT_BOOL, .help = "list domains without a snapshot" },
-    { .name = "with-checkpoint", .type = VIRSH_OPT_BOOL, .help = "list domains with existing checkpoint" },
-    { .name = "without-checkpoint", .type = VIRSH_OPT_BOOL,
-      .help = "list domains without a checkpoint" },
-    { .name = "state-running", .type = VIRSH_OPT_BOOL, .help = "list domains in running state" },
-    { .name = "state-paused", .type = VIRSH_OPT_BOOL, .help = "list domains in paused state" },
-    { .name = "state-shutoff", .type = VIRSH_OPT_BOOL, .help = "list domains in shutoff state" },
-    { .name = "state-other", .type = VIRSH_OPT_BOOL, .help = "list domains in other states" },
-    { .name = "autostart", .type = VIRSH_OPT_BOOL, .help = "list domains with autostart enabled" },
-    { .name = "no-autostart", .type = VIRSH_OPT_BOOL, .help = "list domains with autostart disabled" },
-    { .name = "with-managed-save", .type = VIRSH_OPT_BOOL,
-      .help = "list domains with managed save state" },
-    { .name = "without-managed-save", .type = VIRSH_OPT_BOOL,
-      .help = "list domains without managed save" },
-    { .name = "uuid", .type = VIRSH_OPT_BOOL, .help = "list uuid's only" },
-    { .name = "name", .type = VIRSH_OPT_BOOL, .help = "list domain names only" },
-    { .name = "id", .type = VIRSH_OPT_BOOL, .help = "list domain IDs only" },
-    { .name = "table", .type = VIRSH_OPT_BOOL, .help = "list table (default)" },
-    { .name = "managed-save", .type = VIRSH_OPT_BOOL,
-      .help = "mark inactive domains with managed save state" },
-    { .name = "title", .type = VIRSH_OPT_BOOL, .help = "show domain title" },
+    {.name = "inactive", .type = VIRSH_OPT_BOOL, .help = "list inactive domains"},
+    {.name = "all", .type = VIRSH_OPT_BOOL, .help = "list inactive & active domains"},
+    {.name = "transient", .type = VIRSH_OPT_BOOL, .help = "list transient domains"},
+    {.name = "persistent", .type = VIRSH_OPT_BOOL, .help = "list persistent domains"},
+    {.name = "with-snapshot",
+     .type = VIRSH_OPT_BOOL,
+     .help = "list domains with existing snapshot"},
+    {.name = "without-snapshot", .type = VIRSH_OPT_BOOL, .help = "list domains without a snapshot"},
+    {.name = "with-checkpoint",
+     .type = VIRSH_OPT_BOOL,
+     .help = "list domains with existing checkpoint"},
+    {.name = "without-checkpoint",
+     .type = VIRSH_OPT_BOOL,
+     .help = "list domains without a checkpoint"},
+    {.name = "state-running", .type = VIRSH_OPT_BOOL, .help = "list domains in running state"},
+    {.name = "state-paused", .type = VIRSH_OPT_BOOL, .help = "list domains in paused state"},
+    {.name = "state-shutoff", .type = VIRSH_OPT_BOOL, .help = "list domains in shutoff state"},
+    {.name = "state-other", .type = VIRSH_OPT_BOOL, .help = "list domains in other states"},
+    {.name = "autostart", .type = VIRSH_OPT_BOOL, .help = "list domains with autostart enabled"},
+    {.name = "no-autostart",
+     .type = VIRSH_OPT_BOOL,
+     .help = "list domains with autostart disabled"},
+    {.name = "with-managed-save",
+     .type = VIRSH_OPT_BOOL,
+     .help = "list domains with managed save state"},
+    {.name = "without-managed-save",
+     .type = VIRSH_OPT_BOOL,
+     .help = "list domains without managed save"},
+    {.name = "uuid", .type = VIRSH_OPT_BOOL, .help = "list uuid's only"},
+    {.name = "name", .type = VIRSH_OPT_BOOL, .help = "list domain names only"},
+    {.name = "id", .type = VIRSH_OPT_BOOL, .help = "list domain IDs only"},
+    {.name = "table", .type = VIRSH_OPT_BOOL, .help = "list table (default)"},
+    {.name = "managed-save",
+     .type = VIRSH_OPT_BOOL,
+     .help = "mark inactive domains with managed save state"},
+    {.name = "title", .type = VIRSH_OPT_BOOL, .help = "show domain title"},
     VIRSH_OPT_END,
 };
 
@@ -41,20 +51,20 @@ static const struct {
     const char *option;
     unsigned int flag;
 } filters[] = {
-    { "transient", VIR_CONNECT_LIST_DOMAINS_TRANSIENT },
-    { "persistent", VIR_CONNECT_LIST_DOMAINS_PERSISTENT },
-    { "with-snapshot", VIR_CONNECT_LIST_DOMAINS_HAS_SNAPSHOT },
-    { "without-snapshot", VIR_CONNECT_LIST_DOMAINS_NO_SNAPSHOT },
-    { "with-checkpoint", VIR_CONNECT_LIST_DOMAINS_HAS_CHECKPOINT },
-    { "without-checkpoint", VIR_CONNECT_LIST_DOMAINS_NO_CHECKPOINT },
-    { "state-running", VIR_CONNECT_LIST_DOMAINS_RUNNING },
-    { "state-paused", VIR_CONNECT_LIST_DOMAINS_PAUSED },
-    { "state-shutoff", VIR_CONNECT_LIST_DOMAINS_SHUTOFF },
-    { "state-other", VIR_CONNECT_LIST_DOMAINS_OTHER },
-    { "autostart", VIR_CONNECT_LIST_DOMAINS_AUTOSTART },
-    { "no-autostart", VIR_CONNECT_LIST_DOMAINS_NO_AUTOSTART },
-    { "with-managed-save", VIR_CONNECT_LIST_DOMAINS_MANAGEDSAVE },
-    { "without-managed-save", VIR_CONNECT_LIST_DOMAINS_NO_MANAGEDSAVE },
+    {"transient", VIR_CONNECT_LIST_DOMAINS_TRANSIENT},
+    {"persistent", VIR_CONNECT_LIST_DOMAINS_PERSISTENT},
+    {"with-snapshot", VIR_CONNECT_LIST_DOMAINS_HAS_SNAPSHOT},
+    {"without-snapshot", VIR_CONNECT_LIST_DOMAINS_NO_SNAPSHOT},
+    {"with-checkpoint", VIR_CONNECT_LIST_DOMAINS_HAS_CHECKPOINT},
+    {"without-checkpoint", VIR_CONNECT_LIST_DOMAINS_NO_CHECKPOINT},
+    {"state-running", VIR_CONNECT_LIST_DOMAINS_RUNNING},
+    {"state-paused", VIR_CONNECT_LIST_DOMAINS_PAUSED},
+    {"state-shutoff", VIR_CONNECT_LIST_DOMAINS_SHUTOFF},
+    {"state-other", VIR_CONNECT_LIST_DOMAINS_OTHER},
+    {"autostart", VIR_CONNECT_LIST_DOMAINS_AUTOSTART},
+    {"no-autostart", VIR_CONNECT_LIST_DOMAINS_NO_AUTOSTART},
+    {"with-managed-save", VIR_CONNECT_LIST_DOMAINS_MANAGEDSAVE},
+    {"without-managed-save", VIR_CONNECT_LIST_DOMAINS_NO_MANAGEDSAVE},
 };
 
 static unsigned int
@@ -120,7 +130,7 @@ printColumns(virshShell *sh, const GPtrArray *domains, bool uuid, bool name, boo
     for (guint i = 0; i < domains->len; i++) {
         virDomainPtr dom = g_ptr_array_index(domains, i);
         g_autoptr(GString) line = g_string_new(NULL);
-        char text[VIR_UUID_STRING_BUFLEN] = { 0 };
+        char text[VIR_UUID_STRING_BUFLEN] = {0};
         g_autofree char *number = idText(dom);
 
         /* Ids alone: a domain without one has nothing to show. */
@@ -154,7 +164,7 @@ addRow(virshTable *table, virDomainPtr dom, bool title, bool markSaved)
         heading = virDomainGetMetadata(dom, VIR_DOMAIN_METADATA_TITLE, NULL, 0);
     virResetLastError();
     {
-        const char *cells[] = { id, virshDomainName(dom), word, heading, NULL };
+        const char *cells[] = {id, virshDomainName(dom), word, heading, NULL};
 
         virshTableAddRow(table, cells);
     }
@@ -164,7 +174,7 @@ addRow(virshTable *table, virDomainPtr dom, bool title, bool markSaved)
 static bool
 printTable(virshShell *sh, const GPtrArray *domains, bool title, bool markSaved)
 {
-    const char *titles[] = { "Id", "Name", "State", title ? "Title" : NULL, NULL };
+    const char *titles[] = {"Id", "Name", "State", title ? "Title" : NULL, NULL};
     virshTable *table = virshTableNew(titles);
 
     for (guint i = 0; i < domains->len; i++)
@@ -176,7 +186,7 @@ printTable(virshShell *sh, const GPtrArray *domains, bool title, bool markSaved)
 bool
 virshList(virshShell *sh, const virshCommandArgs *args)
 {
-    static const char *const forms[] = { "uuid", "name", "id" };
+    static const char *const forms[] = {"uuid", "name", "id"};
     g_autoptr(GPtrArray) domains = NULL;
     bool columns = false;
 

@@ -13,8 +13,8 @@
 const char *
 virshDomainStateToString(int state)
 {
-    static const char *const names[] = { "no state", "running", "idle", "paused", "in shutdown",
-                                         "shut off", "crashed", "pmsuspended" };
+    static const char *const names[] = {"no state",    "running",  "idle",    "paused",
+                                        "in shutdown", "shut off", "crashed", "pmsuspended"};
 
     return state >= 0 && state < (int)G_N_ELEMENTS(names) ? names[state] : "no state";
 }
@@ -22,16 +22,17 @@ virshDomainStateToString(int state)
 const char *
 virshDomainStateReasonToString(int state, int reason)
 {
-    static const char *const running[] = { "unknown", "booted", "migrated", "restored",
-                                           "from snapshot", "unpaused", "migration canceled",
-                                           "save canceled", "event wakeup", "crashed", "post-copy",
-                                           "post-copy failed" };
-    static const char *const paused[] = { "unknown", "user", "migrating", "saving", "dumping",
-                                          "I/O error", "watchdog", "from snapshot", "shutting down",
-                                          "creating snapshot", "crashed", "starting up", "post-copy",
-                                          "post-copy failed", "api error" };
-    static const char *const shutoff[] = { "unknown", "shutdown", "destroyed", "crashed", "migrated",
-                                           "saved", "failed", "from snapshot", "daemon" };
+    static const char *const running[] = {
+        "unknown",       "booted",   "migrated",           "restored",
+        "from snapshot", "unpaused", "migration canceled", "save canceled",
+        "event wakeup",  "crashed",  "post-copy",          "post-copy failed"};
+    static const char *const paused[] = {
+        "unknown",   "user",        "migrating",     "saving",           "dumping",
+        "I/O error", "watchdog",    "from snapshot", "shutting down",    "creating snapshot",
+        "crashed",   "starting up", "post-copy",     "post-copy failed", "api error"};
+    static const char *const shutoff[] = {"unknown", "shutdown",      "destroyed",
+                                          "crashed", "migrated",      "saved",
+                                          "failed",  "from snapshot", "daemon"};
     const char *const *names = NULL;
     int count = 0;
 
@@ -54,7 +55,7 @@ virshDomainStateReasonToString(int state, int reason)
 
 static const virshOption stateOptions[] = {
     VIRSH_OPT_DOMAIN(virshCompleteDomain),
-    { .name = "reason", .type = VIRSH_OPT_BOOL, .help = "also print reason for the state" },
+    {.name = "reason", .type = VIRSH_OPT_BOOL, .help = "also print reason for the state"},
     VIRSH_OPT_END,
 };
 
@@ -83,7 +84,7 @@ static const virshOption domainOptions[] = {
 static void
 printIdentity(virshShell *sh, virDomainPtr dom)
 {
-    char uuid[VIR_UUID_STRING_BUFLEN] = { 0 };
+    char uuid[VIR_UUID_STRING_BUFLEN] = {0};
     unsigned int id = virDomainGetID(dom);
     char *osType = NULL;
 
@@ -102,7 +103,7 @@ printIdentity(virshShell *sh, virDomainPtr dom)
 static void
 printSecurity(virshShell *sh)
 {
-    virSecurityModel model = { 0 };
+    virSecurityModel model = {0};
 
     if (virNodeGetSecurityModel(sh->conn, &model) < 0) {
         virResetLastError();
@@ -135,7 +136,7 @@ static bool
 cmdDominfo(virshShell *sh, const virshCommandArgs *args)
 {
     g_autoptr(virDomain) dom = virshArgDomain(sh, args);
-    virDomainInfo info = { 0 };
+    virDomainInfo info = {0};
     int persistent = 0;
     int autostart = 0;
     int saved = 0;
@@ -153,7 +154,9 @@ cmdDominfo(virshShell *sh, const virshCommandArgs *args)
     virshPrint(sh, "%-15s %lu KiB\n", "Used memory:", info.memory);
     persistent = virDomainIsPersistent(dom);
     virshPrint(sh, "%-15s %s\n", "Persistent:",
-               persistent < 0 ? "unknown" : persistent ? "yes" : "no");
+               persistent < 0 ? "unknown"
+               : persistent   ? "yes"
+                              : "no");
     if (virDomainGetAutostart(dom, &autostart) == 0)
         virshPrint(sh, "%-15s %s\n", "Autostart:", autostart ? "enable" : "disable");
     saved = virDomainHasManagedSaveImage(dom, 0);
@@ -238,18 +241,20 @@ virshDiskTargets(virDomainPtr dom)
 
 static const virshOption blklistOptions[] = {
     VIRSH_OPT_DOMAIN(virshCompleteDomain),
-    { .name = "inactive", .type = VIRSH_OPT_BOOL,
-      .help = "get inactive rather than running configuration" },
-    { .name = "details", .type = VIRSH_OPT_BOOL,
-      .help = "additionally display the type and device value" },
+    {.name = "inactive",
+     .type = VIRSH_OPT_BOOL,
+     .help = "get inactive rather than running configuration"},
+    {.name = "details",
+     .type = VIRSH_OPT_BOOL,
+     .help = "additionally display the type and device value"},
     VIRSH_OPT_END,
 };
 
 static bool
 cmdDomblklist(virshShell *sh, const virshCommandArgs *args)
 {
-    const char *plain[] = { "Target", "Source", NULL };
-    const char *detailed[] = { "Type", "Device", "Target", "Source", NULL };
+    const char *plain[] = {"Target", "Source", NULL};
+    const char *detailed[] = {"Type", "Device", "Target", "Source", NULL};
     bool details = virshArgBool(args, "details");
     g_autoptr(virDomain) dom = virshArgDomain(sh, args);
     g_autoptr(GPtrArray) disks =
@@ -262,7 +267,7 @@ cmdDomblklist(virshShell *sh, const virshCommandArgs *args)
     for (guint i = 0; i < disks->len; i++) {
         const diskEntry *disk = g_ptr_array_index(disks, i);
         const char *source = disk->source ? disk->source : "-";
-        const char *cells[] = { disk->type, disk->device, disk->target, source, NULL };
+        const char *cells[] = {disk->type, disk->device, disk->target, source, NULL};
 
         virshTableAddRow(table, details ? cells : cells + 2);
     }
@@ -272,9 +277,12 @@ cmdDomblklist(virshShell *sh, const virshCommandArgs *args)
 
 static const virshOption blkinfoOptions[] = {
     VIRSH_OPT_DOMAIN(virshCompleteDomain),
-    { .name = "device", .type = VIRSH_OPT_STRING, .help = "block device", .complete = virshCompleteDisk },
-    { .name = "human", .type = VIRSH_OPT_BOOL, .help = "Human readable output" },
-    { .name = "all", .type = VIRSH_OPT_BOOL, .help = "display all block devices info" },
+    {.name = "device",
+     .type = VIRSH_OPT_STRING,
+     .help = "block device",
+     .complete = virshCompleteDisk},
+    {.name = "human", .type = VIRSH_OPT_BOOL, .help = "Human readable output"},
+    {.name = "all", .type = VIRSH_OPT_BOOL, .help = "display all block devices info"},
     VIRSH_OPT_END,
 };
 
@@ -293,7 +301,7 @@ sizeText(unsigned long long bytes, bool human)
 static bool
 blkinfoAll(virshShell *sh, virDomainPtr dom, bool human)
 {
-    const char *titles[] = { "Target", "Capacity", "Allocation", "Physical", NULL };
+    const char *titles[] = {"Target", "Capacity", "Allocation", "Physical", NULL};
     g_autoptr(GPtrArray) disks = fetchDisks(dom, 0);
     virshTable *table = NULL;
 
@@ -302,7 +310,7 @@ blkinfoAll(virshShell *sh, virDomainPtr dom, bool human)
     table = virshTableNew(titles);
     for (guint i = 0; i < disks->len; i++) {
         const diskEntry *disk = g_ptr_array_index(disks, i);
-        virDomainBlockInfo info = { 0 };
+        virDomainBlockInfo info = {0};
         g_autofree char *capacity = NULL;
         g_autofree char *allocation = NULL;
         g_autofree char *physical = NULL;
@@ -314,8 +322,8 @@ blkinfoAll(virshShell *sh, virDomainPtr dom, bool human)
         }
         virResetLastError();
         {
-            const char *cells[] = { disk->target, capacity ? capacity : "-",
-                                    allocation ? allocation : "-", physical ? physical : "-", NULL };
+            const char *cells[] = {disk->target, capacity ? capacity : "-",
+                                   allocation ? allocation : "-", physical ? physical : "-", NULL};
 
             virshTableAddRow(table, cells);
         }
@@ -331,7 +339,7 @@ cmdDomblkinfo(virshShell *sh, const virshCommandArgs *args)
     bool human = virshArgBool(args, "human");
     bool all = virshArgBool(args, "all");
     g_autoptr(virDomain) dom = virshArgDomain(sh, args);
-    virDomainBlockInfo info = { 0 };
+    virDomainBlockInfo info = {0};
     g_autofree char *capacity = NULL;
     g_autofree char *allocation = NULL;
     g_autofree char *physical = NULL;
@@ -349,15 +357,18 @@ cmdDomblkinfo(virshShell *sh, const virshCommandArgs *args)
     capacity = sizeText(info.capacity, human);
     allocation = sizeText(info.allocation, human);
     physical = sizeText(info.physical, human);
-    virshPrint(sh, "%-15s %s\n%-15s %s\n%-15s %s\n", "Capacity:", capacity, "Allocation:", allocation,
-               "Physical:", physical);
+    virshPrint(sh, "%-15s %s\n%-15s %s\n%-15s %s\n", "Capacity:", capacity,
+               "Allocation:", allocation, "Physical:", physical);
     return true;
 }
 
 static const virshOption blkstatOptions[] = {
     VIRSH_OPT_DOMAIN(virshCompleteActiveDomain),
-    { .name = "device", .type = VIRSH_OPT_STRING, .help = "block device", .complete = virshCompleteDisk },
-    { .name = "human", .type = VIRSH_OPT_BOOL, .help = "print a more human readable output" },
+    {.name = "device",
+     .type = VIRSH_OPT_STRING,
+     .help = "block device",
+     .complete = virshCompleteDisk},
+    {.name = "human", .type = VIRSH_OPT_BOOL, .help = "print a more human readable output"},
     VIRSH_OPT_END,
 };
 
@@ -365,15 +376,16 @@ static const virshOption blkstatOptions[] = {
 static const struct {
     const char *field, *word, *human;
 } blkstatFields[] = {
-    { VIR_DOMAIN_BLOCK_STATS_READ_REQ, "rd_req", "number of read operations:" },
-    { VIR_DOMAIN_BLOCK_STATS_READ_BYTES, "rd_bytes", "number of bytes read:" },
-    { VIR_DOMAIN_BLOCK_STATS_WRITE_REQ, "wr_req", "number of write operations:" },
-    { VIR_DOMAIN_BLOCK_STATS_WRITE_BYTES, "wr_bytes", "number of bytes written:" },
-    { VIR_DOMAIN_BLOCK_STATS_ERRS, "errs", "error count:" },
-    { VIR_DOMAIN_BLOCK_STATS_FLUSH_REQ, "flush_operations", "number of flush operations:" },
-    { VIR_DOMAIN_BLOCK_STATS_READ_TOTAL_TIMES, "rd_total_times", "total duration of reads (ns):" },
-    { VIR_DOMAIN_BLOCK_STATS_WRITE_TOTAL_TIMES, "wr_total_times", "total duration of writes (ns):" },
-    { VIR_DOMAIN_BLOCK_STATS_FLUSH_TOTAL_TIMES, "flush_total_times", "total duration of flushes (ns):" },
+    {VIR_DOMAIN_BLOCK_STATS_READ_REQ, "rd_req", "number of read operations:"},
+    {VIR_DOMAIN_BLOCK_STATS_READ_BYTES, "rd_bytes", "number of bytes read:"},
+    {VIR_DOMAIN_BLOCK_STATS_WRITE_REQ, "wr_req", "number of write operations:"},
+    {VIR_DOMAIN_BLOCK_STATS_WRITE_BYTES, "wr_bytes", "number of bytes written:"},
+    {VIR_DOMAIN_BLOCK_STATS_ERRS, "errs", "error count:"},
+    {VIR_DOMAIN_BLOCK_STATS_FLUSH_REQ, "flush_operations", "number of flush operations:"},
+    {VIR_DOMAIN_BLOCK_STATS_READ_TOTAL_TIMES, "rd_total_times", "total duration of reads (ns):"},
+    {VIR_DOMAIN_BLOCK_STATS_WRITE_TOTAL_TIMES, "wr_total_times", "total duration of writes (ns):"},
+    {VIR_DOMAIN_BLOCK_STATS_FLUSH_TOTAL_TIMES, "flush_total_times",
+     "total duration of flushes (ns):"},
 };
 
 static bool
@@ -409,9 +421,9 @@ cmdDomblkstat(virshShell *sh, const virshCommandArgs *args)
 static bool
 cmdDomcontrol(virshShell *sh, const virshCommandArgs *args)
 {
-    static const char *const states[] = { "ok", "background job", "occupied", "error" };
+    static const char *const states[] = {"ok", "background job", "occupied", "error"};
     g_autoptr(virDomain) dom = virshArgDomain(sh, args);
-    virDomainControlInfo info = { 0 };
+    virDomainControlInfo info = {0};
 
     if (!dom || virDomainGetControlInfo(dom, &info, 0) < 0)
         return false;
@@ -423,22 +435,22 @@ cmdDomcontrol(virshShell *sh, const virshCommandArgs *args)
 }
 
 const virshCommand virshMonitorCommands[] = {
-    { "domblkinfo", cmdDomblkinfo, blkinfoOptions, "domain block device size information",
-      "Get block device size info for a domain.", false },
-    { "domblklist", cmdDomblklist, blklistOptions, "list all domain blocks",
-      "Get the summary of block devices for a domain.", false },
-    { "domblkstat", cmdDomblkstat, blkstatOptions, "get device block stats for a domain",
-      "Get device block stats for a running domain. See man page or use --human for explanation of "
-      "fields",
-      false },
-    { "domcontrol", cmdDomcontrol, domainOptions, "domain control interface state",
-      "Returns state of a control interface to the domain.", false },
-    { "dominfo", cmdDominfo, domainOptions, "domain information",
-      "Returns basic information about the domain.", false },
-    { "domstate", cmdDomstate, stateOptions, "domain state", "Returns state about a domain.", false },
-    { "domstats", virshDomstats, virshDomstatsOptions,
-      "get statistics about one or multiple domains",
-      "Gets statistics about one or more (or all) domains", false },
-    { "list", virshList, virshListOptions, "list domains", "Returns list of domains.", false },
-    { 0 },
+    {"domblkinfo", cmdDomblkinfo, blkinfoOptions, "domain block device size information",
+     "Get block device size info for a domain.", false},
+    {"domblklist", cmdDomblklist, blklistOptions, "list all domain blocks",
+     "Get the summary of block devices for a domain.", false},
+    {"domblkstat", cmdDomblkstat, blkstatOptions, "get device block stats for a domain",
+     "Get device block stats for a running domain. See man page or use --human for explanation of "
+     "fields",
+     false},
+    {"domcontrol", cmdDomcontrol, domainOptions, "domain control interface state",
+     "Returns state of a control interface to the domain.", false},
+    {"dominfo", cmdDominfo, domainOptions, "domain information",
+     "Returns basic information about the domain.", false},
+    {"domstate", cmdDomstate, stateOptions, "domain state", "Returns state about a domain.", false},
+    {"domstats", virshDomstats, virshDomstatsOptions,
+     "get statistics about one or multiple domains",
+     "Gets statistics about one or more (or all) domains", false},
+    {"list", virshList, virshListOptions, "list domains", "Returns list of domains.", false},
+    {0},
 };

@@ -22,7 +22,8 @@ connectionClosed(virConnectPtr conn G_GNUC_UNUSED, int reason, void *opaque)
                                                           : "Connection to the daemon lost");
 }
 
-/* Events, keepalive and the close callback are served by a thread of their own for the whole run. */
+/* Events, keepalive and the close callback are served by a thread of their own for the whole run.
+ */
 static gpointer
 eventLoop(gpointer opaque)
 {
@@ -246,11 +247,11 @@ runEditor(virshShell *sh, const char *path)
     /* The variable may hold arguments, so a shell takes it apart, as everywhere. */
     g_autofree char *command = g_strdup_printf("%s %s", editor ? editor : "vi", quoted);
     g_autoptr(GError) err = NULL;
-    const char *argv[] = { "/bin/sh", "-c", command, NULL };
+    const char *argv[] = {"/bin/sh", "-c", command, NULL};
     int status = 0;
 
-    if (g_spawn_sync(NULL, (char **)argv, NULL, G_SPAWN_CHILD_INHERITS_STDIN, NULL, NULL, NULL, NULL,
-                     &status, &err) &&
+    if (g_spawn_sync(NULL, (char **)argv, NULL, G_SPAWN_CHILD_INHERITS_STDIN, NULL, NULL, NULL,
+                     NULL, &status, &err) &&
         g_spawn_check_wait_status(status, &err))
         return true;
     virshError(sh, "%s: %s", command, err->message);

@@ -93,7 +93,7 @@ virshReportLibraryError(virshShell *sh)
 double
 virshScaleSize(unsigned long long bytes, const char **unit)
 {
-    static const char *const units[] = { "B", "KiB", "MiB", "GiB", "TiB", "PiB", "EiB" };
+    static const char *const units[] = {"B", "KiB", "MiB", "GiB", "TiB", "PiB", "EiB"};
     double value = bytes;
     size_t i = 0;
 
@@ -107,7 +107,7 @@ virshScaleSize(unsigned long long bytes, const char **unit)
 
 struct _virshTable {
     gsize columns;
-    GPtrArray *rows;    /* of GStrv; the first is the header */
+    GPtrArray *rows; /* of GStrv; the first is the header */
 };
 
 virshTable *

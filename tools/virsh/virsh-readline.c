@@ -16,7 +16,7 @@
 /* readline's callbacks take no argument of ours. */
 static virshShell *session;
 
-static char **pending;      /* candidates of the completion under way */
+static char **pending; /* candidates of the completion under way */
 static gsize pendingNext;
 
 static char *

@@ -5,14 +5,14 @@
 #include "virsh-shell.h"
 
 const virshGroup virshGroups[] = {
-    { "Domain Management", "domain", virshDomainCommands },
-    { "Domain Monitoring", "monitor", virshMonitorCommands },
-    { "Domain Events", "events", virshEventCommands },
-    { "Host and Hypervisor", "host", virshHostCommands },
-    { "Checkpoint", "checkpoint", virshCheckpointCommands },
-    { "Backup", "backup", virshBackupCommands },
-    { "Virsh itself", "virsh", virshSelfCommands },
-    { NULL, NULL, NULL },
+    {"Domain Management", "domain", virshDomainCommands},
+    {"Domain Monitoring", "monitor", virshMonitorCommands},
+    {"Domain Events", "events", virshEventCommands},
+    {"Host and Hypervisor", "host", virshHostCommands},
+    {"Checkpoint", "checkpoint", virshCheckpointCommands},
+    {"Backup", "backup", virshBackupCommands},
+    {"Virsh itself", "virsh", virshSelfCommands},
+    {NULL, NULL, NULL},
 };
 
 const virshCommand *

@@ -9,8 +9,9 @@
 #include <unistd.h>
 
 static const virshOption helpOptions[] = {
-    { .name = "command", .type = VIRSH_OPT_STRING,
-      .help = "Prints global help, command specific help, or help for a group of related commands" },
+    {.name = "command",
+     .type = VIRSH_OPT_STRING,
+     .help = "Prints global help, command specific help, or help for a group of related commands"},
     VIRSH_OPT_END,
 };
 
@@ -33,13 +34,13 @@ cmdHelp(virshShell *sh, const virshCommandArgs *args)
 }
 
 static const virshOption echoOptions[] = {
-    { .name = "shell", .type = VIRSH_OPT_BOOL, .help = "escape for shell use" },
-    { .name = "xml", .type = VIRSH_OPT_BOOL, .help = "escape for XML use" },
-    { .name = "split", .type = VIRSH_OPT_BOOL,
-      .help = "split each argument on ','; ',,' is an escape sequence" },
-    { .name = "err", .type = VIRSH_OPT_BOOL, .help = "output to stderr" },
-    { .name = "string", .type = VIRSH_OPT_ARGV, .nameless = true,
-      .help = "arguments to echo" },
+    {.name = "shell", .type = VIRSH_OPT_BOOL, .help = "escape for shell use"},
+    {.name = "xml", .type = VIRSH_OPT_BOOL, .help = "escape for XML use"},
+    {.name = "split",
+     .type = VIRSH_OPT_BOOL,
+     .help = "split each argument on ','; ',,' is an escape sequence"},
+    {.name = "err", .type = VIRSH_OPT_BOOL, .help = "output to stderr"},
+    {.name = "string", .type = VIRSH_OPT_ARGV, .nameless = true, .help = "arguments to echo"},
     VIRSH_OPT_END,
 };
 
@@ -56,7 +57,7 @@ shellWord(const char *word)
 static bool
 echoOptionsAgree(virshShell *sh, const virshCommandArgs *args)
 {
-    static const char *const pairs[][2] = { { "shell", "xml" }, { "shell", "split" }, { "xml", "split" } };
+    static const char *const pairs[][2] = {{"shell", "xml"}, {"shell", "split"}, {"xml", "split"}};
 
     for (gsize i = 0; i < G_N_ELEMENTS(pairs); i++) {
         if (!virshArgsExclude(sh, args, pairs[i][0], pairs[i][1]))
@@ -103,8 +104,9 @@ cmdEcho(virshShell *sh, const virshCommandArgs *args)
 }
 
 static const virshOption cdOptions[] = {
-    { .name = "dir", .type = VIRSH_OPT_STRING,
-      .help = "directory to switch to (default: home or else root)" },
+    {.name = "dir",
+     .type = VIRSH_OPT_STRING,
+     .help = "directory to switch to (default: home or else root)"},
     VIRSH_OPT_END,
 };
 
@@ -142,8 +144,8 @@ cmdQuit(virshShell *sh, const virshCommandArgs *args G_GNUC_UNUSED)
 }
 
 static const virshOption connectOptions[] = {
-    { .name = "name", .type = VIRSH_OPT_STRING, .help = "hypervisor connection URI" },
-    { .name = "readonly", .type = VIRSH_OPT_BOOL, .help = "read-only connection" },
+    {.name = "name", .type = VIRSH_OPT_STRING, .help = "hypervisor connection URI"},
+    {.name = "readonly", .type = VIRSH_OPT_BOOL, .help = "read-only connection"},
     VIRSH_OPT_END,
 };
 
@@ -170,8 +172,10 @@ cmdConnect(virshShell *sh, const virshCommandArgs *args)
 }
 
 static const virshOption completeOptions[] = {
-    { .name = "string", .type = VIRSH_OPT_ARGV, .nameless = true,
-      .help = "partial string to autocomplete" },
+    {.name = "string",
+     .type = VIRSH_OPT_ARGV,
+     .nameless = true,
+     .help = "partial string to autocomplete"},
     VIRSH_OPT_END,
 };
 
@@ -191,17 +195,18 @@ cmdComplete(virshShell *sh, const virshCommandArgs *args)
 }
 
 const virshCommand virshSelfCommands[] = {
-    { "cd", cmdCd, cdOptions, "change the current directory", "Change the current directory.", true },
-    { "echo", cmdEcho, echoOptions, "echo arguments. Used for internal testing.",
-      "Echo back arguments, possibly with quoting. Used for internal testing.", true },
-    { "exit", cmdQuit, NULL, "quit this interactive terminal", "", true },
-    { "help", cmdHelp, helpOptions, "print help",
-      "Prints global help, command specific help, or help for a\n    group of related commands", true },
-    { "pwd", cmdPwd, NULL, "print the current directory", "Print the current directory.", true },
-    { "quit", cmdQuit, NULL, "quit this interactive terminal", "", true },
-    { "complete", cmdComplete, completeOptions, "internal command for autocompletion",
-      "internal use only", .offline = true, .hidden = true },
-    { "connect", cmdConnect, connectOptions, "(re)connect to hypervisor",
-      "Connect to local hypervisor. This is built-in command after shell start up.", true },
-    { 0 },
+    {"cd", cmdCd, cdOptions, "change the current directory", "Change the current directory.", true},
+    {"echo", cmdEcho, echoOptions, "echo arguments. Used for internal testing.",
+     "Echo back arguments, possibly with quoting. Used for internal testing.", true},
+    {"exit", cmdQuit, NULL, "quit this interactive terminal", "", true},
+    {"help", cmdHelp, helpOptions, "print help",
+     "Prints global help, command specific help, or help for a\n    group of related commands",
+     true},
+    {"pwd", cmdPwd, NULL, "print the current directory", "Print the current directory.", true},
+    {"quit", cmdQuit, NULL, "quit this interactive terminal", "", true},
+    {"complete", cmdComplete, completeOptions, "internal command for autocompletion",
+     "internal use only", .offline = true, .hidden = true},
+    {"connect", cmdConnect, connectOptions, "(re)connect to hypervisor",
+     "Connect to local hypervisor. This is built-in command after shell start up.", true},
+    {0},
 };

@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: LGPL-2.1-or-later */
 /*
- * --xpath and --wrap of the dumpxml commands: print only what matches. Done here, not in the daemon,
- * because the API has no such flag.
+ * --xpath and --wrap of the dumpxml commands: print only what matches. Done here, not in the
+ * daemon, because the API has no such flag.
  */
 #include "virsh.h"
 

@@ -111,17 +111,17 @@ static optionsOutcome
 parseOptions(virshShell *sh, int argc, char **argv)
 {
     static const struct option longOptions[] = {
-        { "connect", required_argument, NULL, 'c' },
-        { "debug", required_argument, NULL, 'd' },
-        { "help", no_argument, NULL, 'h' },
-        { "keepalive-interval", required_argument, NULL, 'k' },
-        { "keepalive-count", required_argument, NULL, 'K' },
-        { "log", required_argument, NULL, 'l' },
-        { "quiet", no_argument, NULL, 'q' },
-        { "readonly", no_argument, NULL, 'r' },
-        { "timing", no_argument, NULL, 't' },
-        { "version", optional_argument, NULL, 'v' },
-        { NULL, 0, NULL, 0 },
+        {"connect", required_argument, NULL, 'c'},
+        {"debug", required_argument, NULL, 'd'},
+        {"help", no_argument, NULL, 'h'},
+        {"keepalive-interval", required_argument, NULL, 'k'},
+        {"keepalive-count", required_argument, NULL, 'K'},
+        {"log", required_argument, NULL, 'l'},
+        {"quiet", no_argument, NULL, 'q'},
+        {"readonly", no_argument, NULL, 'r'},
+        {"timing", no_argument, NULL, 't'},
+        {"version", optional_argument, NULL, 'v'},
+        {NULL, 0, NULL, 0},
     };
     g_autofree char *program = g_path_get_basename(argv[0]);
     int opt = 0;
@@ -154,7 +154,7 @@ runArguments(virshShell *sh, char **words)
 int
 main(int argc, char **argv)
 {
-    virshShell sh = { .keepaliveInterval = -1, .keepaliveCount = -1 };
+    virshShell sh = {.keepaliveInterval = -1, .keepaliveCount = -1};
     bool good = true;
 
     setlocale(LC_ALL, "");
