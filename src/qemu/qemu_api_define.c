@@ -150,6 +150,12 @@ qemuUndefineCheck(qemuVM *vm, bool dropCheckpoints)
         virReportError(VIR_ERR_OPERATION_INVALID, "%s", "cannot undefine transient domain");
         return -1;
     }
+    if (vm->helperHeld) {
+        virReportError(VIR_ERR_OPERATION_INVALID,
+                       "cannot undefine domain '%s': a backup reads its disks; wait for it or abort it",
+                       vm->name);
+        return -1;
+    }
     if (!qemuVMIsActive(vm) && checkpoints > 0 && !dropCheckpoints) {
         virReportError(VIR_ERR_OPERATION_INVALID, "cannot delete inactive domain with %zu checkpoints",
                        checkpoints);

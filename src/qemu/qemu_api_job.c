@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: LGPL-2.1-or-later */
 /*
- * Long jobs (which are backups), and what the guest agent would do if we spoke to it.
+ * Long jobs (which are backups, also of stopped domains), and what the guest agent would do if we spoke to it.
  */
 #include "qemu_api.h"
 #include "qemu_backup.h"
@@ -50,7 +50,7 @@ qemuDomainGetJobStats(virDomainPtr dom, int *type, virTypedParameterPtr *params,
         qemuJobCompleted(vm, flags & VIR_DOMAIN_JOB_STATS_KEEP_COMPLETED, type, &list);
     } else {
         g_mutex_lock(&vm->lock);
-        if (qemuVMCheckActive(vm) < 0) {
+        if (!vm->backup && qemuVMCheckActive(vm) < 0) {
             g_mutex_unlock(&vm->lock);
             return -1;
         }
@@ -82,7 +82,7 @@ qemuDomainGetJobInfo(virDomainPtr dom, virDomainJobInfoPtr info)
     if (!vm)
         return -1;
     g_mutex_lock(&vm->lock);
-    if (qemuVMCheckActive(vm) < 0) {
+    if (!vm->backup && qemuVMCheckActive(vm) < 0) {
         g_mutex_unlock(&vm->lock);
         return -1;
     }
@@ -111,7 +111,7 @@ qemuDomainAbortJobFlags(virDomainPtr dom, unsigned int flags)
     if (!vm)
         return -1;
     g_mutex_lock(&vm->lock);
-    if (qemuVMCheckActive(vm) < 0) {
+    if (!vm->backup && qemuVMCheckActive(vm) < 0) {
         g_mutex_unlock(&vm->lock);
         return -1;
     }

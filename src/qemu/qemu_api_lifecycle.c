@@ -3,6 +3,7 @@
  * Start, pause, power off, destroy.
  */
 #include "qemu_api.h"
+#include "qemu_backup_end.h"
 #include "qemu_process.h"
 #include "qemu_qmp_run.h"
 #include "qemu_status.h"
@@ -39,6 +40,19 @@ qemuLifecycleStart(virConnectPtr conn, qemuVM *vm, unsigned int flags)
     return qemuProcessStart(vm, start, qemuConnectToken(conn));
 }
 
+/* MODIFY, with no backup of the stopped domain in its way. */
+static int
+qemuLifecycleBeginStart(qemuVM *vm, const char *api)
+{
+    while (true) {
+        if (qemuBackupYieldToStart(vm) < 0 || qemuJobBegin(&vm->job, QEMU_JOB_MODIFY, api) < 0)
+            return -1;
+        if (!vm->helperHeld || vm->removed)
+            return 0;
+        qemuJobEnd(&vm->job);
+    }
+}
+
 int
 qemuDomainCreateWithFlags(virDomainPtr dom, unsigned int flags)
 {
@@ -47,7 +61,7 @@ qemuDomainCreateWithFlags(virDomainPtr dom, unsigned int flags)
 
     virCheckFlags(QEMU_START_ACCEPTED, -1);
     vm = qemuVMFromDomain(dom);
-    if (!vm || qemuJobBegin(&vm->job, QEMU_JOB_MODIFY, "virDomainCreateWithFlags") < 0)
+    if (!vm || qemuLifecycleBeginStart(vm, "virDomainCreateWithFlags") < 0)
         return -1;
     ret = qemuLifecycleStart(dom->conn, vm, flags);
     if (ret == 0)

@@ -7,6 +7,10 @@
  *
  * Whatever fails on the way is undone by the executor; what a crash leaves is undone from the journal
  * (qemu_backup_recover.c).
+ *
+ * Of a stopped domain nobody writes, so there is no instant to share: its checkpoint is made first and
+ * stored, then the images are opened with their whole chains, read-only, for as long as the backup
+ * takes.
  */
 #include "qemu_backup.h"
 
@@ -19,6 +23,7 @@
 #include "qemu_driver_state.h"
 #include "qemu_plan_run.h"
 #include "qemu_reconcile.h"
+#include "qemu_target_pick.h"
 #include "qemu_vm_list.h"
 #include "virerror_report.h"
 #include "virlog.h"
@@ -33,6 +38,7 @@ typedef struct _beginContext {
     virDomainBackupDef *def;             /* aligned */
     qemuGraph *graph;                    /* borrowed: the books */
     qemuCheckpointPrepared *checkpoint;  /* NULL = none wanted */
+    bool checkpointMade;                 /* stopped domain: before the Plan and not by it */
     virJSONValue *checkpointActions;
     GArray *disks;                       /* qemuBackupPlanDisk */
     GPtrArray *chains;                   /* owns their since lists */
@@ -50,19 +56,6 @@ beginContextClear(beginContext *ctx)
     g_clear_pointer(&ctx->plan, qemuPlanFree);
 }
 G_DEFINE_AUTO_CLEANUP_CLEAR_FUNC(beginContext, beginContextClear)
-
-static int
-checkActive(qemuVM *vm)
-{
-    QEMU_VM_LOCK_GUARD(vm);
-
-    if (qemuVMIsActive(vm))
-        return 0;
-    virReportError(VIR_ERR_OPERATION_UNSUPPORTED,
-                   "cannot perform disk backup for inactive domain '%s'; start the domain first",
-                   vm->name);
-    return -1;
-}
 
 /* Stock names a store after the checkpoint made with it, else after the time. */
 static char *
@@ -91,8 +84,10 @@ alignRequest(qemuVM *vm, beginContext *ctx, const virDomainCheckpointDef *checkp
 static int
 checkIothread(qemuVM *vm, const beginContext *ctx, const qemuTargetDisk *disk)
 {
+    qemuTarget *target = qemuVMTarget(vm);
+
     if (ctx->def->mode != VIR_BACKUP_MODE_PULL || !disk->iothread ||
-        vm->target.ops->iothreadExportSafe(&vm->target))
+        target->ops->iothreadExportSafe(target))
         return 0;
     virReportError(VIR_ERR_CONFIG_UNSUPPORTED,
                    "cannot export disk '%s' of domain '%s' for a pull backup: it runs on an iothread, "
@@ -135,7 +130,7 @@ sinceOfDisk(qemuVM *vm, const virDomainBackupDiskDef *disk, const qemuGraphNode 
 static int
 collectDisk(qemuVM *vm, beginContext *ctx, const virDomainBackupDiskDef *disk)
 {
-    const qemuTargetDisk *td = qemuCheckpointTargetDisk(&vm->target, disk->name);
+    const qemuTargetDisk *td = qemuCheckpointTargetDisk(qemuVMTarget(vm), disk->name);
     const qemuGraphNode *node = td ? qemuGraphNodeLookup(ctx->graph, td->node) : NULL;
     qemuBackupPlanDisk plan = { .disk = td, .def = disk };
     GPtrArray *since = NULL;
@@ -184,6 +179,10 @@ prepareCheckpoint(qemuVM *vm, beginContext *ctx, virDomainCheckpointDef **checkp
     ctx->checkpoint = qemuCheckpointPrepare(vm, checkpoint, ctx->graph);
     if (!ctx->checkpoint)
         return -1;
+    if (vm->helper) {
+        ctx->checkpointMade = qemuCheckpointMake(vm, ctx->checkpoint) == 0;
+        return ctx->checkpointMade ? qemuTargetSetMode(vm, QEMU_HELPER_DATA) : -1;
+    }
     ctx->checkpointActions = virJSONNewArray();
     return qemuCheckpointPlanCreateActions(ctx->checkpointActions, ctx->checkpoint->disks,
                                            ctx->checkpoint->ndisks);
@@ -193,12 +192,13 @@ static int
 makePlan(qemuVM *vm, beginContext *ctx, bool reuseExternal)
 {
     g_autoptr(qemuConfig) config = qemuDriverConfig();
+    qemuTarget *target = qemuVMTarget(vm);
     qemuBackupPlanInput input = {
         .def = ctx->def,
         .disks = (const qemuBackupPlanDisk *)(void *)ctx->disks->data,
         .ndisks = ctx->disks->len,
         .checkpointActions = ctx->checkpointActions,
-        .guestRuns = vm->target.ops->guestRuns(&vm->target),
+        .guestRuns = target->ops->guestRuns(target),
         .reuseExternal = reuseExternal,
         .cbwTimeoutSec = config->cbwTimeoutSec,
     };
@@ -221,7 +221,9 @@ installJob(qemuVM *vm, beginContext *ctx, bool reuseExternal)
         qemuBackupJobDisk *mine = qemuBackupJobDiskLookup(job, disk->def->name);
 
         mine->size = disk->size;
-        mine->removeStore = mine->removeStore && !reuseExternal;
+        /* what is exported as it is has no scratch, and a file of that name is not ours */
+        if (reuseExternal || (ctx->def->mode == VIR_BACKUP_MODE_PULL && !disk->disk->qdev))
+            mine->removeStore = false;
     }
     {
         QEMU_VM_LOCK_GUARD(vm);
@@ -255,11 +257,11 @@ runPlan(qemuVM *vm, beginContext *ctx)
 
     if (qemuBackupJournalSave(config, vm->name, vm->backup) < 0)
         return -1;
-    if (ctx->checkpoint && qemuCheckpointAnnounce(vm, ctx->checkpoint) < 0)
+    if (ctx->checkpoint && !ctx->checkpointMade && qemuCheckpointAnnounce(vm, ctx->checkpoint) < 0)
         return -1;
-    if (qemuPlanRunAll(&run, &vm->target) < 0) {
+    if (qemuPlanRunAll(&run, qemuVMTarget(vm)) < 0) {
         qemuCheckpointBooksForget(vm);
-        if (ctx->checkpoint)
+        if (ctx->checkpoint && !ctx->checkpointMade)
             qemuCheckpointForget(vm, ctx->checkpoint->def->name);
         return -1;
     }
@@ -290,11 +292,27 @@ commitRunning(qemuVM *vm, beginContext *ctx)
         return 0;
     }
     setPhase(vm, QEMU_BACKUP_BEGINNING);
-    qemuPlanRunUndo(&run, &vm->target, false);
+    qemuPlanRunUndo(&run, qemuVMTarget(vm), false);
     qemuCheckpointBooksForget(vm);
-    if (ctx->checkpoint)
+    if (ctx->checkpoint && !ctx->checkpointMade)
         qemuCheckpointForget(vm, ctx->checkpoint->def->name);
     return -1;
+}
+
+/* What the checkpoint of a stopped domain was made for has failed. */
+static void
+takeCheckpointBack(qemuVM *vm, const beginContext *ctx)
+{
+    virErrorPtr saved = NULL;
+
+    if (!ctx->checkpointMade)
+        return;
+    virErrorPreserveLast(&saved);
+    if (qemuTargetSetMode(vm, QEMU_HELPER_CHANGE) < 0 ||
+        qemuReconcileTakeBack(vm, ctx->checkpoint->def->name) < 0)
+        VIR_WARN("domain '%s': checkpoint '%s' stays, though the backup it was made with did not begin: %s",
+                 vm->name, ctx->checkpoint->def->name, virErrorLastMessage());
+    virErrorRestore(&saved);
 }
 
 static int
@@ -310,6 +328,24 @@ beginPrepared(qemuVM *vm, beginContext *ctx, virDomainCheckpointDef **checkpoint
         dropJob(vm);
         return -1;
     }
+    qemuTargetHold(vm);
+    return 0;
+}
+
+static int
+beginWithTarget(qemuVM *vm, beginContext *ctx, virDomainCheckpointDef **checkpoint, bool reuseExternal)
+{
+    if ((!vm->helper && qemuBackupSettle(vm) < 0) ||
+        qemuJobBeginAsync(&vm->job, QEMU_ASYNC_JOB_BACKUP, "virDomainBackupBegin") < 0)
+        return -1;
+    /* Of an earlier helper only files can be left. */
+    if (vm->helper)
+        qemuBackupSweep(vm);
+    if (beginPrepared(vm, ctx, checkpoint, reuseExternal) < 0) {
+        takeCheckpointBack(vm, ctx);
+        qemuJobEndAsync(&vm->job);
+        return -1;
+    }
     return 0;
 }
 
@@ -323,14 +359,10 @@ beginHeld(qemuVM *vm, virDomainBackupDef **def, virDomainCheckpointDef **checkpo
         .chains = g_ptr_array_new_with_free_func((GDestroyNotify)g_ptr_array_unref),
     };
 
-    if (checkActive(vm) < 0 || alignRequest(vm, &ctx, *checkpoint) < 0 ||
-        qemuBackupSettle(vm) < 0 || qemuJobBeginAsync(&vm->job, QEMU_ASYNC_JOB_BACKUP, "virDomainBackupBegin") < 0)
+    if (alignRequest(vm, &ctx, *checkpoint) < 0 ||
+        !qemuTargetBegin(vm, *checkpoint ? QEMU_HELPER_CHANGE : QEMU_HELPER_DATA))
         return -1;
-    if (beginPrepared(vm, &ctx, checkpoint, reuseExternal) < 0) {
-        qemuJobEndAsync(&vm->job);
-        return -1;
-    }
-    return 0;
+    return qemuTargetEnd(vm, beginWithTarget(vm, &ctx, checkpoint, reuseExternal));
 }
 
 int

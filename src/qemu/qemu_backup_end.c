@@ -17,6 +17,7 @@
 #include "qemu_checkpoint.h"
 #include "qemu_driver_state.h"
 #include "qemu_plan_run.h"
+#include "qemu_target_pick.h"
 #include "qemu_workers.h"
 #include "virerror_report.h"
 #include "virlog.h"
@@ -27,6 +28,7 @@
  * its event. */
 #define ABORT_WAIT_MS 1500
 #define ABORT_POLL_MS 20
+#define YIELD_WAIT_MS 1000
 
 qemuBackupJob *
 qemuBackupOfVM(qemuVM *vm)
@@ -106,7 +108,7 @@ qemuBackupTakeApart(qemuVM *vm, const qemuBackupJob *job)
 
     for (guint i = 0; i < job->disks->len; i++) {
         const qemuBackupJobDisk *disk = g_ptr_array_index(job->disks, i);
-        const qemuTargetDisk *td = qemuCheckpointTargetDisk(&vm->target, disk->name);
+        const qemuTargetDisk *td = qemuCheckpointTargetDisk(qemuVMTarget(vm), disk->name);
 
         if (!td)
             continue;
@@ -120,12 +122,12 @@ qemuBackupTakeApart(qemuVM *vm, const qemuBackupJob *job)
     }
     plan = qemuBackupPlanEnd(job->def, disks, n);
     run.plan = plan;
-    if (qemuPlanRunAll(&run, &vm->target) == 0)
+    if (qemuPlanRunAll(&run, qemuVMTarget(vm)) == 0)
         return 0;
     /* One step that failed keeps others from succeeding (nodes in use): what had happened is no
      * failure the second time. */
     VIR_WARN("domain '%s': taking the backup apart once more: %s", vm->name, virErrorLastMessage());
-    return qemuPlanRunAll(&run, &vm->target);
+    return qemuPlanRunAll(&run, qemuVMTarget(vm));
 }
 
 /* A target that QEMU has not closed is no backup, whatever its job had said. */
@@ -213,6 +215,14 @@ dropJob(qemuVM *vm, qemuBackupJob *job, virTypedParamList *params, bool server)
     qemuVMSignal(vm);
 }
 
+static bool
+targetLives(qemuVM *vm)
+{
+    qemuTarget *target = qemuVMTarget(vm);
+
+    return target->ops->pid(target) != 0;
+}
+
 void
 qemuBackupFinish(qemuVM *vm, qemuBackupJob *job, int type, const char *errmsg)
 {
@@ -226,13 +236,15 @@ qemuBackupFinish(qemuVM *vm, qemuBackupJob *job, int type, const char *errmsg)
     VIR_INFO("domain '%s': backup ends with type %d%s%s", vm->name, type, errmsg ? ": " : "",
              errmsg ? errmsg : "");
     collectStats(vm, job, type, errmsg, &params);
-    if (vm->target.ops->pid(&vm->target) != 0) {
+    if (targetLives(vm)) {
         journalPhase(vm, config, job);
         apart = qemuBackupTakeApart(vm, job) == 0;
     }
     if (!apart)
         failUnclosed(vm, job, &params);
-    if (vm->target.ops->pid(&vm->target) == 0) {
+    /* The helper of a stopped domain was there for this backup alone; its NBD server goes with it. */
+    qemuTargetRelease(vm);
+    if (!targetLives(vm)) {
         removeFiles(vm, job, job->endType);
         qemuBackupJournalRemove(config, vm->name);
     } else if (!apart) {
@@ -337,6 +349,40 @@ qemuBackupVMDied(qemuVM *vm)
         qemuBackupFinish(vm, job, VIR_DOMAIN_JOB_FAILED, "the domain's QEMU process ended");
     else
         qemuBackupSweep(vm);   /* of one that had ended, but could not be taken apart */
+}
+
+static int
+endOfflinePull(qemuVM *vm)
+{
+    g_autoptr(qemuBackupJob) job = NULL;
+
+    if (qemuJobBegin(&vm->job, QEMU_JOB_MODIFY, "end of a backup for a start") < 0)
+        return -1;
+    job = qemuBackupOfVM(vm);
+    if (job && vm->helperHeld && job->def->mode == VIR_BACKUP_MODE_PULL)
+        qemuBackupFinish(vm, job, VIR_DOMAIN_JOB_CANCELLED, "the stopped domain is being started");
+    qemuJobEnd(&vm->job);
+    return 0;
+}
+
+int
+qemuBackupYieldToStart(qemuVM *vm)
+{
+    g_mutex_lock(&vm->lock);
+    while (vm->helperHeld && !vm->removed) {
+        bool pull = vm->backup && vm->backup->def->mode == VIR_BACKUP_MODE_PULL;
+
+        if (!pull) {
+            qemuVMWait(vm, g_get_monotonic_time() + YIELD_WAIT_MS * G_TIME_SPAN_MILLISECOND);
+            continue;
+        }
+        g_mutex_unlock(&vm->lock);
+        if (endOfflinePull(vm) < 0)
+            return -1;
+        g_mutex_lock(&vm->lock);
+    }
+    g_mutex_unlock(&vm->lock);
+    return 0;
 }
 
 static void

@@ -14,5 +14,8 @@ void qemuBackupFinish(qemuVM *vm, qemuBackupJob *job, int type, const char *errm
 int qemuBackupTakeApart(qemuVM *vm, const qemuBackupJob *job);
 /** Push: if every disk's job has concluded, finish with the result; otherwise nothing. */
 void qemuBackupFinishPushIfDone(qemuVM *vm, qemuBackupJob *job);
+/** The stopped domain shall start: a pull of it is cancelled, a push of it is waited for, however long it
+ * takes. Called without the job; afterwards a new backup may have begun. 0, or -1 with an error. */
+int qemuBackupYieldToStart(qemuVM *vm);
 /** (owned reference to the) running backup, NULL if there is none. */
 qemuBackupJob *qemuBackupOfVM(qemuVM *vm);

@@ -9,6 +9,7 @@
 #include <string.h>
 
 #include "qemu_backup_plan.h"
+#include "qemu_target_pick.h"
 #include "virerror_report.h"
 #include "virlog.h"
 
@@ -59,8 +60,10 @@ qemuBackupPushRefresh(qemuVM *vm, qemuBackupJob *job)
 {
     g_autoptr(virJSONValue) command = virJSONBuild("{'execute':'query-jobs'}");
     g_autoptr(virJSONValue) jobs = NULL;
+    g_autoptr(qemuHelper) helper = NULL;
+    qemuTarget *target = qemuTargetOfNow(vm, &helper);
 
-    if (vm->target.ops->command(&vm->target, command, &jobs) < 0)
+    if (target->ops->command(target, command, &jobs) < 0)
         return -1;
     {
         QEMU_VM_LOCK_GUARD(vm);
@@ -78,6 +81,8 @@ qemuBackupPushRefresh(qemuVM *vm, qemuBackupJob *job)
 void
 qemuBackupPushCancel(qemuVM *vm, qemuBackupJob *job)
 {
+    qemuTarget *target = qemuVMTarget(vm);
+
     for (guint i = 0; i < job->disks->len; i++) {
         const qemuBackupJobDisk *disk = g_ptr_array_index(job->disks, i);
         g_autofree char *id = g_strconcat(PUSH_PREFIX, disk->name, NULL);
@@ -86,7 +91,7 @@ qemuBackupPushCancel(qemuVM *vm, qemuBackupJob *job)
 
         if (disk->done)
             continue;
-        if (vm->target.ops->command(&vm->target, command, NULL) < 0) {
+        if (target->ops->command(target, command, NULL) < 0) {
             /* It has just concluded by itself: its event is on the way. */
             VIR_INFO("domain '%s': cancelling push of disk '%s': %s", vm->name, disk->name,
                      virErrorLastMessage());

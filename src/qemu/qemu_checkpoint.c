@@ -197,17 +197,12 @@ takeBack(qemuVM *vm, qemuPlanRun *run, const char *name)
         qemuCheckpointForget(vm, name);
 }
 
-static int
-createWithTarget(qemuVM *vm, virDomainCheckpointDef **def, char **name)
+int
+qemuCheckpointMake(qemuVM *vm, qemuCheckpointPrepared *prep)
 {
-    qemuGraph *books = qemuCheckpointBooks(vm);
-    g_autoptr(qemuCheckpointPrepared) prep = books ? qemuCheckpointPrepare(vm, def, books) : NULL;
-    g_autoptr(qemuPlan) plan = NULL;
+    g_autoptr(qemuPlan) plan = qemuCheckpointPlanCreate(prep->disks, prep->ndisks);
     qemuPlanRun run = { 0 };
 
-    if (!prep)
-        return -1;
-    plan = qemuCheckpointPlanCreate(prep->disks, prep->ndisks);
     if (!plan || qemuCheckpointAnnounce(vm, prep) < 0)
         return -1;
     run.plan = plan;
@@ -219,6 +214,17 @@ createWithTarget(qemuVM *vm, virDomainCheckpointDef **def, char **name)
         takeBack(vm, &run, prep->def->name);
         return -1;
     }
+    return 0;
+}
+
+static int
+createWithTarget(qemuVM *vm, virDomainCheckpointDef **def, char **name)
+{
+    qemuGraph *books = qemuCheckpointBooks(vm);
+    g_autoptr(qemuCheckpointPrepared) prep = books ? qemuCheckpointPrepare(vm, def, books) : NULL;
+
+    if (!prep || qemuCheckpointMake(vm, prep) < 0)
+        return -1;
     qemuCheckpointConfirm(vm, prep);
     *name = g_strdup(prep->def->name);
     return 0;

@@ -31,6 +31,9 @@ G_DEFINE_AUTOPTR_CLEANUP_FUNC(qemuCheckpointPrepared, qemuCheckpointPreparedFree
 qemuCheckpointPrepared *qemuCheckpointPrepare(qemuVM *vm, virDomainCheckpointDef **def, const qemuGraph *graph);
 /** Write the record 'creating', durably, and list it. */
 int qemuCheckpointAnnounce(qemuVM *vm, qemuCheckpointPrepared *prep);
+/** All of it but the confirmation: record 'creating', the transaction, and for a stopped domain the
+ * bitmaps stored. On failure as if nothing had been. */
+int qemuCheckpointMake(qemuVM *vm, qemuCheckpointPrepared *prep);
 /** The transaction has happened: record 'ready', books. Cannot fail: an unwritten 'ready' is what
  * reconcile finds out itself. */
 void qemuCheckpointConfirm(qemuVM *vm, qemuCheckpointPrepared *prep);

@@ -10,6 +10,7 @@
 #include "qemu_process.h"
 #include "qemu_process_watch.h"
 #include "qemu_reconnect.h"
+#include "qemu_target_pick.h"
 #include "qemu_vm_config.h"
 #include "qemu_vm_list.h"
 #include "qemu_workers.h"
@@ -257,6 +258,7 @@ qemuDriverLetGo(void *item, void *opaque G_GNUC_UNUSED)
     process = g_steal_pointer(&vm->process);
     qemuVMSignal(vm);
     g_mutex_unlock(&vm->lock);
+    qemuTargetLetGo(vm);
     if (mon) {
         qemuMonitorClose(mon);
         qemuMonitorUnref(mon);

@@ -331,3 +331,10 @@ qemuHelperStop(qemuHelper *helper)
         virErrorRestore(&saved);
     return doubt ? -1 : 0;
 }
+
+void
+qemuHelperLetGo(qemuHelper *helper)
+{
+    if (helper->mon)
+        qemuMonitorClose(helper->mon);
+}

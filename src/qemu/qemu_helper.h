@@ -38,6 +38,8 @@ qemuHelperMode qemuHelperGetMode(const qemuHelper *helper);
 /** Store what is to be stored, end the process, wait for it (kill it if it must be), give the files
  * back. The helper is of no use after. Returns as qemuHelperSetMode. Keeps the current error. */
 int qemuHelperStop(qemuHelper *helper);
+/** Close the connection and leave the process alone (qemuHelperRecoverAll). */
+void qemuHelperLetGo(qemuHelper *helper);
 /** The engine's view (borrowed); its commands fail once the helper is stopped or dead. */
 qemuTarget *qemuHelperTarget(qemuHelper *helper);
 /** The process lives. */

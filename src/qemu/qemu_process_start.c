@@ -374,6 +374,12 @@ qemuProcessStart(qemuVM *vm, unsigned int flags, const void *conn)
 {
     g_auto(qemuStart) start = { .listenFd = -1, .clientFd = -1, .logFd = -1 };
 
+    if (vm->helperHeld) {
+        virReportError(VIR_ERR_RESOURCE_BUSY,
+                       "cannot start domain '%s': a backup reads its disks; wait for it or abort it",
+                       vm->name);
+        return -1;
+    }
     qemuBackupSweep(vm);
     if (qemuStartPrepare(vm, &start) < 0 || qemuStartSpawn(vm, &start) < 0)
         return -1;

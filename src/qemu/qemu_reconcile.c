@@ -140,6 +140,15 @@ settleAllDeleting(qemuVM *vm)
         warnAbout(vm, names[0]);
 }
 
+int
+qemuReconcileTakeBack(qemuVM *vm, const char *name)
+{
+    virDomainCheckpointDef *def = qemuCheckpointListLookup(vm->checkpoints, name);
+
+    qemuCheckpointBooksForget(vm);
+    return def ? takeBack(vm, def) : 0;
+}
+
 bool
 qemuReconcilePending(qemuVM *vm)
 {

@@ -22,5 +22,8 @@ void qemuReconcileLeftovers(qemuVM *vm);
 /** Some record says that creating or deleting it is under way (takes vm->lock). Under MODIFY, before
  * an operation of one's own, that means it was interrupted. */
 bool qemuReconcilePending(qemuVM *vm);
+/** Take the checkpoint @name back, of which the record says 'creating': bitmaps and record. Caller holds
+ * MODIFY and a target. */
+int qemuReconcileTakeBack(qemuVM *vm, const char *name);
 /** Settle all such records, as above, with the domain's target (qemuVMTarget). Caller holds MODIFY. */
 void qemuReconcileCheckpoints(qemuVM *vm);

@@ -4,12 +4,62 @@
  * comes and when it goes.
  */
 #include "qemu_target_pick.h"
+#include "qemu_backup.h"
+#include "qemu_backup_end.h"
 #include "qemu_checkpoint_books.h"
 #include "qemu_reconcile.h"
+#include "qemu_workers.h"
 #include "virerror_report.h"
 #include "virlog.h"
 
 #define VIR_FROM_THIS VIR_FROM_QEMU
+
+/* On the main loop; @opaque lives as long as its helper's monitor is open. */
+static void
+helperEvent(const char *name, const virJSONValue *data, long long seconds G_GNUC_UNUSED,
+            unsigned int micros G_GNUC_UNUSED, void *opaque)
+{
+    qemuBackupEventJob(opaque, name, data);
+}
+
+/* A closed monitor fails at once; so this is about the helper of now, whoever's end we were told of. */
+static bool
+helperAnswers(qemuHelper *helper)
+{
+    qemuTarget *target = qemuHelperTarget(helper);
+    g_autoptr(virJSONValue) command = virJSONBuild("{'execute':'query-version'}");
+
+    return target->ops->command(target, command, NULL) == 0;
+}
+
+static void
+helperDied(void *data)
+{
+    g_autoptr(qemuVM) vm = data;
+    g_autoptr(qemuBackupJob) job = NULL;
+
+    if (qemuJobBegin(&vm->job, QEMU_JOB_MODIFY, "end of the block helper") < 0) {
+        virErrorReset();
+        qemuWorkersRun(helperDied, qemuVMRef(vm));
+        return;
+    }
+    if (vm->helperHeld && !helperAnswers(vm->helper) && (job = qemuBackupOfVM(vm)))
+        qemuBackupFinish(vm, job, VIR_DOMAIN_JOB_FAILED,
+                         "the block helper of the stopped domain ended");
+    virErrorReset();
+    qemuJobEnd(&vm->job);
+}
+
+static void
+helperEOF(void *opaque)
+{
+    qemuWorkersRun(helperDied, qemuVMRef(opaque));
+}
+
+static const qemuMonitorCallbacks helperCallbacks = {
+    .event = helperEvent,
+    .eof = helperEOF,
+};
 
 /* Lock held. */
 static int
@@ -54,7 +104,7 @@ startHelper(qemuVM *vm, qemuHelperMode mode)
     g_autoptr(virDomainDef) def = qemuVMCopyDef(vm);
     qemuHelper *helper = NULL;
 
-    helper = def ? qemuHelperStart(def, pending ? QEMU_HELPER_CHANGE : mode, NULL, NULL) : NULL;
+    helper = def ? qemuHelperStart(def, pending ? QEMU_HELPER_CHANGE : mode, &helperCallbacks, vm) : NULL;
     if (!helper)
         return -1;
     install(vm, helper);
@@ -125,4 +175,28 @@ qemuTargetRelease(qemuVM *vm)
 {
     if (stop(vm) < 0)
         VIR_WARN("domain '%s': %s", vm->name, virErrorLastMessage());
+}
+
+void
+qemuTargetHold(qemuVM *vm)
+{
+    QEMU_VM_LOCK_GUARD(vm);
+
+    vm->helperHeld = vm->helper != NULL;
+}
+
+qemuTarget *
+qemuTargetOfNow(qemuVM *vm, qemuHelper **helper)
+{
+    QEMU_VM_LOCK_GUARD(vm);
+
+    *helper = vm->helper ? qemuHelperRef(vm->helper) : NULL;
+    return *helper ? qemuHelperTarget(*helper) : &vm->target;
+}
+
+void
+qemuTargetLetGo(qemuVM *vm)
+{
+    if (vm->helper)
+        qemuHelperLetGo(vm->helper);
 }

@@ -25,5 +25,11 @@ int qemuTargetSetMode(qemuVM *vm, qemuHelperMode mode);
 /** The operation is over with result @rc: the helper ends, unless a backup holds it. Keeps the
  * current error. Returns @rc, or -1 with an error if the helper could not store all. */
 int qemuTargetEnd(qemuVM *vm, int rc);
+/** A backup begins: the helper stays after qemuTargetEnd(), until qemuTargetRelease(). */
+void qemuTargetHold(qemuVM *vm);
+/** The target for who does not hold MODIFY, and so has it keep @helper (owned reference, or NULL). */
+qemuTarget *qemuTargetOfNow(qemuVM *vm, qemuHelper **helper);
+/** The daemon ends: nothing comes from the helper any more. It lives on until the next daemon ends it. */
+void qemuTargetLetGo(qemuVM *vm);
 /** The backup that held the helper is over: end it. No-op without one. */
 void qemuTargetRelease(qemuVM *vm);

@@ -1,6 +1,7 @@
 #!/usr/bin/python3
 # SPDX-License-Identifier: LGPL-2.1-or-later
-"""Checkpoints of stopped domains: the same results as on running ones, and never two writers."""
+"""Checkpoints and backups of stopped domains: the same results as of running ones, and never two
+writers."""
 import os
 import signal
 import subprocess
@@ -270,14 +271,246 @@ class Crashes(Offline):
                 m = self.machine(start=False, boots=False)
                 self.checkpoint(m, "old")
                 self.restart_daemon(fault=point + ":fail")
-                with self.assertRaises(libvirt.libvirtError):
-                    self.checkpoint(m, "new")
+                self.assertError(libvirt.VIR_ERR_OPERATION_FAILED, "fault point '%s'" % point,
+                                 self.checkpoint, m, "new")
                 self.assertEqual((self.names(m), self.helpers()), (["old"], []))
                 self.usable(m)
                 m.dom.undefine()
                 self.machines.clear()
                 for path in livetest.files_below(self.images):
                     os.unlink(path)
+
+
+class Backups(Offline):
+    def setUp(self):
+        super().setUp()
+        self.number = 1000
+
+    def write(self, m, target, offset, length):
+        """What a guest wrote before it was stopped."""
+        disk, source = m[target], os.path.join(self.tmp, "stamps")
+        self.number += 1
+        disk.model.write(offset, length, self.number)
+        with open(source, "wb") as f:
+            f.write(disk.model.data[offset:offset + length])
+        images.run(["qemu-io", "-f", disk.format, "-c", "write -s %s %d %d" % (source, offset, length),
+                    disk.path])
+
+    def filled(self, **kwargs):
+        m = self.machine(start=False, boots=False, **kwargs)
+        for i, target in enumerate(m.targets):
+            self.write(m, target, (2 * i + 1) * MIB, MIB)
+        return m
+
+    def no_job(self, m):
+        self.assertError(libvirt.VIR_ERR_OPERATION_INVALID, "domain is not running", m.dom.jobStats)
+        return True
+
+    def wait_no_job(self, m, seconds=60):
+        def gone():
+            try:
+                return m.dom.jobStats()["type"] == libvirt.VIR_DOMAIN_JOB_NONE
+            except libvirt.libvirtError as e:
+                self.assertRegex(str(e), "domain is not running|ended or its monitor was closed")
+                return "not running" in str(e)
+        wait_until("the job of %s to end" % m.name, gone, seconds)
+
+    def assert_clean(self, m):
+        wait_until("the helper to be gone", lambda: not self.helpers(), 5)
+        self.assertEqual(livetest.files_below(self.scratch) + livetest.files_below(self.nbd), [])
+
+    def test_full_pull(self):
+        m = self.filled()
+        self.begin(m, self.pull_xml(m))
+        self.assertEqual(m.dom.jobStats()["operation"], libvirt.VIR_DOMAIN_JOB_OPERATION_BACKUP)
+        self.assertIn("mode='pull'", m.dom.backupGetXMLDesc())
+        for target, (data, _) in self.read_exports(m).items():
+            self.assertSame(m[target].model.data, data, target)
+        self.end_pull(m)
+        self.assertEqual(self.completed(m)["type"], libvirt.VIR_DOMAIN_JOB_COMPLETED)
+        self.assert_clean(m)
+
+    def test_scratch_of_that_name_is_not_ours(self):
+        m = self.filled()
+        path = os.path.join(self.scratch, "vm-vda")
+        with open(path, "w") as f:
+            f.write("precious")
+        self.begin(m, self.pull_xml(m))
+        os.kill(self.helpers()[0], signal.SIGKILL)
+        self.wait_no_job(m)
+        with open(path) as f:
+            self.assertEqual(f.read(), "precious")
+        os.unlink(path)
+        self.assert_clean(m)
+
+    def test_full_push_with_chain_and_raw(self):
+        m = self.machine(start=False, boots=False, formats=["qcow2", "raw"])
+        self.write(m, "vda", 0, MIB)
+        base = os.path.join(self.images, "base.qcow2")
+        os.rename(m["vda"].path, base)
+        images.create(m["vda"].path, m["vda"].size, backing=base)
+        self.write(m, "vda", 2 * MIB, MIB)
+        self.write(m, "vdb", 5 * MIB, MIB)
+        self.push(m, "full")
+        for target in m.targets:
+            self.assertSame(m[target].model.data, images.content(self.target_path(m, target, "full")), target)
+        self.assert_clean(m)
+
+    def incremental(self, m, read):
+        """Two generations; @read backs up since a checkpoint: {target: content rebuilt}."""
+        self.push(m, "full", checkpoint="a")
+        self.assertEqual(self.stored(m), {"vda": {"a": ["auto"]}, "vdb": {"a": ["auto"]}})
+        before = m.models()
+        m.dom.create()
+        for i, target in enumerate(m.targets):
+            m[target].model.write(10 * MIB + 65536 * i, 65536, 7)
+            source = os.path.join(self.tmp, "stamps")
+            with open(source, "wb") as f:
+                f.write(m[target].model.data[10 * MIB + 65536 * i:][:65536])
+            device = self.qmp(m.dom, "query-block")[i]["qdev"]
+            self.qmp(m.dom, "human-monitor-command", **{
+                "command-line": 'qemu-io -d %s "write -s %s %d 65536"'
+                                % (device, source, 10 * MIB + 65536 * i)})
+        self.checkpoint(m, "b")
+        m.dom.destroy()
+        self.assertEqual(self.sizes(m, "a"), {"vda": 65536, "vdb": 65536})
+        for target, data in read(before).items():
+            self.assertSame(m[target].model.data, data, target)
+        self.assert_clean(m)
+        self.assertEqual(self.names(m), ["a", "b", "c"])
+        want = {"a": [], "b": [], "c": ["auto"]}
+        self.assertEqual(self.stored(m), {"vda": want, "vdb": want})
+
+    def test_incremental_push(self):
+        m = self.filled()
+
+        def read(before):
+            self.push(m, "inc", incremental="a", checkpoint="c")
+            for target in m.targets:
+                images.rebase(self.target_path(m, target, "inc"), self.target_path(m, target, "full"))
+            return {t: images.content(self.target_path(m, t, "inc")) for t in m.targets}
+
+        self.incremental(m, read)
+
+    def test_incremental_pull(self):
+        m = self.filled()
+
+        def read(before):
+            self.begin(m, self.pull_xml(m, incremental="a"), "c")
+            got = {}
+            for i, (target, (data, dirty)) in enumerate(self.read_exports(m, incremental=True).items()):
+                self.assertEqual(dirty, [(10 * MIB + 65536 * i, 65536)], target)
+                got[target] = model.apply_extents(before[target].data, data, dirty)
+            self.assertError(libvirt.VIR_ERR_OPERATION_INVALID, "while a backup reads", self.checkpoint, m, "x")
+            self.assertEqual(self.sizes(m, "a"), {"vda": 65536, "vdb": 65536})
+            self.end_pull(m)
+            return got
+
+        self.incremental(m, read)
+
+    def test_begin_that_fails_leaves_no_checkpoint(self):
+        m = self.filled()
+        self.checkpoint(m, "a")
+        taken = os.path.join(self.out, "vm-vdb.x")
+        xml = self.push_xml(m, "x")
+        with open(taken, "w") as f:
+            f.write("precious")
+        with self.assertRaises(libvirt.libvirtError):
+            self.begin(m, xml, "b")
+        os.unlink(taken)
+        with open(os.path.join(self.nbd, "file"), "w"):
+            pass
+        with self.assertRaises(libvirt.libvirtError):
+            self.begin(m, self.pull_xml(m, socket=os.path.join(self.nbd, "none", "s")), "b")
+        os.unlink(os.path.join(self.nbd, "file"))
+        self.assertEqual((self.names(m), self.stored(m)["vda"]), (["a"], {"a": ["auto"]}))
+        self.push(m, "x", checkpoint="b")
+        self.assert_clean(m)
+
+    def test_start_cancels_a_pull(self):
+        m = self.filled()
+        events = livetest.Events(self.conn)
+        self.begin(m, self.pull_xml(m))
+        client = images.connect("vda", self.socket_path())
+        m.dom.create()
+        self.assertTrue(m.dom.isActive())
+        job = events.wait("of the job", lambda e: e[0] == "job")
+        self.assertEqual(self.completed(m)["type"], libvirt.VIR_DOMAIN_JOB_CANCELLED)
+        self.assertRegex(job[2].get("errmsg", ""), "being started")
+        events.close()
+        del client
+        self.assert_clean(m)
+
+    def test_start_waits_for_a_push(self):
+        m = self.machine(start=False, boots=False, disks=1, size=512 * MIB)
+        images.run(["qemu-io", "-f", "qcow2", "-c", "write -P 5 0 300M", m["vda"].path])
+        self.begin(m, self.push_xml(m, "x"))
+        helper = self.helpers()[0]
+        os.kill(helper, signal.SIGSTOP)
+        start = threading.Thread(target=m.dom.create)
+        start.start()
+        start.join(1.5)
+        self.assertTrue(start.is_alive(), "start did not wait")
+        self.assertFalse(self.connect().lookupByName("vm").isActive())
+        os.kill(helper, signal.SIGCONT)
+        start.join(60)
+        self.assertTrue(m.dom.isActive())
+        self.assertEqual(self.completed(m)["type"], libvirt.VIR_DOMAIN_JOB_COMPLETED)
+        images.run(["qemu-img", "compare", "-U", m["vda"].path, self.target_path(m, "vda", "x")])
+        self.assert_clean(m)
+
+    def test_helper_dies(self):
+        m = self.filled()
+        self.checkpoint(m, "a")
+        for xml in (self.pull_xml(m), self.pull_xml(m, incremental="a")):
+            events = livetest.Events(self.conn)
+            self.begin(m, xml)
+            os.kill(self.helpers()[0], signal.SIGKILL)
+            job = events.wait("of the job", lambda e: e[0] == "job")
+            self.assertRegex(job[2]["errmsg"], "block helper of the stopped domain ended")
+            self.assertEqual(self.completed(m)["type"], libvirt.VIR_DOMAIN_JOB_FAILED)
+            events.close()
+            self.wait_no_job(m)
+            self.assert_clean(m)
+        self.assertEqual(self.stored(m)["vda"], {"a": ["auto"]})
+        m.dom.create()
+
+    def test_push_target_of_a_dead_helper_goes(self):
+        m = self.machine(start=False, boots=False, disks=1, size=512 * MIB)
+        images.run(["qemu-io", "-f", "qcow2", "-c", "write -P 5 0 300M", m["vda"].path])
+        self.begin(m, self.push_xml(m, "x"))
+        os.kill(self.helpers()[0], signal.SIGKILL)
+        self.wait_no_job(m)
+        self.assertEqual(self.completed(m)["type"], libvirt.VIR_DOMAIN_JOB_FAILED)
+        self.assertEqual(livetest.files_below(self.out), [])
+        self.assert_clean(m)
+
+    def test_daemon_restarts(self):
+        m = self.filled()
+        self.checkpoint(m, "a")
+        for kill in (False, True):
+            self.begin(m, self.pull_xml(m, incremental="a"))
+            self.restart_daemon(kill=kill)
+            self.sizes(m, "a")              # waits for the end of the old helper
+            self.assert_clean(m)
+            m.dom.create()
+            m.dom.destroy()
+        self.assertEqual(self.names(m), ["a"])
+        self.assertEqual(self.stored(m)["vda"], {"a": ["auto"]})
+
+    def test_abort_and_refusals(self):
+        m = self.machine(start=False, boots=False, disks=1, size=512 * MIB)
+        images.run(["qemu-io", "-f", "qcow2", "-c", "write -P 5 0 300M", m["vda"].path])
+        self.begin(m, self.push_xml(m, "x"))
+        self.assertError(libvirt.VIR_ERR_OPERATION_INVALID, "another job", self.begin, m, self.push_xml(m, "y"))
+        self.assertError(libvirt.VIR_ERR_OPERATION_INVALID, "a backup reads its disks", m.dom.undefine)
+        m.dom.abortJob()
+        self.wait_no_job(m)
+        self.assertEqual(self.completed(m)["type"], libvirt.VIR_DOMAIN_JOB_CANCELLED)
+        self.assertEqual(livetest.files_below(self.out), [])
+        self.assert_clean(m)
+        self.assertTrue(self.no_job(m))
+        self.assertError(libvirt.VIR_ERR_OPERATION_INVALID, "domain is not running", m.dom.abortJob)
 
 
 if __name__ == "__main__":
