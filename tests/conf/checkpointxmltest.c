@@ -1,6 +1,7 @@
 /* SPDX-License-Identifier: LGPL-2.1-or-later */
 /* Checkpoint XML: requests against a domain, existing checkpoints, records, refusals. */
 #include "checkpoint_def.h"
+#include "checkpointrefusals.h"
 #include "conftestlib.h"
 #include "virerror_report.h"
 
@@ -136,117 +137,18 @@ testRecordStates(void)
     }
 }
 
-#define REQUEST(rest) "<domaincheckpoint>" rest "</domaincheckpoint>"
-#define DISKS(rest) REQUEST("<disks>" rest "</disks>")
-#define NAMED(name) REQUEST("<name>" name "</name>")
-#define UNSUPPORTED VIR_ERR_CONFIG_UNSUPPORTED
-#define BAD VIR_ERR_XML_ERROR
-#define GRAMMAR VIR_ERR_XML_INVALID_SCHEMA
-#define REDEFINE VIR_CHECKPOINT_PARSE_REDEFINE
-#define RECORD VIR_CHECKPOINT_PARSE_RECORD
-
-static const struct {
-    const char *name;
-    unsigned int flags;
-    int code;
-    const char *reason;
-    const char *xml;
-} refusals[] = {
-    {"malformed", 0, VIR_ERR_XML_DETAIL, "(domain_checkpoint):1", "<domaincheckpoint>"},
-    {"root", 0, BAD, "expecting root element of 'domaincheckpoint'", "<foo/>"},
-    {"element", 0, GRAMMAR, "unknown element <zork> in <domaincheckpoint>", REQUEST("<zork/>")},
-    {"slash", 0, GRAMMAR, "'a/b'", NAMED("a/b")},
-    {"dot", 0, GRAMMAR, "'.a'", NAMED(".a")},
-    {"no-text", 0, GRAMMAR, "''", NAMED("")},
-    {"blank", 0, GRAMMAR, "'a b'", NAMED("a b")},
-    {"newline", 0, GRAMMAR, "in element <name> of <domaincheckpoint>: a name of letters",
-     NAMED("a&#10;b")},
-    {"no-disks", 0, GRAMMAR, "<disks> of a checkpoint is empty", DISKS("")},
-    {"disk-name", 0, GRAMMAR, "missing attribute 'name'", DISKS("<disk/>")},
-    {"disk-type", 0, GRAMMAR,
-     "'zz' of attribute 'checkpoint' in element <disk name='vda'>: 'no' or 'bitmap' is wanted",
-     DISKS("<disk name='vda' checkpoint='zz'/>")},
-    {"disk-attr", 0, GRAMMAR, "unknown attribute 'x' in element <disk name='vda'>",
-     DISKS("<disk name='vda' x='y'/>")},
-    {"no-and-bitmap", 0, GRAMMAR, "disk 'vda' has checkpoint='no' and yet names a bitmap",
-     DISKS("<disk name='vda' checkpoint='no' bitmap='b'/>")},
-    {"no-and-size", 0, GRAMMAR, "names a bitmap or its size",
-     DISKS("<disk name='vda' checkpoint='no' size='5'/>")},
-    {"size", 0, GRAMMAR, "invalid value 'x' of attribute 'size'",
-     DISKS("<disk name='vda' size='x'/>")},
-    {"disk-odd", 0, GRAMMAR, "the target name or the source path", DISKS("<disk name='foo'/>")},
-    {"disk-relative", 0, GRAMMAR, "'a/b'", DISKS("<disk name='a/b'/>")},
-    {"disk-child", 0, GRAMMAR, "unknown element <x> in <disk name='vda'>",
-     DISKS("<disk name='vda'><x/></disk>")},
-    {"root-attr", 0, GRAMMAR, "unknown attribute 'a' in element <domaincheckpoint>",
-     "<domaincheckpoint a='b'/>"},
-    {"foreign", 0, GRAMMAR, "unknown element <q:x>", REQUEST("<q:x xmlns:q='urn:q'/>")},
-    {"foreign-attr", 0, GRAMMAR, "unknown attribute 'q:name'",
-     DISKS("<disk name='vda' xmlns:q='urn:q' q:name='x'/>")},
-    {"text", 0, GRAMMAR, "text in <domaincheckpoint>", REQUEST("hello")},
-    {"text-cdata", 0, GRAMMAR, "text in <disks>", DISKS("<disk name='vda'/><![CDATA[x]]>")},
-    {"name-twice", 0, GRAMMAR, "<name> is given more than once",
-     REQUEST("<name>a</name><name>b</name>")},
-    {"name-padded", 0, GRAMMAR, "' a '", NAMED(" a ")},
-    {"name-child", 0, GRAMMAR, "unknown element <b> in <name>", NAMED("a<b/>")},
-    {"description-child", 0, GRAMMAR, "unknown element <b> in <description>",
-     REQUEST("<description><b/></description>")},
-    {"parent-empty", 0, GRAMMAR, "missing element <name> in <parent>", REQUEST("<parent/>")},
-    {"parent-bad", 0, GRAMMAR, "'../p' in element <name> of <parent>",
-     REQUEST("<parent><name>../p</name></parent>")},
-    {"time-negative", 0, GRAMMAR, "'-5' in element <creationTime>",
-     REQUEST("<creationTime>-5</creationTime>")},
-    {"bitmap-other", 0, UNSUPPORTED, "must match checkpoint name 'n'",
-     REQUEST("<name>n</name><disks><disk name='vda' bitmap='q'/></disks>")},
-    {"unknown", 0, UNSUPPORTED, "no disk named 'vdz'", DISKS("<disk name='vdz'/>")},
-    {"twice", 0, UNSUPPORTED, "disk 'vda' specified twice",
-     DISKS("<disk name='vda'/><disk name='vda'/>")},
-    {"twice-by-path", 0, UNSUPPORTED, "specified twice",
-     DISKS("<disk name='vda'/><disk name='/images/a.qcow2'/>")},
-    {"ambiguous", 0, UNSUPPORTED, "source of disks 'vdd' and 'vde'",
-     DISKS("<disk name='/images/shared.raw'/>")},
-    {"raw", 0, UNSUPPORTED, "checkpoint for disk 'vdc' unsupported for storage type raw",
-     DISKS("<disk name='vdc' checkpoint='bitmap'/>")},
-    {"raw-implied", 0, UNSUPPORTED, "unsupported for storage type raw",
-     DISKS("<disk name='vdc'/>")},
-    {"readonly", 0, UNSUPPORTED, "disk 'vdf' is empty or readonly",
-     DISKS("<disk name='vdf' checkpoint='bitmap'/>")},
-    {"cdrom", 0, UNSUPPORTED, "disk 'sda' is empty or readonly",
-     DISKS("<disk name='sda' checkpoint='bitmap'/>")},
-    {"bitmap-name", 0, UNSUPPORTED, "bitmap for disk 'vda' must match checkpoint name",
-     REQUEST("<name>n</name><disks><disk name='vda' bitmap='b'/></disks>")},
-    {"state-in-request", 0, GRAMMAR, "unknown element <f:state>",
-     "<domaincheckpoint xmlns:f='urn:fleece:1'><f:state>creating</f:state></domaincheckpoint>"},
-    {"state-in-redefine", REDEFINE, GRAMMAR, "unknown element <f:state>",
-     "<domaincheckpoint xmlns:f='urn:fleece:1'><f:state>creating</f:state></domaincheckpoint>"},
-    {"redefine-name", REDEFINE, BAD, "must have a name", REQUEST("")},
-    {"redefine-time", REDEFINE, BAD, "missing creationTime", NAMED("n")},
-    {"redefine-bad-time", REDEFINE, GRAMMAR, "invalid value 'x' in element <creationTime>",
-     REQUEST("<name>n</name><creationTime>x</creationTime>")},
-    {"redefine-parent", REDEFINE, GRAMMAR, "'../p' in element <name> of <parent>",
-     REQUEST("<name>n</name><creationTime>5</creationTime><parent><name>../p</name></parent>")},
-    {"redefine-domain", REDEFINE, UNSUPPORTED, "<zork> in <domain>",
-     REQUEST("<name>n</name><creationTime>5</creationTime><domain type='qemu'><name>d</name><os>"
-             "<type>hvm</type></os><zork/></domain>")},
-    {"redefine-twice", REDEFINE, UNSUPPORTED, "disk 'vda' specified twice",
-     REQUEST("<name>n</name><creationTime>5</creationTime><disks><disk name='vda'/><disk "
-             "name='vda'/></disks>")},
-    {"record-state", RECORD, GRAMMAR, "invalid value 'zz' in element <state>",
-     "<domaincheckpoint xmlns:f='urn:fleece:1'><name>n</name><creationTime>5</creationTime>"
-     "<f:state>zz</f:state></domaincheckpoint>"},
-};
-
 static void
 testRefusal(gconstpointer data)
 {
     gsize i = GPOINTER_TO_SIZE(data);
     g_autoptr(virDomainDef) dom = domain();
     g_autoptr(virDomainCheckpointDef) def =
-        virDomainCheckpointDefParse(refusals[i].xml, refusals[i].flags);
+        virDomainCheckpointDefParse(checkpointRefusals[i].xml, checkpointRefusals[i].flags);
 
     if (def)
         g_assert_cmpint(virDomainCheckpointDefAlign(def, dom, NOW), ==, -1);
-    confTestError(refusals[i].name, refusals[i].code, refusals[i].reason);
+    confTestError(checkpointRefusals[i].name, checkpointRefusals[i].code,
+                  checkpointRefusals[i].reason);
 }
 
 static void
@@ -282,8 +184,9 @@ main(int argc, char **argv)
     g_test_add_func("/checkpointxml/views", testViews);
     g_test_add_func("/checkpointxml/record-states", testRecordStates);
     g_test_add_func("/checkpointxml/nothing-fits", testNothingFits);
-    for (gsize i = 0; i < G_N_ELEMENTS(refusals); i++) {
-        g_autofree char *path = g_strdup_printf("/checkpointxml/refuse/%s", refusals[i].name);
+    for (gsize i = 0; i < G_N_ELEMENTS(checkpointRefusals); i++) {
+        g_autofree char *path =
+            g_strdup_printf("/checkpointxml/refuse/%s", checkpointRefusals[i].name);
 
         g_test_add_data_func(path, GSIZE_TO_POINTER(i), testRefusal);
     }

@@ -2,6 +2,21 @@
 /* What the tests of the definitions share: golden files and expected refusals. */
 #pragma once
 #include <glib.h>
+#include <libvirt/virterror.h>
+
+/* The codes refusals mostly have. */
+#define UNSUPPORTED VIR_ERR_CONFIG_UNSUPPORTED
+#define BAD VIR_ERR_XML_ERROR
+#define GRAMMAR VIR_ERR_XML_INVALID_SCHEMA
+
+/* A document that is refused, by the parser or when it is settled against a domain. */
+typedef struct {
+    const char *name;
+    int code;
+    const char *reason;
+    const char *xml;
+    unsigned int flags; /* of the parser */
+} confRefusal;
 
 /** Text of tests/@dir/@file, (owned); the test fails if it cannot be read. */
 char *confTestRead(const char *dir, const char *file);
