@@ -157,11 +157,16 @@ reparent(qemuVM *vm, char **names)
     return 0;
 }
 
+/* @marked: we have made the records say 'deleting' durably, so that nobody need wait until they are
+ * durably gone. Of a record found at start-up that is not known. */
 static int
-removeRecords(qemuVM *vm, char **names)
+removeRecords(qemuVM *vm, char **names, bool marked)
 {
+    const char *fault = "checkpoint.delete.unlink";
+
     for (gsize i = 0; names[i]; i++) {
-        if (qemuCheckpointRecordRemove(vm, names[i], "checkpoint.delete.unlink") < 0)
+        if ((marked ? qemuCheckpointRecordUnlink(vm, names[i], fault)
+                    : qemuCheckpointRecordRemove(vm, names[i], fault)) < 0)
             return -1;
         {
             QEMU_VM_LOCK_GUARD(vm);
@@ -175,10 +180,10 @@ removeRecords(qemuVM *vm, char **names)
 /* The transaction has happened: nothing leads back. What fails now is tried once more, and then left
  * as 'deleting' to qemuReconcileLeftovers or to the next start. */
 static int
-finishRecords(qemuVM *vm, char **names)
+finishRecords(qemuVM *vm, char **names, bool marked)
 {
     for (int attempt = 0; attempt < 2; attempt++) {
-        if (reparent(vm, names) == 0 && removeRecords(vm, names) == 0) {
+        if (reparent(vm, names) == 0 && removeRecords(vm, names, marked) == 0) {
             virErrorReset();
             return 0;
         }
@@ -304,7 +309,7 @@ qemuCheckpointDeleteFinish(qemuVM *vm, char **names)
      * the transaction is atomic: none left means that it has happened. */
     if (findBitmaps(vm, names, books) != BITMAPS_NONE && deleteBitmaps(vm, names) < 0)
         return -1;
-    return finishRecords(vm, names);
+    return finishRecords(vm, names, false);
 }
 
 /* The transaction, and if it seems to have failed, the answer to whether it has: QEMU knows.
@@ -346,7 +351,7 @@ deleteWithBitmaps(qemuVM *vm, char **names)
             unmark(vm, names);
         return -1;
     }
-    return finishRecords(vm, names);
+    return finishRecords(vm, names, true);
 }
 
 /* Lock held. Which ones @flags name; NULL with an error if @name is not there. */

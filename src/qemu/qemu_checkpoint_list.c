@@ -380,3 +380,19 @@ qemuCheckpointRecordRemove(qemuVM *vm, const char *name, const char *fault)
     virErrorReset();
     return 0;
 }
+
+int
+qemuCheckpointRecordUnlink(qemuVM *vm, const char *name, const char *fault)
+{
+    g_autoptr(qemuConfig) config = qemuDriverConfig();
+    g_autofree char *path = recordPath(config, vm->name, name);
+    g_autofree char *done = g_strconcat(fault, ".unlinked", NULL);
+
+    if (unlink(path) < 0) {
+        if (errno == ENOENT)
+            return 0;
+        virReportSystemError(errno, "cannot remove '%s'", path);
+        return -1;
+    }
+    return virFaultPoint(done);
+}

@@ -56,3 +56,6 @@ void qemuCheckpointListSaveStale(qemuVM *vm);
 int qemuCheckpointRecordSave(qemuVM *vm, const virDomainCheckpointDef *def, bool durable, const char *fault);
 /** A record that is gone, but perhaps not durably, counts as removed. */
 int qemuCheckpointRecordRemove(qemuVM *vm, const char *name, const char *fault);
+/** The same without waiting for the disk, for a record that durably says 'deleting': if power loss
+ * brings it back, the next start finishes it. Fault point NAME.unlinked behind it. */
+int qemuCheckpointRecordUnlink(qemuVM *vm, const char *name, const char *fault);
