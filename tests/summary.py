@@ -12,7 +12,7 @@ import os
 import re
 import sys
 
-CASE = re.compile(r"^(ok|not ok)\b(?:\s+\d+)?(?:\s+-)?\s*([^#\n]*)(?:#\s*(SKIP|TODO)\b\s*(.*))?", re.I | re.M)
+CASE = re.compile(r"^(ok|not ok)\b(?:\s+\d+)?(?:\s+-)?\s*([^#\n]*)(?:#\s*(SKIP)\b\s*(.*))?", re.I | re.M)
 PLAN = re.compile(r"^1\.\.(\d+)", re.M)
 
 
