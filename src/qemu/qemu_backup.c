@@ -233,13 +233,30 @@ installJob(qemuVM *vm, beginContext *ctx, bool reuseExternal)
     }
 }
 
+static bool
+qemuAnswers(qemuVM *vm)
+{
+    g_autoptr(virJSONValue) command = virJSONBuild("{'execute':'query-version'}");
+    qemuTarget *target = qemuVMTarget(vm);
+    virErrorPtr saved = NULL;
+    bool answers = false;
+
+    virErrorPreserveLast(&saved);
+    answers = target->ops->command(target, command, NULL) == 0;
+    virErrorRestore(&saved);
+    return answers;
+}
+
+/* A QEMU that died on the way did not remove its socket: the journal then stays for the sweep at the
+ * end of the run. */
 static void
 dropJob(qemuVM *vm)
 {
     g_autoptr(qemuConfig) config = qemuDriverConfig();
     qemuBackupJob *job = NULL;
 
-    qemuBackupJournalRemove(config, vm->name);
+    if (qemuAnswers(vm))
+        qemuBackupJournalRemove(config, vm->name);
     {
         QEMU_VM_LOCK_GUARD(vm);
 
