@@ -44,6 +44,27 @@ qemuCheckpointTargetDisk(qemuTarget *target, const char *name)
     return NULL;
 }
 
+/* A QEMU on its way out still answers, but has closed its images: the request is not to blame. */
+static void
+reportNoImage(qemuVM *vm, const char *checkpoint, const char *disk)
+{
+    bool ending = false;
+
+    {
+        QEMU_VM_LOCK_GUARD(vm);
+        ending = vm->destroyed || vm->shutdownSeen || vm->exited;
+    }
+    if (ending)
+        virReportError(VIR_ERR_OPERATION_INVALID,
+                       "cannot create checkpoint '%s': domain '%s' is being shut down", checkpoint,
+                       vm->name);
+    else
+        virReportError(VIR_ERR_CONFIG_UNSUPPORTED,
+                       "cannot create checkpoint '%s': disk '%s' has no image open in QEMU; leave it "
+                       "out with checkpoint='no'",
+                       checkpoint, disk);
+}
+
 /* What the planner needs to know of one disk: its node and the bitmaps already on it. */
 static int
 prepareDisk(qemuVM *vm, qemuCheckpointPrepared *prep, const virDomainCheckpointDiskDef *disk,
@@ -55,10 +76,7 @@ prepareDisk(qemuVM *vm, qemuCheckpointPrepared *prep, const virDomainCheckpointD
     char **chain = NULL;
 
     if (!node) {
-        virReportError(VIR_ERR_CONFIG_UNSUPPORTED,
-                       "cannot create checkpoint '%s': disk '%s' has no image open in QEMU; leave it "
-                       "out with checkpoint='no'",
-                       prep->def->name, disk->name);
+        reportNoImage(vm, prep->def->name, disk->name);
         return -1;
     }
     {
