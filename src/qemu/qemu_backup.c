@@ -360,6 +360,8 @@ beginWithTarget(qemuVM *vm, beginContext *ctx, virDomainCheckpointDef **checkpoi
         qemuBackupSweep(vm);
     if (beginPrepared(vm, ctx, checkpoint, reuseExternal) < 0) {
         takeCheckpointBack(vm, ctx);
+        if (vm->helper)
+            qemuBackupSweep(vm);
         qemuJobEndAsync(&vm->job);
         return -1;
     }

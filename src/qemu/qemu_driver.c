@@ -207,10 +207,27 @@ qemuDriverReload(void)
     return 0;
 }
 
+/* A backup of a stopped domain would not survive the daemon. */
+static bool
+qemuDriverBacksUpStopped(void)
+{
+    g_autoptr(GPtrArray) vms = qemuVMListSnapshot(qemuDriverVMs());
+    guint i = 0;
+
+    for (i = 0; i < vms->len; i++) {
+        qemuVM *vm = g_ptr_array_index(vms, i);
+        QEMU_VM_LOCK_GUARD(vm);
+
+        if (vm->helperHeld)
+            return true;
+    }
+    return false;
+}
+
 bool
 qemuDriverBusy(void)
 {
-    return qemuVMListCountActive(qemuDriverVMs()) > 0;
+    return qemuVMListCountActive(qemuDriverVMs()) > 0 || qemuDriverBacksUpStopped();
 }
 
 /* Nothing is begun with @vm from here on, and what goes wrong with it is not QEMU's fault. */

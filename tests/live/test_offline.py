@@ -143,6 +143,27 @@ class Checkpoints(Offline):
         self.delete(m, "a")
         self.assertEqual(self.stored(m), {"vda": {"b": ["auto"]}})
 
+    def test_helper_runs_as_the_configured_user(self):
+        if os.geteuid() != 0:
+            self.skipTest("only root has other users run QEMU")
+        with open(self.daemon.path("etc", "libvirt", "qemu.conf"), "w") as f:
+            f.write('user = "nobody"\ngroup = "nogroup"\n')
+        m = self.machine(start=False, boots=False, disks=1)
+        os.chmod(m["vda"].path, 0o600)
+        self.restart_daemon()
+        self.checkpoint(m, "a")
+        self.assertEqual(self.stored(m), {"vda": {"a": ["auto"]}})
+        self.assertEqual((os.stat(m["vda"].path).st_uid, os.stat(m["vda"].path).st_mode & 0o777), (0, 0o600))
+        self.begin(m, self.pull_xml(m))
+        nobody = os.stat(m["vda"].path).st_uid
+        self.assertNotEqual(nobody, 0)
+        self.assertEqual([os.stat("/proc/%d" % pid).st_uid for pid in self.helpers()], [nobody])
+        self.daemon.kill()
+        self.disconnect()
+        self.start_daemon()
+        self.checkpoint(m, "b")
+        self.assertEqual(os.stat(m["vda"].path).st_uid, 0, "owner of a file the dead daemon had lent")
+
     def test_missing_image(self):
         m = self.machine(start=False, boots=False, disks=1)
         os.rename(m["vda"].path, m["vda"].path + ".away")
