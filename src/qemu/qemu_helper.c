@@ -26,7 +26,9 @@
 
 #define VIR_FROM_THIS VIR_FROM_QEMU
 #define HELPER_PROGRAM "qemu-storage-daemon"
+#define HELPER_GREETING_FIRST_MS 5000
 #define HELPER_GREETING_MS 30000
+#define HELPER_TERM_STEP_MS 250
 #define HELPER_TERM_MS 1500        /* nothing is left to store: a stuck one is killed soon */
 #define HELPER_TERM_DOUBT_MS 20000 /* storing failed: perhaps its own attempt succeeds */
 #define HELPER_KILL_MS 30000
@@ -197,18 +199,41 @@ helperExplain(const qemuHelper *helper)
                    helper->def->name, tail ? tail : "it said nothing; see the log of the domain");
 }
 
+/* Asked again and again: it only notes the signal, and may go to sleep right after looking for the note. */
+static void
+helperKill(qemuHelper *helper, int gentleMs)
+{
+    bool gone = false;
+    int waited = 0;
+
+    if (helper->pid <= 0)
+        return;
+    for (waited = 0; waited < gentleMs && !gone; waited += HELPER_TERM_STEP_MS) {
+        kill(helper->pid, SIGTERM);
+        gone = helperExited(helper, HELPER_TERM_STEP_MS);
+    }
+    if (!gone) {
+        VIR_WARN("domain '%s': its block helper (process %d) does not end; killing it",
+                 helper->def->name, (int)helper->pid);
+        kill(helper->pid, SIGKILL);
+        if (!helperExited(helper, HELPER_KILL_MS))
+            VIR_ERROR("domain '%s': its block helper (process %d) hangs in the kernel",
+                      helper->def->name, (int)helper->pid);
+    }
+    if (waitpid(helper->pid, NULL, WNOHANG) == helper->pid)
+        helper->pid = 0;
+}
+
+/* 0 when it speaks QMP. */
 static int
-helperLaunch(qemuHelper *helper, const qemuMonitorCallbacks *callbacks, void *opaque)
+helperTry(qemuHelper *helper, const qemuMonitorCallbacks *callbacks, void *opaque,
+          unsigned int patienceMs)
 {
     g_autofree char *path = g_build_filename(helper->runDir, "monitor.sock", NULL);
-    VIR_AUTOCLOSE listenFd = -1;
+    VIR_AUTOCLOSE listenFd = virFileListenUnix(path, 0600);
     int fd = -1;
 
-    if (helperMakeRunDir(helper) < 0 || qemuLendDomain(helper->def) < 0)
-        return -1;
-    helper->lent = true;
-    if (qemuHelperMarkerSave(helper) < 0 || virFaultPoint("helper.spawn") < 0 ||
-        (listenFd = virFileListenUnix(path, 0600)) < 0)
+    if (listenFd < 0)
         return -1;
     if ((fd = virFileConnectUnix(path)) < 0) {
         virReportSystemError(errno, "cannot connect to the monitor socket '%s'", path);
@@ -220,11 +245,38 @@ helperLaunch(qemuHelper *helper, const qemuMonitorCallbacks *callbacks, void *op
     }
     /* The helper's copy must be the only one, or its death would not close our connection. */
     virFileAutoClose(&listenFd);
-    helper->mon = qemuMonitorOpen(fd, helper->def->name, callbacks, opaque, HELPER_GREETING_MS);
-    if (!helper->mon) {
-        helperExplain(helper);
-        return -1;
+    helper->mon = qemuMonitorOpen(fd, helper->def->name, callbacks, opaque, patienceMs);
+    return helper->mon ? 0 : -1;
+}
+
+/* One that lives but does not answer has, rarely, missed its wake-up; it has no image open yet, so it
+ * can be replaced. The second one gets the time that a loaded host may need. */
+static int
+helperRun(qemuHelper *helper, const qemuMonitorCallbacks *callbacks, void *opaque)
+{
+    if (helperTry(helper, callbacks, opaque, HELPER_GREETING_FIRST_MS) == 0)
+        return 0;
+    if (qemuHelperAlive(helper)) {
+        VIR_WARN("domain '%s': its block helper does not answer; trying another one", helper->def->name);
+        helperKill(helper, HELPER_TERM_MS);
+        virFileAutoClose(&helper->pidfd);
+        if (helperTry(helper, callbacks, opaque, HELPER_GREETING_MS) == 0)
+            return 0;
     }
+    if (helper->pid > 0)
+        helperExplain(helper);
+    return -1;
+}
+
+static int
+helperLaunch(qemuHelper *helper, const qemuMonitorCallbacks *callbacks, void *opaque)
+{
+    if (helperMakeRunDir(helper) < 0 || qemuLendDomain(helper->def) < 0)
+        return -1;
+    helper->lent = true;
+    if (qemuHelperMarkerSave(helper) < 0 || virFaultPoint("helper.spawn") < 0 ||
+        helperRun(helper, callbacks, opaque) < 0)
+        return -1;
     return virFaultPoint("helper.spawned") < 0 ? -1 : qemuHelperImagesOpen(helper);
 }
 
@@ -286,24 +338,6 @@ qemuHelperSetMode(qemuHelper *helper, qemuHelperMode mode)
         return -1;
     helper->mode = mode;
     return qemuHelperImagesOpen(helper);
-}
-
-static void
-helperKill(qemuHelper *helper, int gentleMs)
-{
-    if (helper->pid <= 0)
-        return;
-    kill(helper->pid, SIGTERM);
-    if (!helperExited(helper, gentleMs)) {
-        VIR_WARN("domain '%s': its block helper (process %d) does not end; killing it",
-                 helper->def->name, (int)helper->pid);
-        kill(helper->pid, SIGKILL);
-        if (!helperExited(helper, HELPER_KILL_MS))
-            VIR_ERROR("domain '%s': its block helper (process %d) hangs in the kernel",
-                      helper->def->name, (int)helper->pid);
-    }
-    if (waitpid(helper->pid, NULL, WNOHANG) == helper->pid)
-        helper->pid = 0;
 }
 
 int

@@ -29,6 +29,7 @@
 #define MARKER_SUFFIX ".helper"
 #define MARKER_MAX_BYTES (1024 * 1024)
 #define RECOVER_TERM_MS 20000      /* it may have bitmaps to store */
+#define RECOVER_TERM_STEP_MS 250
 #define RECOVER_KILL_MS 5000
 
 char *
@@ -115,13 +116,17 @@ endHelper(const qemuVM *vm, const char *dir)
 {
     VIR_AUTOCLOSE pidfd = -1;
     pid_t pid = helperPid(dir, &pidfd);
+    bool gone = false;
+    int waited = 0;
 
     if (pid == 0)
         return;
     VIR_WARN("domain '%s': ending the block helper (process %d) of an earlier daemon", vm->name,
              (int)pid);
-    if (!signalAndWait(pidfd, SIGTERM, RECOVER_TERM_MS) &&
-        !signalAndWait(pidfd, SIGKILL, RECOVER_KILL_MS))
+    /* asked again and again, as in qemu_helper.c */
+    for (waited = 0; waited < RECOVER_TERM_MS && !gone; waited += RECOVER_TERM_STEP_MS)
+        gone = signalAndWait(pidfd, SIGTERM, RECOVER_TERM_STEP_MS);
+    if (!gone && !signalAndWait(pidfd, SIGKILL, RECOVER_KILL_MS))
         VIR_ERROR("domain '%s': its block helper (process %d) cannot be ended", vm->name, (int)pid);
 }
 

@@ -261,6 +261,27 @@ testMissing(Setup *s, gconstpointer data)
     g_assert_nonnull(strstr(virErrorLastMessage(), "No such file"));
 }
 
+/* The program beside the domain's emulator is used; one that is silent is replaced by another. */
+static void
+testSilent(Setup *s, gconstpointer data)
+{
+    g_autofree char *program = g_build_filename(s->dir, "qemu-storage-daemon", NULL);
+    g_autofree char *script =
+        g_strdup_printf("#!/bin/sh\n[ -e %s/seen ] && exec /usr/bin/qemu-storage-daemon \"$@\"\n"
+                        "touch %s/seen\nexec sleep 60\n", s->dir, s->dir);
+    g_autoptr(virDomainDef) def = makeDef("a", UUID_A, s->image);
+    g_autoptr(qemuHelper) helper = NULL;
+
+    g_free(def->emulator);
+    def->emulator = g_build_filename(s->dir, "qemu-system-x86_64", NULL);
+    g_assert_true(g_file_set_contents_full(program, script, -1, G_FILE_SET_CONTENTS_NONE, 0755, NULL));
+    helper = qemuHelperStart(def, QEMU_HELPER_CHANGE, NULL, NULL);
+    g_assert_nonnull(helper);
+    g_assert_cmpint(addBitmap(helper, "one"), ==, 0);
+    g_assert_cmpint(qemuHelperStop(helper), ==, 0);
+    assertBitmaps(s, "one[auto] ");
+}
+
 static bool
 opensBase(qemuHelper *helper, Setup *s)
 {
@@ -304,6 +325,7 @@ main(int argc, char **argv)
     g_test_add("/helper/sigterm-stores", Setup, NULL, setUp, testTermStores, tearDown);
     g_test_add("/helper/in-use", Setup, NULL, setUp, testInUse, tearDown);
     g_test_add("/helper/missing", Setup, NULL, setUp, testMissing, tearDown);
+    g_test_add("/helper/silent", Setup, NULL, setUp, testSilent, tearDown);
     g_test_add("/helper/data", Setup, NULL, setUp, testData, tearDown);
     return g_test_run();
 }
