@@ -8,6 +8,8 @@
 #include <stdlib.h>
 #include <string.h>
 #include <sys/prctl.h>
+#include <sys/socket.h>
+#include <sys/un.h>
 #include <sys/wait.h>
 #include <unistd.h>
 #include <glib.h>
@@ -45,6 +47,21 @@ dieWithTest(gpointer data)
     prctl(PR_SET_PDEATHSIG, SIGKILL);
 }
 
+/* The name is there a moment before anybody listens. */
+static bool
+listens(const char *path)
+{
+    struct sockaddr_un addr = {.sun_family = AF_UNIX};
+    int fd = socket(AF_UNIX, SOCK_STREAM | SOCK_CLOEXEC, 0);
+    bool good = false;
+
+    g_assert_cmpint(fd, >=, 0);
+    g_strlcpy(addr.sun_path, path, sizeof(addr.sun_path));
+    good = connect(fd, (struct sockaddr *)&addr, sizeof(addr)) == 0;
+    close(fd);
+    return good;
+}
+
 static void
 startDaemon(Fixture *f)
 {
@@ -55,7 +72,7 @@ startDaemon(Fixture *f)
     g_spawn_async(NULL, (char **)argv, NULL, G_SPAWN_DO_NOT_REAP_CHILD, dieWithTest, NULL, &f->pid,
                   &error);
     g_assert_no_error(error);
-    for (int i = 0; i < 500 && !g_file_test(path, G_FILE_TEST_EXISTS); i++)
+    for (int i = 0; i < 500 && !listens(path); i++)
         g_usleep(10000);
 }
 
