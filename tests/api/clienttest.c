@@ -5,6 +5,7 @@
  * usage: clienttest WIREDAEMON
  */
 #include <signal.h>
+#include <stdbool.h>
 #include <stdlib.h>
 #include <string.h>
 #include <sys/prctl.h>
