@@ -248,15 +248,18 @@ class Stress(livetest.LiveTest):
         return [Vm((self.images, self.scratch, self.nbd, self.out), i) for i in range(n)]
 
     def end_all(self):
+        """abort, destroy, undefine; a stopped domain may have a backup, too"""
         conn = libvirt.open(self.daemon.uri)
         for dom in conn.listAllDomains():
-            for call in (dom.destroy, lambda: dom.undefineFlags(
+            said = []
+            for call in (dom.abortJob, dom.destroy, lambda: dom.undefineFlags(
                     libvirt.VIR_DOMAIN_UNDEFINE_CHECKPOINTS_METADATA)):
                 try:
                     call()
-                except libvirt.libvirtError:
-                    pass
-        wait_until("no domain", lambda: not conn.listAllDomains())
+                except libvirt.libvirtError as e:
+                    said.append(e.get_error_message())
+            wait_until("%s to be gone after: %s" % (dom.name(), said),
+                       lambda: dom.name() not in [d.name() for d in conn.listAllDomains()])
         conn.close()
 
     def run_clients(self, vms, n, seconds):
