@@ -93,10 +93,6 @@ class Pull(Scenario):
         w.t.end_pull(w.m)
 
 
-class PullFull(Pull):
-    after = ()
-
-
 class PullFullCheckpoint(Pull):
     checkpoint, may, after = "a", ("a",), ("a",)
 
@@ -113,10 +109,6 @@ class Push(Pull):
         w.pushed = set(w.since[self.incremental]) if self.incremental else None
         w.t.begin(w.m, w.t.push_xml(w.m, "x", self.incremental), self.checkpoint)
         w.t.wait_no_job(w.m)
-
-
-class PushFull(Push):
-    after = ()
 
 
 class PushFullCheckpoint(Push):
@@ -225,8 +217,7 @@ class Define(Scenario):
 
 WALKED = (CreateFirst, Create, DeleteOldest, DeleteMiddle, DeleteActive, DeleteChildren, DeleteChildrenOnly,
           DeleteFirstWithAll, DeleteMetadata, Redefine, CreateStopped, DeleteStopped, Undefine, Define,
-          Start, Destroy, PullFull, PullFullCheckpoint, PullIncremental, PushFull, PushFullCheckpoint,
-          PushIncremental)
+          Start, Destroy, PullFullCheckpoint, PullIncremental, PushFullCheckpoint, PushIncremental)
 # Where a daemon dies for a repair of which each step is walked
 REPAIRED = ((Create, "checkpoint.create.transaction.done"),
             (DeleteMiddle, "checkpoint.delete.record.renamed"),
