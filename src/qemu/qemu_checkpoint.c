@@ -151,7 +151,7 @@ qemuCheckpointAnnounce(qemuVM *vm, qemuCheckpointPrepared *prep)
 {
     g_autoptr(virDomainCheckpointDef) listed = copyDef(prep->def);
 
-    if (!listed || qemuCheckpointRecordSave(vm, prep->def, true, "checkpoint.create.record") < 0)
+    if (!listed || qemuCheckpointRecordSave(vm, prep->def, "checkpoint.create.record") < 0)
         return -1;
     {
         QEMU_VM_LOCK_GUARD(vm);
@@ -172,7 +172,7 @@ qemuCheckpointConfirm(qemuVM *vm, qemuCheckpointPrepared *prep)
         listed = qemuCheckpointListLookup(vm->checkpoints, prep->def->name);
         listed->state = VIR_CHECKPOINT_STATE_READY;
     }
-    if (qemuCheckpointRecordSave(vm, prep->def, false, "checkpoint.create.ready") < 0) {
+    if (qemuCheckpointRecordSave(vm, prep->def, "checkpoint.create.ready") < 0) {
         VIR_WARN("checkpoint '%s' of domain '%s' is made but its record still says 'creating'; the "
                  "next operation or start of the daemon settles it: %s",
                  prep->def->name, vm->name, virErrorLastMessage());

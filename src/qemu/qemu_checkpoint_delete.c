@@ -132,7 +132,7 @@ saveParent(qemuVM *vm, virDomainCheckpointDef *def, const char *parent)
     g_autofree char *other = g_strdup(parent);
 
     swapParent(vm, def, &other);
-    if (qemuCheckpointRecordSave(vm, def, true, "checkpoint.delete.reparent") == 0)
+    if (qemuCheckpointRecordSave(vm, def, "checkpoint.delete.reparent") == 0)
         return 0;
     swapParent(vm, def, &other);
     return -1;
@@ -210,7 +210,7 @@ deleteMetadata(qemuVM *vm, char **names)
                 continue;
             swapParent(vm, def, &parent);
             if (!g_strv_contains((const char *const *)names, def->name) &&
-                qemuCheckpointRecordSave(vm, def, true, "checkpoint.delete.reparent") < 0)
+                qemuCheckpointRecordSave(vm, def, "checkpoint.delete.reparent") < 0)
                 qemuCheckpointListNoteStale(vm->checkpoints, def->name);
         }
         {
@@ -245,7 +245,7 @@ unmark(qemuVM *vm, char **names)
         if (!def || def->state != VIR_CHECKPOINT_STATE_DELETING)
             continue;
         setState(vm, def, VIR_CHECKPOINT_STATE_READY);
-        if (qemuCheckpointRecordSave(vm, def, true, "checkpoint.delete.unmark") < 0) {
+        if (qemuCheckpointRecordSave(vm, def, "checkpoint.delete.unmark") < 0) {
             VIR_WARN("record of checkpoint '%s' of domain '%s' still says 'deleting': %s", names[i],
                      vm->name, virErrorLastMessage());
             qemuCheckpointListNoteStale(vm->checkpoints, names[i]);
@@ -261,7 +261,7 @@ mark(qemuVM *vm, char **names)
         virDomainCheckpointDef *def = qemuCheckpointListLookup(vm->checkpoints, names[i]);
 
         setState(vm, def, VIR_CHECKPOINT_STATE_DELETING);
-        if (qemuCheckpointRecordSave(vm, def, true, "checkpoint.delete.record") < 0)
+        if (qemuCheckpointRecordSave(vm, def, "checkpoint.delete.record") < 0)
             return -1;
     }
     return 0;

@@ -331,26 +331,14 @@ qemuCheckpointListSaveStale(qemuVM *vm)
     while (g_hash_table_iter_next(&iter, &name, NULL)) {
         const virDomainCheckpointDef *def = qemuCheckpointListLookup(vm->checkpoints, name);
 
-        if (!def || qemuCheckpointRecordSave(vm, def, true, "checkpoint.stale.record") == 0)
+        if (!def || qemuCheckpointRecordSave(vm, def, "checkpoint.stale.record") == 0)
             g_hash_table_iter_remove(&iter);
     }
     virErrorReset();
 }
 
-/* Without fsync, for what reconcile finds out by itself. */
-static int
-recordSaveVolatile(const char *path, const char *text, const char *fault)
-{
-    g_autofree char *done = g_strconcat(fault, ".done", NULL);
-
-    if (virFaultPoint(fault) < 0 || virFileReplaceVolatile(path, text, strlen(text), 0600) < 0)
-        return -1;
-    return virFaultPoint(done);
-}
-
 int
-qemuCheckpointRecordSave(qemuVM *vm, const virDomainCheckpointDef *def, bool durable,
-                         const char *fault)
+qemuCheckpointRecordSave(qemuVM *vm, const virDomainCheckpointDef *def, const char *fault)
 {
     g_autoptr(qemuConfig) config = qemuDriverConfig();
     g_autofree char *dir = recordDirectory(config, vm->name);
@@ -360,9 +348,7 @@ qemuCheckpointRecordSave(qemuVM *vm, const virDomainCheckpointDef *def, bool dur
 
     if (virFileMakeDirs(dir, 0700) < 0)
         return -1;
-    if (durable)
-        return virFileReplaceDurable(path, text, strlen(text), 0600, fault);
-    return recordSaveVolatile(path, text, fault);
+    return virFileReplaceDurable(path, text, strlen(text), 0600, fault);
 }
 
 int

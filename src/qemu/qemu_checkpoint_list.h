@@ -51,9 +51,10 @@ void qemuCheckpointListNoteStale(qemuCheckpointList *list, const char *name);
 /** Write the records noted. What fails stays noted. Resets the error. */
 void qemuCheckpointListSaveStale(qemuVM *vm);
 
-/** One record to disk. @durable: survive power loss before we return. @fault: prefix of the fault
- * points NAME.written and NAME.renamed, or NAME before and NAME.done behind a write that is not durable. */
-int qemuCheckpointRecordSave(qemuVM *vm, const virDomainCheckpointDef *def, bool durable, const char *fault);
+/** One record to disk, durably: a rename that is not preceded by a sync may leave an empty file after
+ * power loss, and 'ready' may not cost us 'creating'. @fault: prefix of the fault points NAME.written
+ * and NAME.renamed. */
+int qemuCheckpointRecordSave(qemuVM *vm, const virDomainCheckpointDef *def, const char *fault);
 /** A record that is gone, but perhaps not durably, counts as removed. */
 int qemuCheckpointRecordRemove(qemuVM *vm, const char *name, const char *fault);
 /** The same without waiting for the disk, for a record that durably says 'deleting': if power loss

@@ -138,7 +138,7 @@ qemuCheckpointRedefine(qemuVM *vm, virDomainCheckpointDef **def, bool validate, 
     }
     if (validate && validateBitmaps(vm, mine) < 0)
         return -1;
-    if (qemuCheckpointRecordSave(vm, mine, true, "checkpoint.redefine.record") < 0)
+    if (qemuCheckpointRecordSave(vm, mine, "checkpoint.redefine.record") < 0)
         return -1;
     *name = g_strdup(mine->name);
     {

@@ -65,7 +65,7 @@ becomeReady(qemuVM *vm, virDomainCheckpointDef *def)
 
         def->state = VIR_CHECKPOINT_STATE_READY;
     }
-    if (qemuCheckpointRecordSave(vm, def, true, "reconcile.ready.record") == 0)
+    if (qemuCheckpointRecordSave(vm, def, "reconcile.ready.record") == 0)
         return 0;
     qemuCheckpointListNoteStale(vm->checkpoints, def->name);
     return -1;
