@@ -77,11 +77,12 @@ class Push(livetest.LiveTest):
     def round_one(self, m):
         m.write("vda", MIB, MIB)
 
-    def big_machine(self):
+    def big_machine(self, disks=1, boots=False):
         """With enough data that a push takes long enough to be slowed down."""
-        m = self.machine(start=False, boots=False, disks=1, size=256 * MIB)
-        images.run(["qemu-io", "-f", "qcow2", "-c", "write -P 0x5a 0 200M", m["vda"].path])
-        m["vda"].model.data[:200 * MIB] = b"\x5a" * (200 * MIB)
+        m = self.machine(start=False, boots=boots, disks=disks, size=256 * MIB)
+        for t in m.targets:
+            images.run(["qemu-io", "-f", "qcow2", "-c", "write -P 0x5a 0 200M", m[t].path])
+            m[t].model.data[:200 * MIB] = b"\x5a" * (200 * MIB)
         self.start_machine(m)
         return m
 
@@ -134,12 +135,12 @@ class Push(livetest.LiveTest):
         self.assert_chain(m, "again")
 
     def test_instant_is_the_begin(self):
-        m = self.machine()
+        m = self.big_machine(disks=2, boots=True)
         m.write("vda", 0, 16 * MIB)
         m.write("vdb", 0, 16 * MIB)
         want = m.models()
         self.begin(m, self.push_xml(m, "t"), checkpoint="a")
-        self.slow(m, 12 * MIB)
+        self.slow(m, 64 * MIB)
         for i in range(16):
             m.write("vda", i * MIB, 65536)
             m.write("vdb", (15 - i) * MIB, 65536)
