@@ -43,7 +43,7 @@ def count_tap(name, entry, counts):
 
 def count_entry(label, entry, counts):
     name = "%s%s" % (label, entry["name"])
-    if CASE.search(entry.get("stdout") or ""):
+    if PLAN.search(entry.get("stdout") or ""):
         count_tap(name, entry, counts)
     elif entry["result"] in ("OK", "EXPECTEDFAIL"):
         counts.passed += 1

@@ -46,6 +46,30 @@ def start_event_loop():
     threading.Thread(target=event_loop, daemon=True).start()
 
 
+class SlowMotion:
+    """While this is entered, process @pid runs a tenth of the time: long enough to catch a job
+    of it before it is done."""
+
+    RUN, REST = 0.002, 0.018
+
+    def __init__(self, pid):
+        self.pid, self.over = pid, threading.Event()
+        self.thread = threading.Thread(target=self.run, daemon=True)
+
+    def run(self):
+        while not self.over.wait(self.RUN):
+            os.kill(self.pid, signal.SIGSTOP)
+            time.sleep(self.REST)
+            os.kill(self.pid, signal.SIGCONT)
+
+    def __enter__(self):
+        self.thread.start()
+
+    def __exit__(self, *args):
+        self.over.set()
+        self.thread.join()
+
+
 class Events:
     """All events of a connection, in order, as tuples that start with the kind."""
 
@@ -252,6 +276,13 @@ class LiveTest(unittest.TestCase):
         """Statistics of the last job, kept."""
         return m.dom.jobStats(libvirt.VIR_DOMAIN_JOB_STATS_COMPLETED |
                               libvirt.VIR_DOMAIN_JOB_STATS_KEEP_COMPLETED)
+
+    def begin_slow_push(self, m, tag, checkpoint=None, rate=1 << 20):
+        """A push whose jobs move @rate bytes a second, so that there is time to look at them."""
+        with SlowMotion(self.qemu_pid()):
+            self.begin(m, self.push_xml(m, tag), checkpoint)
+            for job in self.qmp(m.dom, "query-block-jobs"):
+                self.qmp(m.dom, "block-job-set-speed", device=job["device"], speed=rate)
 
     def push(self, m, tag, incremental=None, checkpoint=None, disks=None):
         """A whole push backup; {target: bytes of the target image as it is, backing excluded}."""

@@ -24,16 +24,11 @@ class Failure(livetest.LiveTest):
         self.start_machine(m)
         return m
 
-    def slow(self, m):
-        for job in self.qmp(m.dom, "query-block-jobs"):
-            self.qmp(m.dom, "block-job-set-speed", device=job["device"], speed=MIB)
-
     def begin_kind(self, m, kind, checkpoint="a"):
         if kind == "pull":
             self.begin(m, self.pull_xml(m), checkpoint)
         else:
-            self.begin(m, self.push_xml(m, "x"), checkpoint)
-            self.slow(m)
+            self.begin_slow_push(m, "x", checkpoint)
 
     def assert_works(self, m, tag="next"):
         """The next operation: a full push with a checkpoint, compared with the model."""
@@ -63,8 +58,7 @@ class Failure(livetest.LiveTest):
             self.begin(m, self.pull_xml(m))     # a stopped domain can be backed up as well
             m.dom.abortJob()
         else:
-            self.assertError(libvirt.VIR_ERR_OPERATION_UNSUPPORTED, "inactive", self.begin, m, self.pull_xml(m))
-        events.close()
+            events.close()
         # QEMU had no time to save bitmaps: the checkpoint is broken, says so, and can be deleted
         m.dom.create()
         if self.daemon.kind == "ours":

@@ -86,16 +86,10 @@ class Push(livetest.LiveTest):
         self.start_machine(m)
         return m
 
-    def slow(self, m, rate=2 * MIB):
-        """Throttle what the push jobs of @m may move, so that there is time to look at them."""
-        for job in self.qmp(m.dom, "query-block-jobs"):
-            self.qmp(m.dom, "block-job-set-speed", device=job["device"], speed=rate)
-
     def test_progress_moves_and_ends_at_the_end(self):
         m = self.big_machine()
         events = livetest.Events(self.conn)
-        self.begin(m, self.push_xml(m, "p"))
-        self.slow(m, 64 * MIB)
+        self.begin_slow_push(m, "p", rate=64 * MIB)
         seen = []
         while True:
             info = m.dom.jobStats()
@@ -122,8 +116,7 @@ class Push(livetest.LiveTest):
     def test_abort(self):
         m = self.big_machine()
         events = livetest.Events(self.conn)
-        self.begin(m, self.push_xml(m, "x"), checkpoint="a")
-        self.slow(m)
+        self.begin_slow_push(m, "x", "a")
         m.dom.abortJob()
         self.wait_no_job(m)
         job = events.wait("job completed", lambda e: e[0] == "job")
@@ -139,8 +132,7 @@ class Push(livetest.LiveTest):
         m.write("vda", 0, 16 * MIB)
         m.write("vdb", 0, 16 * MIB)
         want = m.models()
-        self.begin(m, self.push_xml(m, "t"), checkpoint="a")
-        self.slow(m, 64 * MIB)
+        self.begin_slow_push(m, "t", "a", 64 * MIB)
         for i in range(16):
             m.write("vda", i * MIB, 65536)
             m.write("vdb", (15 - i) * MIB, 65536)

@@ -105,7 +105,6 @@ checkpoint-create vm /nonexistent.xml
 backup-dumpxml vm
 backup-dumpxml off
 backup-begin vm /nonexistent.xml
-backup-begin off
 qemu-monitor-command vm query-status
 qemu-monitor-command vm --pretty query-status
 qemu-monitor-command vm --hmp info status
