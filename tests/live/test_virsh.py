@@ -117,7 +117,7 @@ help checkpoint-list
 help domjobinfo
 help nonsense
 list --help
-start --help
+suspend --help
 nonsense
 echo a b "c d"
 echo --shell "it's"
