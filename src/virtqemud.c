@@ -269,9 +269,10 @@ cleanUp(daemonState *state)
 }
 
 static int
-fail(void)
+fail(daemonConfig *config)
 {
     fprintf(stderr, "virtqemud: %s\n", virErrorLastMessage());
+    daemonConfigClear(config);
     return EXIT_FAILURE;
 }
 
@@ -284,10 +285,10 @@ main(int argc, char **argv)
     if (status >= 0)
         return status;
     if (prepare(&state.config) < 0)
-        return fail();
+        return fail(&state.config);
     if (start(&state) < 0) {
         unlink(state.config.pidFile);
-        return fail();
+        return fail(&state.config);
     }
     VIR_INFO("listening on %s", state.config.socketPath);
     daemonReady();
