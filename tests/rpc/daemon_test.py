@@ -10,6 +10,7 @@ import signal
 import socket
 import struct
 import subprocess
+import tempfile
 import time
 import unittest
 
@@ -684,7 +685,8 @@ class Process(unittest.TestCase):
             with self.assertRaises(AssertionError) as caught:
                 Daemon(text)
             self.assertIn(wanted, str(caught.exception))
-        missing = self.run_daemon("--root", "/nonexistent", "-f", "/nonexistent/virtqemud.conf")
+        with tempfile.TemporaryDirectory(prefix="wire-") as root:
+            missing = self.run_daemon("--root", root, "-f", os.path.join(root, "none.conf"))
         self.assertEqual(missing.returncode, 1)
 
     def test_reload(self):
