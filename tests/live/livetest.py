@@ -46,11 +46,15 @@ def start_event_loop():
     threading.Thread(target=event_loop, daemon=True).start()
 
 
-class SlowMotion:
-    """While this is entered, process @pid runs a tenth of the time: long enough to catch a job
-    of it before it is done."""
+PUSH_LEFT = 32 << 20      # bytes that a push to be looked at must still have before it
+PUSH_TRIES = 30
 
-    RUN, REST = 0.002, 0.018
+
+class SlowMotion:
+    """While this is entered, process @pid runs a small part of the time: to catch a job of it before it
+    is done."""
+
+    RUN, REST = 0.001, 0.03
 
     def __init__(self, pid):
         self.pid, self.over = pid, threading.Event()
@@ -277,12 +281,43 @@ class LiveTest(unittest.TestCase):
         return m.dom.jobStats(libvirt.VIR_DOMAIN_JOB_STATS_COMPLETED |
                               libvirt.VIR_DOMAIN_JOB_STATS_KEEP_COMPLETED)
 
-    def begin_slow_push(self, m, tag, checkpoint=None, rate=1 << 20):
-        """A push whose jobs move @rate bytes a second, so that there is time to look at them."""
-        with SlowMotion(self.qemu_pid()):
-            self.begin(m, self.push_xml(m, tag), checkpoint)
-            for job in self.qmp(m.dom, "query-block-jobs"):
-                self.qmp(m.dom, "block-job-set-speed", device=job["device"], speed=rate)
+    def slow_down(self, m, rate):
+        """Throttle the push jobs of @m; False if one of them has (nearly) come to its end already."""
+        try:
+            for t in m.targets:
+                self.qmp(m.dom, "block-job-set-speed", device="fleece-push-" + t, speed=rate)
+        except AssertionError:
+            return False
+        jobs = self.qmp(m.dom, "query-jobs")
+        return all(j["total-progress"] - j["current-progress"] >= PUSH_LEFT for j in jobs)
+
+    def forget_push(self, m, tag, checkpoint, events):
+        """A push that was too fast to be caught: gone, as if it had not been."""
+        try:
+            m.dom.abortJob()
+        except libvirt.libvirtError:
+            pass        # it has just ended by itself
+        self.wait_no_job(m)
+        for t in m.targets:
+            if os.path.exists(self.target_path(m, t, tag)):
+                os.unlink(self.target_path(m, t, tag))
+        if checkpoint:
+            m.dom.checkpointLookupByName(checkpoint).delete()
+        if events:
+            events.wait("end of the push", lambda e: e[0] == "blockjob" and e[2] == m.targets[-1])
+            events.clear()
+
+    def begin_slow_push(self, m, tag, checkpoint=None, rate=1 << 20, events=None):
+        """A push whose jobs move @rate bytes a second, so that there is time to look at them. QEMU may be
+        faster than we are, even in slow motion: then once more."""
+        for _ in range(PUSH_TRIES):
+            with SlowMotion(self.qemu_pid()):
+                self.begin(m, self.push_xml(m, tag), checkpoint)
+                caught = self.slow_down(m, rate)
+            if caught:
+                return
+            self.forget_push(m, tag, checkpoint, events)
+        self.fail("no push of %s could be slowed down in time" % m.name)
 
     def push(self, m, tag, incremental=None, checkpoint=None, disks=None):
         """A whole push backup; {target: bytes of the target image as it is, backing excluded}."""

@@ -89,7 +89,7 @@ class Push(livetest.LiveTest):
     def test_progress_moves_and_ends_at_the_end(self):
         m = self.big_machine()
         events = livetest.Events(self.conn)
-        self.begin_slow_push(m, "p", rate=64 * MIB)
+        self.begin_slow_push(m, "p", rate=64 * MIB, events=events)
         seen = []
         while True:
             info = m.dom.jobStats()
@@ -116,7 +116,7 @@ class Push(livetest.LiveTest):
     def test_abort(self):
         m = self.big_machine()
         events = livetest.Events(self.conn)
-        self.begin_slow_push(m, "x", "a")
+        self.begin_slow_push(m, "x", "a", events=events)
         m.dom.abortJob()
         self.wait_no_job(m)
         job = events.wait("job completed", lambda e: e[0] == "job")
