@@ -2,10 +2,15 @@
 """The last words of ./check, counted from what meson recorded.
 
     summary.py ALLOWED_SKIPS (BUILD_DIR TESTLOG_JSON)...
+    summary.py --failed TESTLOG_JSON      names of live tests to run again, alone
 
 A test program that speaks TAP counts by its cases, any other one as one case. A program that died,
 timed out or promised more cases than it ran counts as one failure more. A run without results is a
 failure too: nothing was shown.
+
+A live test shares the processors with another one, and its machines are emulated. So one that failed
+is run once more with nothing beside it (TESTLOG-again.json), and that result counts; what had failed
+is printed all the same. More than a few failures are not chance, and are not tried again.
 """
 import json
 import os
@@ -14,6 +19,9 @@ import sys
 
 CASE = re.compile(r"^(ok|not ok)\b(?:\s+\d+)?(?:\s+-)?\s*([^#\n]*)(?:#\s*(SKIP)\b\s*(.*))?", re.I | re.M)
 PLAN = re.compile(r"^1\.\.(\d+)", re.M)
+
+
+AGAIN_AT_MOST = 6      # programs
 
 
 class Counts:
@@ -53,11 +61,28 @@ def count_entry(label, entry, counts):
         counts.failed.append("%s (%s)" % (name, entry["result"]))
 
 
+def read_entries(path):
+    with open(path) as f:
+        return [json.loads(line) for line in f]
+
+
+def second_tries(path, entries, label):
+    """@entries, with the second result of each program that was run again in place of the first."""
+    again_path = path.replace(".json", "-again.json")
+    again = {e["name"]: e for e in read_entries(again_path)} if os.path.exists(again_path) else {}
+    for entry in entries:
+        if entry["name"] in again:
+            first = Counts()
+            count_entry(label, entry, first)
+            for case in first.failed:
+                print("AGAIN   failed at first, run again alone: %s" % case)
+    return [again.get(e["name"], e) for e in entries]
+
+
 def read_log(build, path, counts):
     label = "" if not os.path.basename(build).endswith("-asan") else "asan "
     try:
-        with open(path) as f:
-            entries = [json.loads(line) for line in f]
+        entries = second_tries(path, read_entries(path), label)
     except OSError as e:
         entries = []
         print("no results: %s" % e)
@@ -67,7 +92,22 @@ def read_log(build, path, counts):
         count_entry(label, entry, counts)
 
 
+def print_failed(path):
+    failed = []
+    for entry in read_entries(path):
+        counts = Counts()
+        count_entry("", entry, counts)
+        suite, _, name = entry["name"].rpartition(" / ")
+        if counts.failed and re.search(r"\b(live|fault)\b", suite):
+            failed.append(name)
+    if len(failed) <= AGAIN_AT_MOST:
+        print(" ".join(failed))
+
+
 def main():
+    if sys.argv[1] == "--failed":
+        print_failed(sys.argv[2])
+        return 0
     with open(sys.argv[1]) as f:
         allowed = [re.compile(line.strip()) for line in f if line.strip() and not line.startswith("#")]
     counts = Counts()
