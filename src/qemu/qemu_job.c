@@ -52,7 +52,13 @@ qemuJobReportHeld(const qemuJob *job)
 int
 qemuJobBegin(qemuJob *job, qemuJobType type, const char *api)
 {
-    gint64 deadline = g_get_monotonic_time() + (gint64)job->waitMs * 1000;
+    return qemuJobBeginWithin(job, type, api, job->waitMs);
+}
+
+int
+qemuJobBeginWithin(qemuJob *job, qemuJobType type, const char *api, unsigned int waitMs)
+{
+    gint64 deadline = g_get_monotonic_time() + (gint64)waitMs * 1000;
     int ret = 0;
 
     g_mutex_lock(&job->lock);

@@ -27,6 +27,8 @@ void qemuJobClear(qemuJob *job);
 /** Wait (at most 30 s) for the slot. Returns 0, or -1 with VIR_ERR_OPERATION_TIMEOUT "cannot acquire
  * state change lock (held by virDomainX for 31 s)". @api: static text, the caller's public name. */
 int qemuJobBegin(qemuJob *job, qemuJobType type, const char *api);
+/** The same, with another limit. */
+int qemuJobBeginWithin(qemuJob *job, qemuJobType type, const char *api, unsigned int waitMs);
 /** Give the slot back; wakes those who wait. */
 void qemuJobEnd(qemuJob *job);
 /** An async job is begun while holding MODIFY and outlives it. -1 with VIR_ERR_OPERATION_INVALID when one is there. */

@@ -14,6 +14,7 @@
 #include "qemu_lend.h"
 #include "qemu_process_watch.h"
 #include "qemu_run_dir.h"
+#include "qemu_settle.h"
 #include "qemu_status.h"
 #include "qemu_vm_list.h"
 #include "qemu_workers.h"
@@ -23,6 +24,7 @@
 #define VIR_FROM_THIS VIR_FROM_QEMU
 #define QEMU_KILL_TERM_MS 10000    /* after SIGTERM */
 #define QEMU_KILL_FORCE_MS 30000   /* after SIGKILL: only a process stuck in the kernel takes longer */
+#define QEMU_SLOT_MS 10000         /* a destroy lets a change of images or bitmaps be finished */
 #define QEMU_QUIT_MS 20000         /* after the quit command: images are closed, bitmaps saved */
 
 static gint64
@@ -78,16 +80,18 @@ qemuProcessQuit(qemuVM *vm)
     g_autoptr(qemuMonitor) mon = qemuVMMonitor(vm);
     unsigned int run = 0;
     bool slot = false;
+    bool answers = false;
 
     g_mutex_lock(&vm->lock);
     run = vm->run;
     g_mutex_unlock(&vm->lock);
     /* A change of images or bitmaps under way is let finish; a stuck one does not keep QEMU alive. */
     slot = qemuJobBegin(&vm->job, QEMU_JOB_MODIFY, api) == 0;
-    if (mon && qemuMonitorCommand(mon, quit, NULL) < 0)
+    answers = slot ? qemuSettle(vm) : true;
+    if (mon && answers && qemuMonitorCommand(mon, quit, NULL) < 0)
         VIR_DEBUG("domain '%s': no reply to quit", vm->name);
     g_mutex_lock(&vm->lock);
-    if (mon && !qemuProcessWaitExit(vm, run, qemuProcessDeadline(QEMU_QUIT_MS)))
+    if (mon && answers && !qemuProcessWaitExit(vm, run, qemuProcessDeadline(QEMU_QUIT_MS)))
         VIR_WARN("domain '%s': QEMU does not quit", vm->name);
     g_mutex_unlock(&vm->lock);
     if (slot)
@@ -144,7 +148,7 @@ qemuProcessClearRun(qemuVM *vm, qemuProcessLeft *left, virDomainDef *stopped)
     vm->pidStart = 0;
     vm->exited = vm->starting = false;
     vm->hidePause = vm->ownPause = false;
-    vm->shutdownRequested = vm->shutdownSeen = vm->fakeReboot = false;
+    vm->shutdownRequested = vm->shutdownSeen = vm->fakeReboot = vm->ending = false;
     vm->agentConnected = false;
     vm->autodestroy = NULL;
     vm->nodeCounter = 0;
@@ -183,6 +187,7 @@ qemuProcessFinish(qemuVM *vm, qemuEnd end)
     g_mutex_unlock(&vm->lock);
     if (left.mon)
         qemuMonitorClose(left.mon);
+    qemuSettleAwaitEnd(vm);
     /* What a daemon before this one had begun is known from its journal alone, and so is an NBD
      * server that was still to be stopped. */
     if (end != QEMU_END_START_FAILED) {
@@ -239,12 +244,35 @@ qemuProcessEnded(qemuVM *vm, unsigned int run)
     qemuJobEnd(&vm->job);
 }
 
+/* What QEMU knows is brought to disk if that can be done soon. True: the slot is held. */
+static bool
+qemuProcessSettleFirst(qemuVM *vm, const char *api)
+{
+    bool starting = false;
+
+    {
+        QEMU_VM_LOCK_GUARD(vm);
+
+        starting = vm->starting;
+    }
+    if (starting || !qemuSettleWanted(vm))
+        return false;
+    if (qemuJobBeginWithin(&vm->job, QEMU_JOB_DESTROY, api, QEMU_SLOT_MS) < 0) {
+        VIR_WARN("domain '%s' is ended at once: %s", vm->name, virErrorLastMessage());
+        virErrorReset();
+        return false;
+    }
+    qemuSettle(vm);
+    return true;
+}
+
 int
 qemuProcessDestroy(qemuVM *vm, bool gentle, const char *api)
 {
     unsigned int run = 0;
     bool wasDestroyed = false;
     bool mine = false;
+    bool slot = false;
 
     g_mutex_lock(&vm->lock);
     if (qemuVMCheckActive(vm) < 0) {
@@ -256,14 +284,18 @@ qemuProcessDestroy(qemuVM *vm, bool gentle, const char *api)
     vm->destroyed = true;
     g_mutex_unlock(&vm->lock);
 
+    slot = qemuProcessSettleFirst(vm, api);
     if (qemuProcessKill(vm, gentle) < 0) {
         g_mutex_lock(&vm->lock);
         if (vm->run == run)
             vm->destroyed = wasDestroyed;
         g_mutex_unlock(&vm->lock);
+        if (slot)
+            qemuJobEnd(&vm->job);
         return -1;
     }
-    qemuProcessBeginEnd(vm, api);
+    if (!slot)
+        qemuProcessBeginEnd(vm, api);
     g_mutex_lock(&vm->lock);
     mine = vm->run == run && qemuVMIsActive(vm);
     /* QEMU says so itself, but perhaps only after we are through here. */

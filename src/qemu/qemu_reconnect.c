@@ -7,6 +7,7 @@
  *   process gone ........................ the run is finished, reason "daemon"
  *   the start had not finished .......... killed: nobody was told that it runs
  *   monitor cannot be reached ........... killed: nobody could manage it
+ *   an end was under way ............... it is done again: the guest may be stopped for it
  *   guest powered off (shutdown) ........ as the SHUTDOWN event would have been handled
  *   running / paused .................... state corrected, and published if it differs
  */
@@ -104,6 +105,25 @@ qemuReconnectReplay(qemuVM *vm, const char *event, virJSONValue *data)
     qemuVMEventQueue(vm, vm->run, event, owned, now / G_USEC_PER_SEC, (unsigned int)(now % G_USEC_PER_SEC));
 }
 
+static void
+qemuReconnectEnd(void *data)
+{
+    g_autoptr(qemuVM) vm = data;
+    bool destroyed = false;
+
+    {
+        QEMU_VM_LOCK_GUARD(vm);
+
+        destroyed = vm->destroyed;
+    }
+    VIR_INFO("domain '%s': the end that an earlier daemon had begun goes on", vm->name);
+    if (!destroyed)
+        qemuProcessQuit(vm);
+    else if (qemuProcessDestroy(vm, false, "end begun by an earlier daemon") < 0)
+        VIR_WARN("domain '%s': %s", vm->name, virErrorLastMessage());
+    virErrorReset();
+}
+
 static int
 qemuReconnectState(qemuVM *vm)
 {
@@ -116,7 +136,9 @@ qemuReconnectState(qemuVM *vm)
     g_mutex_lock(&vm->lock);
     vm->balloonKiB = balloon / 1024;
     g_mutex_unlock(&vm->lock);
-    if (g_str_equal(status.status, "shutdown"))
+    if (vm->ending)
+        qemuWorkersRun(qemuReconnectEnd, qemuVMRef(vm));
+    else if (g_str_equal(status.status, "shutdown"))
         qemuReconnectReplay(vm, "SHUTDOWN",
                             virJSONBuild("{'guest':true,'reason':'guest-shutdown'}"));
     else if (g_str_equal(status.status, "guest-panicked") && vm->state != VIR_DOMAIN_CRASHED)
@@ -203,6 +225,8 @@ qemuReconnectMove(qemuVM *vm, qemuVM *found)
     vm->stateReason = found->stateReason;
     vm->shutdownSeen = found->shutdownSeen;
     vm->fakeReboot = found->fakeReboot;
+    vm->ending = found->ending;
+    vm->destroyed = found->destroyed;
     vm->agentConnected = found->agentConnected;
     vm->iothreadExportSafe = found->iothreadExportSafe;
     vm->nodeCounter = found->nodeCounter;

@@ -54,9 +54,12 @@ qemuStatusFormat(const qemuVM *vm)
     virBufferEscapeString(&buf, "<monitor path='%s'/>\n", vm->monitorPath);
     virBufferEscapeString(&buf, "<rundir path='%s'/>\n", vm->privateDir);
     virBufferAsprintf(&buf, "<nodes last='%u'/>\n", vm->nodeCounter);
-    virBufferAsprintf(&buf, "<flags shutdown='%s' reboot='%s' agent='%s' iothreadexport='%s'/>\n",
+    virBufferAsprintf(&buf, "<flags shutdown='%s' reboot='%s' agent='%s' iothreadexport='%s'",
                       qemuStatusYesNo(vm->shutdownSeen), qemuStatusYesNo(vm->fakeReboot),
                       qemuStatusYesNo(vm->agentConnected), qemuStatusYesNo(vm->iothreadExportSafe));
+    if (vm->ending)
+        virBufferAsprintf(&buf, " ending='yes' destroyed='%s'", qemuStatusYesNo(vm->destroyed));
+    virBufferAdd(&buf, "/>\n");
     qemuLendForEach(vm->def, qemuStatusFormatLent, &buf);
     virDomainDefFormatBuf(&buf, vm->def, VIR_DOMAIN_FORMAT_LIVE | VIR_DOMAIN_FORMAT_SECURE);
     virBufferAdjustIndent(&buf, -2);
@@ -145,6 +148,8 @@ qemuStatusParsePlaces(xmlNodePtr root, qemuVM *vm)
     if (virXMLPropYesNo(flags, "shutdown", &vm->shutdownSeen) < 0 ||
         virXMLPropYesNo(flags, "reboot", &vm->fakeReboot) < 0 ||
         virXMLPropYesNo(flags, "agent", &vm->agentConnected) < 0 ||
+        virXMLPropYesNo(flags, "ending", &vm->ending) < 0 ||
+        virXMLPropYesNo(flags, "destroyed", &vm->destroyed) < 0 ||
         virXMLPropYesNo(flags, "iothreadexport", &vm->iothreadExportSafe) < 0)
         return -1;
     return 0;

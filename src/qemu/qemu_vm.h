@@ -28,6 +28,8 @@ void qemuBackupJobUnref(qemuBackupJob *job);
 /** Virtio channel the guest agent listens on. */
 #define QEMU_VM_AGENT_CHANNEL "org.qemu.guest_agent.0"
 
+typedef enum { QEMU_SETTLE_NONE, QEMU_SETTLE_STOPPING, QEMU_SETTLE_STEPS } qemuSettlePhase;
+
 typedef struct _qemuVM {
     gint refs;
     GMutex lock;
@@ -62,6 +64,8 @@ typedef struct _qemuVM {
     bool shutdownRequested;      /* the guest was asked to power off */
     bool shutdownSeen;           /* QEMU reported the end of the guest */
     bool destroyed;              /* we end this QEMU on a user's request */
+    bool ending;                 /* we have stopped the guest for good, or are about to (qemu_settle.h) */
+    qemuSettlePhase settle;      /* how far that is */
     bool fakeReboot;             /* power-off asked for by a reboot: reset and go on */
     bool agentConnected;         /* guest end of the agent channel is open */
     unsigned long long balloonKiB;     /* what the guest has now; 0 = all of it */
