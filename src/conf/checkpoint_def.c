@@ -24,6 +24,7 @@ diskFree(virDomainCheckpointDiskDef *disk)
 {
     g_free(disk->name);
     g_free(disk->bitmap);
+    g_free(disk->broken);
     g_free(disk);
 }
 G_DEFINE_AUTOPTR_CLEANUP_FUNC(virDomainCheckpointDiskDef, diskFree)
@@ -117,7 +118,12 @@ static const virXMLElementRule parentChildren[] = {
         "domain", VIR_XML_RULE_OPAQUE                                                              \
     }
 
-static const virXMLElementRule requestChildren[] = {ROOT_CHILDREN, {NULL}};
+static const virXMLAttrRule brokenAttrs[] = {{"disk", .check = virXMLDiskTarget}, {NULL}};
+/* What checkpoint-dumpxml showed may come back as it is. */
+static const virXMLElementRule requestChildren[] = {
+    ROOT_CHILDREN,
+    {"f:broken", VIR_XML_RULE_MANY, brokenAttrs, .text = virXMLAnyText},
+    {NULL}};
 static const virXMLElementRule recordChildren[] = {
     ROOT_CHILDREN, {"f:state", .text = stateCheck}, {NULL}};
 static const virXMLElementRule requestRule = {.children = requestChildren};
@@ -260,6 +266,19 @@ disksFormat(virBuffer *buf, const virDomainCheckpointDef *def, bool size)
     virBufferAdd(buf, "</disks>\n");
 }
 
+static void
+brokenFormat(virBuffer *buf, const virDomainCheckpointDef *def)
+{
+    for (guint i = 0; i < def->disks->len; i++) {
+        const virDomainCheckpointDiskDef *disk = g_ptr_array_index(def->disks, i);
+
+        if (!disk->broken)
+            continue;
+        virBufferEscapeString(buf, "<f:broken xmlns:f='" VIR_XML_NS_FLEECE "' disk='%s'>", disk->name);
+        virBufferEscapeString(buf, "%s</f:broken>\n", disk->broken);
+    }
+}
+
 /* READY is said by saying nothing, so that a finished record is a plain libvirt document. */
 static void
 openFormat(virBuffer *buf, const virDomainCheckpointDef *def, bool record)
@@ -289,6 +308,8 @@ virDomainCheckpointDefFormat(const virDomainCheckpointDef *def, unsigned int fla
     if (def->creationTime)
         virBufferAsprintf(&buf, "<creationTime>%lld</creationTime>\n", def->creationTime);
     disksFormat(&buf, def, flags & VIR_CHECKPOINT_FORMAT_SIZE);
+    if (flags & VIR_CHECKPOINT_FORMAT_BROKEN)
+        brokenFormat(&buf, def);
     if (def->dom && !(flags & VIR_CHECKPOINT_FORMAT_NO_DOMAIN))
         virDomainDefFormatBuf(&buf, def->dom,
                               flags & VIR_CHECKPOINT_FORMAT_SECURE ? VIR_DOMAIN_FORMAT_SECURE : 0);

@@ -16,6 +16,7 @@ typedef struct _virDomainCheckpointDiskDef {
     char *bitmap;                /* = checkpoint name */
     unsigned long long size;     /* bytes; only meaningful with sizeValid */
     bool sizeValid;
+    char *broken;                /* why nothing can be backed up since then; NULL: not known to be so. Shown, not read */
 } virDomainCheckpointDiskDef;
 
 /* READY is the only state a client ever sees in plain libvirt XML. */
@@ -46,6 +47,7 @@ typedef enum {
     VIR_CHECKPOINT_FORMAT_NO_DOMAIN = 1 << 1,
     VIR_CHECKPOINT_FORMAT_SIZE = 1 << 2,
     VIR_CHECKPOINT_FORMAT_RECORD = 1 << 3,
+    VIR_CHECKPOINT_FORMAT_BROKEN = 1 << 4,   /* what makes it unusable, in our namespace */
 } virCheckpointFormatFlags;
 char *virDomainCheckpointDefFormat(const virDomainCheckpointDef *def, unsigned int flags);
 

@@ -74,6 +74,31 @@ qemuBitmapChainReason(const char *disk, const qemuGraphNode *node, const char *c
     return NULL;
 }
 
+/* From the newest to the oldest, as each is as broken as its successor. */
+GPtrArray *
+qemuBitmapChainReasons(const char *disk, const qemuGraphNode *node, const char *const *checkpoints)
+{
+    gsize n = g_strv_length((char **)checkpoints);
+    GPtrArray *reasons = g_ptr_array_new_with_free_func(g_free);
+    unsigned long long newer = 0;
+
+    g_ptr_array_set_size(reasons, (gint)n);
+    for (gsize i = n; i > 0; i--) {
+        const char *name = checkpoints[i - 1];
+        const qemuGraphBitmap *bitmap = qemuGraphBitmapLookup(node, name);
+        char *reason = node ? qemuBitmapChainBitmapReason(node, name, i == n, 0)
+                            : g_strdup_printf("the image of disk '%s' is not open in QEMU", disk);
+
+        if (!reason && newer && newer != bitmap->granularity)
+            reason = qemuBitmapChainBitmapReason(node, checkpoints[i], false, bitmap->granularity);
+        if (!reason && i < n)
+            reason = g_strdup(g_ptr_array_index(reasons, i));
+        g_ptr_array_index(reasons, i - 1) = reason;
+        newer = bitmap ? bitmap->granularity : 0;
+    }
+    return reasons;
+}
+
 /* Bitmaps that belong to none of @checkpoints and may hold a period of the disk's history. */
 static void
 qemuBitmapChainAddStrays(GPtrArray *bitmaps, const qemuGraphNode *node,

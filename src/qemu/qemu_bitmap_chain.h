@@ -22,6 +22,10 @@
  */
 GPtrArray *qemuBitmapChainSince(const char *disk, const qemuGraphNode *node,
                                 const char *const *checkpoints, const char *since);
+/** Reasons for all of @checkpoints at once, index for index: what qemuBitmapChainReason says of each.
+ * (owned, g_ptr_array_unref) of char *, NULL = whole. */
+GPtrArray *qemuBitmapChainReasons(const char *disk, const qemuGraphNode *node,
+                                  const char *const *checkpoints);
 /** Reason in words why @since is broken, (owned), or NULL if it is whole. Sets no error. */
 char *qemuBitmapChainReason(const char *disk, const qemuGraphNode *node,
                             const char *const *checkpoints, const char *since);

@@ -7,6 +7,7 @@
  */
 #include "qemu_checkpoint_books.h"
 
+#include "qemu_checkpoint_health.h"
 #include "qemu_checkpoint_list.h"
 
 static qemuGraphNode *
@@ -30,8 +31,10 @@ qemuCheckpointBooks(qemuVM *vm)
 void
 qemuCheckpointBooksForget(qemuVM *vm)
 {
-    if (vm->checkpoints)
-        g_clear_pointer(&vm->checkpoints->books, qemuGraphFree);
+    if (!vm->checkpoints)
+        return;
+    g_clear_pointer(&vm->checkpoints->books, qemuGraphFree);
+    qemuCheckpointHealthForget(vm);
 }
 
 /* The usual case, in which the effect of a transaction can be told without asking: every bitmap of
@@ -96,7 +99,7 @@ qemuCheckpointBooksCreated(qemuVM *vm, const qemuCheckpointPlanDisk *disks, size
 
         if (last > 0)
             bitmapSetRecording(node, disks[i].checkpoints[last - 1], false);
-        g_ptr_array_add(node->bitmaps, bitmapNew(disks[i].bitmap));
+        qemuGraphNodeAdd(node, bitmapNew(disks[i].bitmap));
     }
 }
 
@@ -112,7 +115,7 @@ bitmapsDeleted(qemuGraphNode *node, const char *const *chain, const char *const 
 
         if (g_strv_contains(deleted, chain[i])) {
             recording |= bitmap->recording;
-            g_ptr_array_remove(node->bitmaps, bitmap);
+            qemuGraphNodeRemove(node, bitmap);
         } else {
             survivor = chain[i];
             recording |= bitmap->recording;
@@ -127,6 +130,7 @@ qemuCheckpointBooksDeleted(qemuVM *vm, const qemuCheckpointPlanDisk *disks, size
 {
     qemuGraph *books = vm->checkpoints->books;
 
+    qemuCheckpointHealthForget(vm);
     if (!books)
         return;
     if (!disksArePlain(disks, n)) {

@@ -218,6 +218,7 @@ deleteMetadata(qemuVM *vm, char **names)
 
             qemuCheckpointListRemove(vm->checkpoints, names[i]);
         }
+        qemuCheckpointHealthForget(vm);
     }
     virErrorReset();
     return 0;

@@ -40,6 +40,7 @@ listNew(void)
     qemuCheckpointList *list = g_new0(qemuCheckpointList, 1);
 
     list->defs = g_ptr_array_new_with_free_func((GDestroyNotify)virDomainCheckpointDefFree);
+    list->byName = g_hash_table_new(g_str_hash, g_str_equal);
     list->stale = g_hash_table_new_full(g_str_hash, g_str_equal, g_free, NULL);
     return list;
 }
@@ -49,8 +50,10 @@ qemuCheckpointListFree(qemuCheckpointList *list)
 {
     if (!list)
         return;
+    g_hash_table_unref(list->byName);
     g_ptr_array_unref(list->defs);
     g_hash_table_unref(list->stale);
+    qemuCheckpointHealthClear(&list->health);
     g_clear_pointer(&list->books, qemuGraphFree);
     g_free(list);
 }
@@ -148,7 +151,7 @@ listTakeSorted(qemuCheckpointList *list, GPtrArray *pending)
                 break;
             }
         }
-        g_ptr_array_add(list->defs, g_ptr_array_steal_index(pending, pick));
+        qemuCheckpointListAdd(list, g_ptr_array_steal_index(pending, pick));
     }
     for (guint i = 0; i < list->defs->len; i++) {
         virDomainCheckpointDef *def = g_ptr_array_index(list->defs, i);
@@ -238,13 +241,7 @@ qemuCheckpointListCount(qemuVM *vm)
 virDomainCheckpointDef *
 qemuCheckpointListLookup(const qemuCheckpointList *list, const char *name)
 {
-    for (guint i = 0; list && i < list->defs->len; i++) {
-        virDomainCheckpointDef *def = g_ptr_array_index(list->defs, i);
-
-        if (g_str_equal(def->name, name))
-            return def;
-    }
-    return NULL;
+    return list ? g_hash_table_lookup(list->byName, name) : NULL;
 }
 
 virDomainCheckpointDef *
@@ -263,6 +260,7 @@ void
 qemuCheckpointListAdd(qemuCheckpointList *list, virDomainCheckpointDef *def)
 {
     g_ptr_array_add(list->defs, def);
+    g_hash_table_insert(list->byName, def->name, def);
 }
 
 void
@@ -270,8 +268,25 @@ qemuCheckpointListRemove(qemuCheckpointList *list, const char *name)
 {
     virDomainCheckpointDef *def = qemuCheckpointListLookup(list, name);
 
-    if (def)
-        g_ptr_array_remove(list->defs, def);
+    if (!def)
+        return;
+    g_hash_table_remove(list->byName, name);
+    g_ptr_array_remove(list->defs, def);
+}
+
+void
+qemuCheckpointListReplace(qemuCheckpointList *list, virDomainCheckpointDef *def)
+{
+    virDomainCheckpointDef *old = qemuCheckpointListLookup(list, def->name);
+    guint index = 0;
+
+    if (!old || !g_ptr_array_find(list->defs, old, &index)) {
+        qemuCheckpointListAdd(list, def);
+        return;
+    }
+    list->defs->pdata[index] = def;
+    g_hash_table_replace(list->byName, def->name, def);
+    virDomainCheckpointDefFree(old);
 }
 
 char **

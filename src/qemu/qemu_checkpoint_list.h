@@ -10,15 +10,18 @@
 #pragma once
 #include <glib.h>
 #include "checkpoint_def.h"
+#include "qemu_checkpoint_health.h"
 #include "qemu_graph.h"
 #include "qemu_vm.h"
 
 struct _qemuCheckpointList {
     GPtrArray *defs;        /* virDomainCheckpointDef *, oldest first; every state */
+    GHashTable *byName;     /* the same, borrowed */
     qemuGraph *books;       /* bitmaps as of our last query, kept true by our own transactions;
                              * NULL = ask QEMU; touched only under the MODIFY job */
     GHashTable *stale;      /* char * (set): names whose record on disk could not be brought up to date;
                              * touched only under the MODIFY job */
+    qemuCheckpointHealth health;
 };
 void qemuCheckpointListFree(qemuCheckpointList *list);
 
@@ -37,6 +40,8 @@ virDomainCheckpointDef *qemuCheckpointListCurrent(const qemuCheckpointList *list
 /** @def: consumed; goes behind its parent's other descendants, i.e. last. */
 void qemuCheckpointListAdd(qemuCheckpointList *list, virDomainCheckpointDef *def);
 void qemuCheckpointListRemove(qemuCheckpointList *list, const char *name);
+/** @def: consumed; takes the place of the one of its name, or the last one. */
+void qemuCheckpointListReplace(qemuCheckpointList *list, virDomainCheckpointDef *def);
 /**
  * qemuCheckpointListOfDisk: names of the READY checkpoints with a bitmap on @disk, along the line of
  * ancestors of @tip (included; NULL = current), oldest first.

@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: LGPL-2.1-or-later */
 /*
- * Looking at checkpoints: lists, lookups, XML. All but the sizes come from memory; only READY
- * checkpoints are visible.
+ * Looking at checkpoints: lists, lookups, XML. All but sizes and what is broken come from memory; only
+ * READY checkpoints are visible.
  */
 #include "qemu_checkpoint.h"
 
@@ -178,11 +178,14 @@ formatLocked(qemuVM *vm, const char *name, const qemuCheckpointSizes *sizes, uns
     if (!(def = lookupReady(vm, name)))
         return NULL;
     qemuCheckpointSizesApply(sizes, def);
+    qemuCheckpointHealthApply(&vm->checkpoints->health, def);
     xml = virDomainCheckpointDefFormat(
-        def, (flags & VIR_DOMAIN_CHECKPOINT_XML_SECURE ? VIR_CHECKPOINT_FORMAT_SECURE : 0) |
+        def, VIR_CHECKPOINT_FORMAT_BROKEN |
+                 (flags & VIR_DOMAIN_CHECKPOINT_XML_SECURE ? VIR_CHECKPOINT_FORMAT_SECURE : 0) |
                  (flags & VIR_DOMAIN_CHECKPOINT_XML_NO_DOMAIN ? VIR_CHECKPOINT_FORMAT_NO_DOMAIN : 0) |
                  (flags & VIR_DOMAIN_CHECKPOINT_XML_SIZE ? VIR_CHECKPOINT_FORMAT_SIZE : 0));
     qemuCheckpointSizesApply(NULL, def);
+    qemuCheckpointHealthApply(NULL, def);
     return xml;
 }
 
@@ -223,5 +226,6 @@ qemuDomainCheckpointGetXMLDesc(virDomainCheckpointPtr chk, unsigned int flags)
         if (!sizes)
             return NULL;
     }
+    qemuCheckpointHealthRefresh(vm);
     return formatLocked(vm, chk->name, sizes, flags);
 }

@@ -105,21 +105,6 @@ validateBitmaps(qemuVM *vm, const virDomainCheckpointDef *def)
     return qemuTargetEnd(vm, validateWithTarget(vm, def));
 }
 
-/* Lock held. A record that is replaced keeps its place in the order. */
-static void
-listReplace(qemuVM *vm, virDomainCheckpointDef *def)
-{
-    virDomainCheckpointDef *old = qemuCheckpointListLookup(vm->checkpoints, def->name);
-    guint index = 0;
-
-    if (old && g_ptr_array_find(vm->checkpoints->defs, old, &index)) {
-        vm->checkpoints->defs->pdata[index] = def;
-        virDomainCheckpointDefFree(old);
-    } else {
-        qemuCheckpointListAdd(vm->checkpoints, def);
-    }
-}
-
 int
 qemuCheckpointRedefine(qemuVM *vm, virDomainCheckpointDef **def, bool validate, char **name)
 {
@@ -143,7 +128,8 @@ qemuCheckpointRedefine(qemuVM *vm, virDomainCheckpointDef **def, bool validate, 
     *name = g_strdup(mine->name);
     {
         QEMU_VM_LOCK_GUARD(vm);
-        listReplace(vm, g_steal_pointer(&mine));
+        qemuCheckpointListReplace(vm->checkpoints, g_steal_pointer(&mine));
     }
+    qemuCheckpointHealthForget(vm);
     return 0;
 }

@@ -22,6 +22,7 @@ qemuGraphNodeFree(qemuGraphNode *node)
     g_free(node->name);
     g_free(node->driver);
     g_free(node->filename);
+    g_clear_pointer(&node->byName, g_hash_table_unref);
     g_ptr_array_unref(node->bitmaps);
     g_free(node);
 }
@@ -35,6 +36,27 @@ qemuGraphFree(qemuGraph *graph)
     g_free(graph);
 }
 
+void
+qemuGraphNodeAdd(qemuGraphNode *node, qemuGraphBitmap *bitmap)
+{
+    bitmap->index = node->bitmaps->len;
+    g_ptr_array_add(node->bitmaps, bitmap);
+    if (node->byName)
+        g_hash_table_insert(node->byName, bitmap->name, bitmap);
+}
+
+void
+qemuGraphNodeRemove(qemuGraphNode *node, const qemuGraphBitmap *bitmap)
+{
+    guint index = bitmap->index;
+
+    if (node->byName)
+        g_hash_table_remove(node->byName, bitmap->name);
+    g_ptr_array_remove_index_fast(node->bitmaps, index);
+    if (index < node->bitmaps->len)
+        ((qemuGraphBitmap *)g_ptr_array_index(node->bitmaps, index))->index = index;
+}
+
 static int
 qemuGraphParseBitmap(qemuGraphNode *node, const virJSONValue *json)
 {
@@ -45,7 +67,7 @@ qemuGraphParseBitmap(qemuGraphNode *node, const virJSONValue *json)
         return 0;
     bitmap = g_new0(qemuGraphBitmap, 1);
     bitmap->name = g_strdup(name);
-    g_ptr_array_add(node->bitmaps, bitmap);
+    qemuGraphNodeAdd(node, bitmap);
     if (virJSONObjectGetUInt(json, "granularity", &bitmap->granularity) < 0 ||
         virJSONObjectGetUInt(json, "count", &bitmap->count) < 0 ||
         virJSONObjectGetBool(json, "persistent", &bitmap->persistent) < 0 ||
@@ -77,6 +99,7 @@ qemuGraphParseNode(qemuGraph *graph, const virJSONValue *json)
     node->filename = g_strdup(virJSONObjectLookupString(json, "file"));
     node->readonly = virJSONObjectIsTrue(json, "ro");
     node->bitmaps = g_ptr_array_new_with_free_func((GDestroyNotify)qemuGraphBitmapFree);
+    node->byName = g_hash_table_new(g_str_hash, g_str_equal);
     g_hash_table_insert(graph->nodes, node->name, node);
     virJSONObjectGetUInt(image, "actual-size", &node->allocated);
     if (!driver || virJSONObjectGetUInt(image, "virtual-size", &node->virtualSize) < 0) {
@@ -132,6 +155,8 @@ qemuGraphNodeLookup(const qemuGraph *graph, const char *node)
 const qemuGraphBitmap *
 qemuGraphBitmapLookup(const qemuGraphNode *node, const char *bitmap)
 {
+    if (node && bitmap && node->byName)
+        return g_hash_table_lookup(node->byName, bitmap);
     for (size_t i = 0; node && bitmap && i < node->bitmaps->len; i++) {
         const qemuGraphBitmap *b = g_ptr_array_index(node->bitmaps, i);
 

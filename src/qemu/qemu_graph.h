@@ -11,6 +11,7 @@
 
 typedef struct _qemuGraphBitmap {
     char *name;
+    guint index;                   /* in the node's array */
     unsigned long long granularity;
     unsigned long long count;      /* dirty bytes */
     bool persistent, recording, busy, inconsistent;
@@ -23,7 +24,8 @@ typedef struct _qemuGraphNode {
     unsigned long long virtualSize;
     unsigned long long allocated;  /* bytes the image takes on its host; 0 if unknown */
     bool readonly;
-    GPtrArray *bitmaps;            /* qemuGraphBitmap * */
+    GPtrArray *bitmaps;            /* qemuGraphBitmap *, in no order */
+    GHashTable *byName;            /* the same by name, borrowed; NULL = not made */
 } qemuGraphNode;
 
 typedef struct _qemuGraph {
@@ -39,3 +41,7 @@ qemuGraph *qemuGraphFetch(qemuTarget *target);
 /** Borrowed, NULL if not there. */
 const qemuGraphNode *qemuGraphNodeLookup(const qemuGraph *graph, const char *node);
 const qemuGraphBitmap *qemuGraphBitmapLookup(const qemuGraphNode *node, const char *bitmap);
+/** @bitmap: consumed. */
+void qemuGraphNodeAdd(qemuGraphNode *node, qemuGraphBitmap *bitmap);
+/** @bitmap: of @node; freed. */
+void qemuGraphNodeRemove(qemuGraphNode *node, const qemuGraphBitmap *bitmap);

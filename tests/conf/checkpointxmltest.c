@@ -104,6 +104,27 @@ testViews(void)
     confTestGolden(DATA, "redefine.size.xml", text);
 }
 
+/* Shown on demand, taken back with the rest, and never part of a record. */
+static void
+testBroken(void)
+{
+    g_autoptr(virDomainCheckpointDef) def = record();
+    g_autoptr(virDomainCheckpointDef) again = NULL;
+    g_autofree char *text = NULL;
+    g_autofree char *plain = NULL;
+
+    virDomainCheckpointDefDisk(def, "vda")->broken = g_strdup("bitmap '<&>' is lost");
+    text = virDomainCheckpointDefFormat(def, VIR_CHECKPOINT_FORMAT_NO_DOMAIN |
+                                                 VIR_CHECKPOINT_FORMAT_BROKEN);
+    confTestGolden(DATA, "redefine.broken.xml", text);
+    again = virDomainCheckpointDefParse(text, VIR_CHECKPOINT_PARSE_REDEFINE);
+    g_assert_nonnull(again);
+    g_assert_null(virDomainCheckpointDefDisk(again, "vda")->broken);
+    plain = virDomainCheckpointDefFormat(def, VIR_CHECKPOINT_FORMAT_RECORD);
+    g_assert_null(strstr(plain, "f:broken"));
+    g_assert_null(virDomainCheckpointDefParse(text, VIR_CHECKPOINT_PARSE_RECORD));
+}
+
 static void
 testRecordStates(void)
 {
@@ -182,6 +203,7 @@ main(int argc, char **argv)
     g_test_add_func("/checkpointxml/redefine", testRedefine);
     g_test_add_func("/checkpointxml/redefine-aligned", testRedefineAligned);
     g_test_add_func("/checkpointxml/views", testViews);
+    g_test_add_func("/checkpointxml/broken", testBroken);
     g_test_add_func("/checkpointxml/record-states", testRecordStates);
     g_test_add_func("/checkpointxml/nothing-fits", testNothingFits);
     for (gsize i = 0; i < G_N_ELEMENTS(checkpointRefusals); i++) {

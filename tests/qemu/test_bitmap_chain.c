@@ -42,6 +42,7 @@ static const chainCase cases[] = {
     { "not-recording", "A B", "A B", "A", NULL, BROKEN, "'B' is the newest but does not record" },
     { "not-recording-alone", "A", "A", "A", NULL, BROKEN, "'A' is the newest but does not record" },
     { "active-is-not-newest", "A* B", "A B", "A", NULL, BROKEN, "'B' is the newest but" },
+    { "granularity-later", "A B/ C!", "A B C", "A", NULL, BROKEN, "'B' has a granularity of 32768" },
     { "granularity", "A/ B*", "A B", "A", NULL, BROKEN, "bitmap 'B' has a granularity of 65536" },
     { "no-node", NULL, "A", "A", NULL, BROKEN, "is not open in QEMU" },
     { "not-part", "A*", "A", "B", NULL, VIR_ERR_NO_DOMAIN_CHECKPOINT, "not part of checkpoint 'B'" },
@@ -52,6 +53,20 @@ static GStrv
 splitWords(const char *text)
 {
     return *text ? g_strsplit(text, " ", -1) : g_new0(char *, 1);
+}
+
+/* All at once is what each is alone. */
+static void
+testReasons(const qemuGraphNode *node, const char *const *checkpoints)
+{
+    g_autoptr(GPtrArray) all = qemuBitmapChainReasons("vda", node, checkpoints);
+
+    g_assert_cmpuint(all->len, ==, g_strv_length((char **)checkpoints));
+    for (guint i = 0; i < all->len; i++) {
+        g_autofree char *one = qemuBitmapChainReason("vda", node, checkpoints, checkpoints[i]);
+
+        g_assert_cmpstr(g_ptr_array_index(all, i), ==, one);
+    }
 }
 
 static void
@@ -66,6 +81,7 @@ testChain(gconstpointer data)
     virErrorReset();
     reason = qemuBitmapChainReason("vda", node, (const char *const *)checkpoints, c->since);
     g_assert_cmpint(virErrorLastCode(), ==, VIR_ERR_OK);
+    testReasons(node, (const char *const *)checkpoints);
     got = qemuBitmapChainSince("vda", node, (const char *const *)checkpoints, c->since);
     if (c->wanted) {
         g_autofree char *text = NULL;

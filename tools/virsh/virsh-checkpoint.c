@@ -223,6 +223,34 @@ fetchParent(virDomainCheckpointPtr chk, char **parent)
     return false;
 }
 
+/* One line a disk for a checkpoint that no incremental backup can begin with; stock has no such line,
+ * and its daemon no such element. */
+static bool
+printBroken(virshShell *sh, virDomainCheckpointPtr chk)
+{
+    g_autofree char *xml =
+        virDomainCheckpointGetXMLDesc(chk, VIR_DOMAIN_CHECKPOINT_XML_NO_DOMAIN);
+    xmlDocPtr doc = xml ? xmlReadMemory(xml, strlen(xml), NULL, NULL, XML_PARSE_NONET) : NULL;
+
+    if (!doc)
+        return false;
+    for (xmlNodePtr n = xmlDocGetRootElement(doc)->children; n; n = n->next) {
+        xmlChar *disk = NULL;
+        xmlChar *reason = NULL;
+
+        if (n->type != XML_ELEMENT_NODE || !n->ns || !xmlStrEqual(n->name, BAD_CAST "broken") ||
+            !xmlStrEqual(n->ns->href, BAD_CAST "urn:fleece:1"))
+            continue;
+        disk = xmlGetProp(n, BAD_CAST "disk");
+        reason = xmlNodeGetContent(n);
+        virshPrint(sh, "%-15s %s: %s\n", "Broken:", (const char *)disk, (const char *)reason);
+        xmlFree(disk);
+        xmlFree(reason);
+    }
+    xmlFreeDoc(doc);
+    return true;
+}
+
 static bool
 cmdCheckpointInfo(virshShell *sh, const virshCommandArgs *args)
 {
@@ -246,7 +274,7 @@ cmdCheckpointInfo(virshShell *sh, const virshCommandArgs *args)
         return false;
     virshPrint(sh, "%-15s %d\n", "Children:", children);
     virshPrint(sh, "%-15s %d\n", "Descendants:", descendants);
-    return true;
+    return printBroken(sh, chk);
 }
 
 static bool
