@@ -95,7 +95,8 @@ serverParse(xmlNodePtr node, virDomainBackupDef *def)
     def->server.present = true;
     def->server.transport = VIR_BACKUP_SERVER_TCP;
     if (VIR_XML_ENUM_PROP(node, "transport", transportNames, NULL, def->server.transport) < 0 ||
-        virXMLPropUInt(node, "port", &def->server.port) < 0)
+        virXMLPropUInt(node, "port", &def->server.port) < 0 ||
+        virXMLPropYesNo(node, "tls", &def->server.tls) < 0)
         return -1;
     def->server.socket = virXMLProp(node, "socket");
     def->server.host = virXMLProp(node, "name");
@@ -180,6 +181,8 @@ serverFormat(virBuffer *buf, const virDomainBackupDef *def)
     if (!def->server.present)
         return;
     virBufferAsprintf(buf, "<server transport='%s'", transportNames[def->server.transport]);
+    if (def->server.tls)
+        virBufferAdd(buf, " tls='yes'");
     virBufferEscapeString(buf, " name='%s'", def->server.host);
     virBufferEscapeString(buf, " socket='%s'", def->server.socket);
     if (def->server.port)

@@ -29,6 +29,7 @@ typedef struct _virDomainBackupDef {
         char *socket;            /* unix */
         char *host;              /* tcp */
         unsigned int port;       /* tcp; 0 = choose one */
+        bool tls;                /* with the certificates of qemu.conf */
     } server;
     GPtrArray *disks;            /* virDomainBackupDiskDef * */
 } virDomainBackupDef;
@@ -36,7 +37,7 @@ typedef struct _virDomainBackupDef {
 void virDomainBackupDefFree(virDomainBackupDef *def);
 G_DEFINE_AUTOPTR_CLEANUP_FUNC(virDomainBackupDef, virDomainBackupDefFree)
 /** What libvirt's grammar does not have is refused with VIR_ERR_XML_INVALID_SCHEMA, what it has and we
- * do not (TLS, encryption, labels, other formats) by name with VIR_ERR_CONFIG_UNSUPPORTED. */
+ * do not (encryption, labels, other formats) by name with VIR_ERR_CONFIG_UNSUPPORTED. */
 virDomainBackupDef *virDomainBackupDefParse(const char *xml);
 char *virDomainBackupDefFormat(const virDomainBackupDef *def);
 virDomainBackupDef *virDomainBackupDefCopy(const virDomainBackupDef *def);

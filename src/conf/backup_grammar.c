@@ -72,9 +72,7 @@ serverCheck(xmlNodePtr node)
 
 static const virXMLAttrRule serverAttrs[] = {
     {"transport", .words = "unix tcp"},
-    {"tls", .words = "no", .foreign = "yes",
-     .note = "unsupported attribute tls='yes' in element <server>: use transport='unix' or a "
-             "tunnel"},
+    {"tls", .words = "yes no"},
     {"name", .check = hostCheck},
     {"port", .check = virXMLUnsignedInt},
     {"socket", .check = socketCheck},

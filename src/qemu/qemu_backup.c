@@ -24,6 +24,7 @@
 #include "qemu_plan_run.h"
 #include "qemu_reconcile.h"
 #include "qemu_target_pick.h"
+#include "qemu_tls.h"
 #include "qemu_vm_list.h"
 #include "virerror_report.h"
 #include "virlog.h"
@@ -192,6 +193,7 @@ static int
 makePlan(qemuVM *vm, beginContext *ctx, bool reuseExternal)
 {
     g_autoptr(qemuConfig) config = qemuDriverConfig();
+    g_autofree char *tlsDir = NULL;
     qemuTarget *target = qemuVMTarget(vm);
     qemuBackupPlanInput input = {
         .def = ctx->def,
@@ -201,8 +203,11 @@ makePlan(qemuVM *vm, beginContext *ctx, bool reuseExternal)
         .guestRuns = target->ops->guestRuns(target),
         .reuseExternal = reuseExternal,
         .cbwTimeoutSec = config->cbwTimeoutSec,
+        .tlsVerify = config->backupTLSVerify,
     };
 
+    if (ctx->def->server.tls && !(input.tlsDir = tlsDir = qemuTLSBackupDir(config, vm->name)))
+        return -1;
     ctx->plan = qemuBackupPlanBegin(&input);
     return ctx->plan && qemuPlanRunValidate(ctx->plan) == 0 ? 0 : -1;
 }

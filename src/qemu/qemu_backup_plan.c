@@ -11,6 +11,7 @@
 #include "qemu_backup_plan.h"
 
 #include "qemu_checkpoint_plan.h"
+#include "qemu_tls.h"
 
 char *
 qemuBackupNodeName(const char *what, const char *disk)
@@ -186,9 +187,16 @@ planTransaction(qemuPlan *plan, const qemuBackupPlanInput *input)
                    "backup.begin.transaction");
 }
 
-static void
-planServer(qemuPlan *plan, const virDomainBackupDef *def)
+static virJSONValue *
+credsDelete(void)
 {
+    return virJSONBuild("{'execute':'object-del','arguments':{'id':%s}}", QEMU_BACKUP_TLS);
+}
+
+static void
+planServer(qemuPlan *plan, const qemuBackupPlanInput *input)
+{
+    const virDomainBackupDef *def = input->def;
     g_autofree char *port = g_strdup_printf("%u", def->server.port);
     const char *host = def->server.host ? def->server.host : "localhost";
     virJSONValue *addr = NULL;
@@ -197,7 +205,12 @@ planServer(qemuPlan *plan, const virDomainBackupDef *def)
         addr = virJSONBuild("{'type':'unix','data':{'path':%s}}", def->server.socket);
     else
         addr = virJSONBuild("{'type':'inet','data':{'host':%s,'port':%s}}", host, port);
-    qemuPlanAddQMP(plan, virJSONBuild("{'execute':'nbd-server-start','arguments':{'addr':%v}}", addr),
+    if (def->server.tls)
+        qemuPlanAddQMP(plan, qemuTLSServerCreds(QEMU_BACKUP_TLS, input->tlsDir, input->tlsVerify),
+                       credsDelete(), "backup.begin.tls");
+    qemuPlanAddQMP(plan,
+                   virJSONBuild("{'execute':'nbd-server-start','arguments':{'addr':%v,'tls-creds':%s}}",
+                                addr, def->server.tls ? QEMU_BACKUP_TLS : NULL),
                    simpleCommand("nbd-server-stop"), "backup.begin.server");
 }
 
@@ -225,7 +238,7 @@ planPrepare(qemuPlan *plan, const qemuBackupPlanInput *input)
             planStoreCreate(plan, input, &input->disks[i]);
     }
     first = plan->steps->len;
-    planServer(plan, input->def);
+    planServer(plan, input);
     for (size_t i = 0; i < input->ndisks; i++) {
         if (input->disks[i].disk->qdev)
             planFilter(plan, &input->disks[i], input->cbwTimeoutSec);
@@ -454,6 +467,9 @@ qemuBackupPlanServerStop(const virDomainBackupDef *def)
     wait->size = isUnix ? 0 : def->server.port;
     wait->goOn = true;
     qemuPlanAddQMP(plan, simpleCommand("nbd-server-stop"), NULL, "backup.end.server")->goOn = true;
+    if (def->server.tls)
+        qemuPlanAddQMP(plan, credsDelete(), NULL, "backup.end.tls")->goOn = true;
+    joinSteps(plan, 1);   /* a server that must not be stopped keeps its credentials */
     return g_steal_pointer(&plan);
 }
 

@@ -27,12 +27,15 @@ typedef struct _qemuBackupPlanInput {
     bool guestRuns;                      /* stop and cont around the instant */
     bool reuseExternal;                  /* stores exist already */
     unsigned int cbwTimeoutSec;
+    const char *tlsDir;                  /* certificates, if the server has TLS */
+    bool tlsVerify;                      /* clients must show one */
 } qemuBackupPlanInput;
 
 /* Names in QEMU's graph; DISK is the target name. Also how a restarted daemon finds its things:
  *   fleece-cbw-DISK, fleece-access-DISK, fleece-store-DISK (its protocol node has none),
  *   export id fleece-export-DISK, push job id fleece-push-DISK; the union bitmap on the disk's node has
  *   the name of the export bitmap (pull) or "backup-DISK" (push) */
+#define QEMU_BACKUP_TLS "fleece-tls"     /* the server's credentials */
 char *qemuBackupNodeName(const char *what, const char *disk);
 /** Name of the temporary bitmap of a disk. (owned) */
 char *qemuBackupUnionName(const virDomainBackupDef *def, const virDomainBackupDiskDef *disk);

@@ -11,6 +11,7 @@
 #include <string.h>
 #include "config.h"
 #include "qemu_conf.h"
+#include "qemu_tls.h"
 #include "virconf.h"
 #include "virerror_report.h"
 #include "virfile.h"
@@ -27,12 +28,14 @@
 
 static const char *const knownKeys[] = {
     "user",        "group",           "stdio_handler",   "security_driver", "remember_owner",
-    "cbw_timeout", "backup_port_min", "backup_port_max", "emulator",        NULL,
+    "cbw_timeout", "backup_port_min", "backup_port_max", "emulator",        QEMU_TLS_CONFIG_KEYS,
+    NULL,
 };
 
 static void
 qemuConfigDirsBelow(qemuConfig *config, const char *etc, const char *run, const char *var)
 {
+    qemuTLSConfigInit(config, etc);
     config->configDir = g_build_filename(etc, "libvirt/qemu", NULL);
     config->stateDir = g_build_filename(run, "libvirt/qemu", NULL);
     config->libDir = g_build_filename(var, "lib/libvirt/qemu", NULL);
@@ -58,6 +61,7 @@ qemuConfigDirsSession(qemuConfig *config)
     const char *etc = g_get_user_config_dir();
     const char *cache = g_get_user_cache_dir();
 
+    qemuTLSConfigInit(config, etc);
     config->configDir = g_build_filename(etc, "libvirt/qemu", NULL);
     config->libDir = g_build_filename(etc, "libvirt/qemu/lib", NULL);
     config->checkpointDir = g_build_filename(etc, "libvirt/qemu/checkpoint", NULL);
@@ -154,6 +158,7 @@ qemuConfigUnref(qemuConfig *config)
     g_free(config->logDir);
     g_free(config->cacheDir);
     g_free(config->defaultEmulator);
+    qemuTLSConfigClear(config);
     g_free(config);
 }
 
@@ -260,6 +265,7 @@ qemuConfigLoad(qemuConfig *config, const char *path, bool mustExist)
         qemuConfigCheckRememberOwner(conf, path) < 0 ||
         qemuConfigLoadUser(config, conf, path) < 0 ||
         qemuConfigLoadBackup(config, conf, path) < 0 ||
+        qemuTLSConfigLoad(config, conf, path) < 0 ||
         qemuConfigLoadEmulator(config, conf, path) < 0)
         return -1;
     return 0;

@@ -21,6 +21,10 @@ typedef struct _qemuConfig {
     gid_t group;                /* QEMU runs as; (uid_t)-1 = as the daemon */
     unsigned int cbwTimeoutSec; /* copy-before-write limit, default 45 */
     unsigned int backupPortMin, backupPortMax;
+    char *defaultTLSDir;        /* /etc/pki/qemu: certificates; qemu_tls.h */
+    char *backupTLSDir;         /* of qemu.conf, or NULL */
+    char *backupTLSFallbackDir; /* /etc/pki/libvirt-backup, if it exists */
+    bool backupTLSVerify;       /* NBD clients must show a certificate */
     char *defaultEmulator; /* /usr/bin/qemu-system-x86_64 */
 } qemuConfig;
 qemuConfig *qemuConfigNew(const char *root, bool privileged);

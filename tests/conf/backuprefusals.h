@@ -23,7 +23,6 @@ static const confRefusal backupRefusals[] = {
     {"fd", GRAMMAR, "'fd'", PULL("<server transport='fd' fdgroup='x'/>")},
     {"fdgroup", GRAMMAR, "unknown attribute 'fdgroup' in element <server>",
      PULL("<server transport='unix' fdgroup='x'/>")},
-    {"tls", UNSUPPORTED, "tls='yes'", PULL("<server name='localhost' port='10809' tls='yes'/>")},
     {"no-socket", GRAMMAR, "missing attribute 'socket'", PULL("<server transport='unix'/>")},
     {"relative-socket", GRAMMAR, "'s' of attribute 'socket' in element <server>: an absolute path",
      PULL("<server transport='unix' socket='s'/>")},

@@ -1,6 +1,8 @@
 # SPDX-License-Identifier: LGPL-2.1-or-later
-"""Which processes belong to a test: those that have its directory on their command line."""
+"""Which processes belong to a test: those that have its directory on their command line. And which TCP
+ports belong to nobody."""
 import os
+import socket
 
 
 def processes_with(text):
@@ -15,3 +17,9 @@ def processes_with(text):
         if text in line and int(pid) != os.getpid():
             found[int(pid)] = line
     return found
+
+
+def free_port():
+    with socket.socket() as s:
+        s.bind(("127.0.0.1", 0))
+        return s.getsockname()[1]

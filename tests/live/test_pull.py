@@ -2,7 +2,6 @@
 # SPDX-License-Identifier: LGPL-2.1-or-later
 """Pull backups read by libnbd: full and incremental, unix and TCP, one disk and several."""
 import os
-import socket
 import subprocess
 import xml.etree.ElementTree as ET
 
@@ -11,14 +10,9 @@ import libvirt
 import images
 import livetest
 import model
+from processes import free_port
 
 MIB = 1 << 20
-
-
-def free_port():
-    with socket.socket() as s:
-        s.bind(("127.0.0.1", 0))
-        return s.getsockname()[1]
 
 
 class Pull(livetest.LiveTest):

@@ -11,7 +11,7 @@ typedef struct _planCase {
     virBackupMode mode;
     size_t ndisks;
     const char *since[MAX_DISKS];   /* "A B"; NULL = full */
-    bool tcp, checkpoint, paused, helper, reuse, block;
+    bool tcp, tls, checkpoint, paused, helper, reuse, block;
     virStorageFormat format;
 } planCase;
 
@@ -22,6 +22,7 @@ typedef struct _planCase {
 static const planCase cases[] = {
     { "pull-full", PULL, .ndisks = 1 },
     { "pull-full-checkpoint-tcp", PULL, .ndisks = 1, .checkpoint = true, .tcp = true },
+    { "pull-tls", PULL, .ndisks = 1, .tcp = true, .tls = true },
     { "pull-incremental-checkpoint", PULL, .ndisks = 1, .since = { "A B" }, .checkpoint = true },
     { "pull-mixed-3", PULL, .ndisks = 3, .since = { "A B", NULL, "B" }, .checkpoint = true },
     { "pull-paused", PULL, .ndisks = 2, .since = { "B", "B" }, .paused = true },
@@ -138,11 +139,13 @@ testPlan(gconstpointer data)
         fillCheckpoint(&s, c);
     s.def.mode = c->mode;
     s.def.server.transport = c->tcp ? VIR_BACKUP_SERVER_TCP : VIR_BACKUP_SERVER_UNIX;
+    s.def.server.tls = c->tls;
     s.def.server.socket = (char *)"/run/backup.sock";
     s.def.server.port = 10809;
     input = (qemuBackupPlanInput){
         .def = &s.def, .disks = s.disks, .ndisks = c->ndisks, .checkpointActions = s.actions,
         .guestRuns = !c->paused, .reuseExternal = c->reuse, .cbwTimeoutSec = 45,
+        .tlsDir = "/etc/pki/qemu", .tlsVerify = true,
     };
     begin = qemuBackupPlanBegin(&input);
     end = qemuBackupPlanEnd(&s.def, s.ends, c->ndisks);

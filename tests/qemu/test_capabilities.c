@@ -311,6 +311,11 @@ testConfig(void)
         {"user = \"no-such-user\"\n", VIR_ERR_CONF_SYNTAX, "no-such-user"},
         {"backup_port_min = 20000\n", VIR_ERR_CONF_SYNTAX, "20000"},
         {"emulator = \"qemu\"\n", VIR_ERR_CONF_SYNTAX, "emulator"},
+        {"backup_tls_x509_cert_dir = \"/nowhere/pki\"\n", VIR_ERR_CONF_SYNTAX, "/nowhere/pki"},
+        {"default_tls_x509_cert_dir = \"pki\"\n", VIR_ERR_CONF_SYNTAX, "absolute"},
+        {"backup_tls_x509_verify = \"x\"\n", VIR_ERR_CONF_SYNTAX, "backup_tls_x509_verify"},
+        {"default_tls_x509_secret_uuid = \"1\"\n", VIR_ERR_CONFIG_UNSUPPORTED, "default_tls_x509_secret"},
+        {"backup_tls_x509_secret_uuid = \"1\"\n", VIR_ERR_CONFIG_UNSUPPORTED, "backup_tls_x509_secret"},
         {"cbw_timeout = \"x\"\n", VIR_ERR_CONF_SYNTAX, "cbw_timeout"},
     };
     g_autoptr(qemuConfig) config = qemuConfigNew("/r", true);

@@ -175,6 +175,7 @@ static const struct {
     {KIND_CHECKPOINT, "disk", DISKS("<disk name='xvda' bitmap='' size='0'/>")},
     {KIND_CHECKPOINT, "path", DISKS("<disk name='/dev/a b' checkpoint='bitmap'/>")},
     {KIND_BACKUP, "tcp", PULL("<server transport='tcp' name='host-1.example' tls='no'/>")},
+    {KIND_BACKUP, "tls", PULL("<server transport='unix' socket='/s' tls='yes'/>")},
     {KIND_BACKUP, "ipv6", PULL("<server name='fe80::1' port='1'/>")},
     {KIND_BACKUP, "any-ipv6", PULL("<server name='::' port='1'/>")},
     {KIND_BACKUP, "full-ipv6", PULL("<server name='1:2:3:4:5:6:7:8' port='1'/>")},
