@@ -165,7 +165,7 @@ backingParse(xmlNodePtr parent, virStorageSource *src)
         return -1;
     if (!source && !format) {
         src->backingTerminated = true;
-        return 0;
+        return virXMLCheckKnown(node, NULL, NULL);
     }
     if (!source || !format) {
         virReportError(VIR_ERR_XML_ERROR, "<backingStore> of '%s' needs both <format> and <source>",
@@ -326,6 +326,8 @@ virDomainDiskDefParse(xmlNodePtr node)
 
     if (virXMLCheckKnown(node, "type device", DISK_CHILDREN) < 0 ||
         virXMLCheckOnce(node, DISK_CHILDREN) < 0 ||
+        virXMLCheckChildrenKnown(node, "readonly shareable", NULL, NULL) < 0 ||
+        virXMLCheckChildrenKnown(node, "serial", NULL, "#text") < 0 ||
         VIR_XML_ENUM_PROP(node, "type", storageTypes, STORAGE_TYPES_FOREIGN, type) < 0 ||
         VIR_XML_ENUM_PROP(node, "device", diskDevices, "floppy lun", disk->device) < 0 ||
         diskTargetParse(node, disk) < 0 ||

@@ -112,6 +112,8 @@ virDomainDefAssignAliases(virDomainDef *def)
     for (guint i = 0; i < def->inputs->len; i++)
         aliasNumbered(def, &((virDomainInputDef *)g_ptr_array_index(def->inputs, i))->alias,
                       "input");
+    if (def->videoModel)
+        aliasNumbered(def, &def->videoAlias, "video");
     if (!def->memballoonNone)
         aliasNumbered(def, &def->memballoonAlias, "balloon");
     for (guint i = 0; i < def->rngs->len; i++)

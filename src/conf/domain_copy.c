@@ -107,6 +107,7 @@ virDomainDefCopy(const virDomainDef *def)
     copy->emulator = g_strdup(def->emulator);
     copy->memballoonAlias = g_strdup(def->memballoonAlias);
     copy->videoModel = g_strdup(def->videoModel);
+    copy->videoAlias = g_strdup(def->videoAlias);
     devicesCopy(copy, def);
     return copy;
 }

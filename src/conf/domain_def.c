@@ -129,6 +129,7 @@ virDomainDefFree(virDomainDef *def)
     g_free(def->emulator);
     g_free(def->memballoonAlias);
     g_free(def->videoModel);
+    g_free(def->videoAlias);
     g_ptr_array_unref(def->disks);
     g_ptr_array_unref(def->controllers);
     g_ptr_array_unref(def->chardevs);
@@ -220,6 +221,7 @@ virDomainDefForeachDevice(virDomainDef *def, virDomainDeviceIter iter, void *opa
     FOREACH(nets, virDomainNetDef)
     FOREACH(chardevs, virDomainChardevDef)
     FOREACH(inputs, virDomainInputDef)
+    iter(&def->videoAlias, &def->videoAddr, opaque);
     iter(&def->memballoonAlias, &def->memballoonAddr, opaque);
     FOREACH(rngs, virDomainRngDef)
 }

@@ -145,6 +145,8 @@ typedef struct _virDomainDef {
     char *memballoonAlias;
     virDeviceAddress memballoonAddr;
     char *videoModel;            /* NULL or "none" */
+    char *videoAlias;
+    virDeviceAddress videoAddr;  /* never given: there is no device */
     bool usbDisabled;            /* <controller type='usb' model='none'/> */
 } virDomainDef;
 

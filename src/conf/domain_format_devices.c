@@ -165,13 +165,15 @@ rngFormat(virBuffer *buf, const virDomainRngDef *rng, bool live)
 }
 
 static void
-videoFormat(virBuffer *buf, const virDomainDef *def)
+videoFormat(virBuffer *buf, const virDomainDef *def, bool live)
 {
+    g_auto(virBuffer) inner = VIR_BUFFER_INITIALIZER;
+
     if (!def->videoModel)
         return;
-    virBufferAdd(buf, "<video>\n");
-    virBufferAsprintf(buf, "  <model type='%s'/>\n", def->videoModel);
-    virBufferAdd(buf, "</video>\n");
+    virBufferAdd(buf, "<video");
+    virBufferAsprintf(&inner, "<model type='%s'/>\n", def->videoModel);
+    deviceClose(buf, "video", &inner, def->videoAlias, &def->videoAddr, live);
 }
 
 void
@@ -193,7 +195,7 @@ virDomainDevicesFormat(virBuffer *buf, const virDomainDef *def, bool live)
     for (guint i = 0; i < def->inputs->len; i++)
         inputFormat(buf, g_ptr_array_index(def->inputs, i), live);
     virBufferAdd(buf, "<audio id='1' type='none'/>\n");
-    videoFormat(buf, def);
+    videoFormat(buf, def, live);
     memballoonFormat(buf, def, live);
     for (guint i = 0; i < def->rngs->len; i++)
         rngFormat(buf, g_ptr_array_index(def->rngs, i), live);

@@ -1,8 +1,9 @@
 /* SPDX-License-Identifier: LGPL-2.1-or-later */
 /*
  * <domain> to Def: everything but <devices>. Each element has one small function; what it does not
- * know it refuses by name, because a setting dropped in silence is a guest that differs from what
- * its owner wrote.
+ * know it refuses by name (virXMLCheckKnown, virXMLCheckOnce), because a setting dropped in silence
+ * is a guest that differs from what its owner wrote. tests/conf/domainstricttest.c tries it on
+ * every element of its documents: a new element belongs into one of them.
  */
 #include "domain_internal.h"
 
@@ -17,6 +18,7 @@
     "name uuid title description metadata memory currentMemory vcpu iothreads os features cpu "    \
     "clock "                                                                                       \
     "on_poweroff on_reboot on_crash pm devices"
+#define DOMAIN_PLAIN "name uuid title description on_poweroff on_reboot on_crash"
 
 static int
 nameParse(xmlNodePtr root, virDomainDef *def)
@@ -75,7 +77,7 @@ memoryElementParse(xmlNodePtr node, unsigned long long *kib)
 
     if (!node)
         return 0;
-    if (virXMLCheckKnown(node, "unit", NULL) < 0 || virXMLTextScaled(node, 1024, &bytes) < 0)
+    if (virXMLCheckKnown(node, "unit", "#text") < 0 || virXMLTextScaled(node, 1024, &bytes) < 0)
         return -1;
     *kib = bytes / 1024 + (bytes % 1024 != 0);
     return 0;
@@ -115,7 +117,7 @@ vcpuParse(xmlNodePtr root, virDomainDef *def)
     def->vcpus = 1;
     if (!node)
         return 0;
-    if (virXMLCheckKnown(node, "placement current", NULL) < 0 ||
+    if (virXMLCheckKnown(node, "placement current", "#text") < 0 ||
         VIR_XML_ENUM_CHECK(node, "placement", placements, "auto") < 0 ||
         countParse(node, &def->maxVcpus) < 0)
         return -1;
@@ -130,7 +132,7 @@ iothreadsParse(xmlNodePtr root, virDomainDef *def)
 
     if (!node)
         return 0;
-    if (virXMLCheckKnown(node, NULL, NULL) < 0)
+    if (virXMLCheckKnown(node, NULL, "#text") < 0)
         return -1;
     return countParse(node, &def->iothreads);
 }
@@ -152,7 +154,7 @@ osTypeParse(xmlNodePtr os, virDomainDef *def)
                        def->name);
         return -1;
     }
-    if (virXMLCheckKnown(node, "arch machine", NULL) < 0)
+    if (virXMLCheckKnown(node, "arch machine", "#text") < 0)
         return -1;
     def->osArch = virXMLProp(node, "arch");
     def->osMachine = virXMLProp(node, "machine");
@@ -189,7 +191,9 @@ osParse(xmlNodePtr root, virDomainDef *def)
 
     if (osTypeParse(os, def) < 0 ||
         virXMLCheckKnown(os, NULL, "type boot kernel initrd cmdline") < 0 ||
-        virXMLCheckOnce(os, "type kernel initrd cmdline") < 0 || bootDevsParse(os, def) < 0)
+        virXMLCheckOnce(os, "type kernel initrd cmdline") < 0 ||
+        virXMLCheckChildrenKnown(os, "kernel initrd cmdline", NULL, "#text") < 0 ||
+        bootDevsParse(os, def) < 0)
         return -1;
     def->kernel = virXMLChildText(os, "kernel");
     def->initrd = virXMLChildText(os, "initrd");
@@ -216,8 +220,8 @@ featuresParse(xmlNodePtr root, virDomainDef *def)
     if (!node)
         return 0;
     if (virXMLCheckKnown(node, NULL, "acpi apic pae") < 0 ||
-        featureParse(node, "acpi", &def->acpi) < 0 || featureParse(node, "apic", &def->apic) < 0 ||
-        featureParse(node, "pae", &def->pae) < 0)
+        virXMLCheckOnce(node, "acpi apic pae") < 0 || featureParse(node, "acpi", &def->acpi) < 0 ||
+        featureParse(node, "apic", &def->apic) < 0 || featureParse(node, "pae", &def->pae) < 0)
         return -1;
     return 0;
 }
@@ -229,7 +233,7 @@ cpuModelParse(xmlNodePtr cpu, virDomainDef *def)
 
     if (!node)
         return 0;
-    if (virXMLCheckKnown(node, "fallback", NULL) < 0 ||
+    if (virXMLCheckKnown(node, "fallback", "#text") < 0 ||
         VIR_XML_ENUM_PROP(node, "fallback", virDomainCPUFallbackNames, "*", def->cpuFallback) < 0)
         return -1;
     def->cpuModel = virXMLText(node);
@@ -356,6 +360,7 @@ powerParse(xmlNodePtr root, virDomainDef *def)
     if (!pm)
         return 0;
     if (virXMLCheckKnown(pm, NULL, "suspend-to-mem suspend-to-disk") < 0 ||
+        virXMLCheckOnce(pm, "suspend-to-mem suspend-to-disk") < 0 ||
         suspendParse(pm, "suspend-to-mem", &def->suspendToMem) < 0 ||
         suspendParse(pm, "suspend-to-disk", &def->suspendToDisk) < 0)
         return -1;
@@ -390,7 +395,8 @@ domainParse(xmlNodePtr root, virDomainDef *def)
 
     if (typeParse(root, def) < 0 || nameParse(root, def) < 0 || uuidParse(root, def) < 0 ||
         osParse(root, def) < 0 || virXMLCheckKnown(root, "type id", DOMAIN_CHILDREN) < 0 ||
-        virXMLCheckOnce(root, DOMAIN_CHILDREN) < 0 || idParse(root, def) < 0)
+        virXMLCheckOnce(root, DOMAIN_CHILDREN) < 0 ||
+        virXMLCheckChildrenKnown(root, DOMAIN_PLAIN, NULL, "#text") < 0 || idParse(root, def) < 0)
         return -1;
     metadataParse(root, def);
     if (memoryParse(root, def) < 0 || vcpuParse(root, def) < 0 || iothreadsParse(root, def) < 0 ||

@@ -136,6 +136,7 @@ serialTargetParse(xmlNodePtr target, virDomainChardevDef *chardev)
     chardev->targetType = g_strdup(types[0]);
     chardev->targetModel = g_strdup(types[0]);
     if (target && (virXMLCheckKnown(target, "type port", "model") < 0 ||
+                   virXMLCheckOnce(target, "model") < 0 ||
                    VIR_XML_ENUM_CHECK(target, "type", types, "*") < 0 ||
                    indexParse(target, "port", 3, &chardev->port) < 0))
         return -1;
@@ -234,6 +235,20 @@ serialParse(xmlNodePtr node, virDomainDef *def)
     return chardevParse(node, def, VIR_CHARDEV_SERIAL);
 }
 
+/* What dumpxml shows of a console beside a serial port is the port's. A plain pty says no more than
+ * that there is a console; anything else must say the same as the port. */
+static int
+consoleMirrorCheck(const virDomainChardevDef *console, const virDomainChardevDef *serial)
+{
+    if ((console->type == VIR_CHARDEV_PTY || console->type == serial->type) &&
+        (!console->path || g_strcmp0(console->path, serial->path) == 0))
+        return 0;
+    virReportError(VIR_ERR_CONFIG_UNSUPPORTED, "%s",
+                   "the first <console> is the first <serial> seen from another side, but they "
+                   "differ in type or path: leave the <console> out or make its target 'virtio'");
+    return -1;
+}
+
 /* The first console of type serial is the first serial seen from another side. With a serial there
  * it adds nothing; alone it is that serial. */
 static int
@@ -254,7 +269,7 @@ consoleParse(xmlNodePtr node, virDomainDef *def)
         return -1;
     }
     if (haveSerial)
-        return 0;
+        return consoleMirrorCheck(console, g_ptr_array_index(def->chardevs, 0));
     console->kind = VIR_CHARDEV_SERIAL;
     g_free(console->targetType);
     console->targetType = g_strdup("isa-serial");
@@ -362,7 +377,7 @@ rngParse(xmlNodePtr node, virDomainDef *def)
         virReportError(VIR_ERR_XML_ERROR, "%s", "<rng> needs a <backend model='random'>");
         return -1;
     }
-    if (virXMLCheckKnown(backend, "model", NULL) < 0 ||
+    if (virXMLCheckKnown(backend, "model", "#text") < 0 ||
         VIR_XML_ENUM_CHECK(backend, "model", backends, "*") < 0 ||
         virDeviceAliasParse(node, &rng->alias) < 0 || virDeviceAddressParse(node, &rng->addr) < 0)
         return -1;
@@ -415,14 +430,15 @@ videoParse(xmlNodePtr node, virDomainDef *def)
     xmlNodePtr model = virXMLChild(node, "model");
     g_autofree char *type = model ? virXMLProp(model, "type") : NULL;
 
-    if (virXMLCheckKnown(node, NULL, "model alias") < 0)
+    if (virXMLCheckKnown(node, NULL, "model alias") < 0 || virXMLCheckOnce(node, "model") < 0)
         return -1;
     if (g_strcmp0(type, "none") != 0) {
         virReportError(VIR_ERR_CONFIG_UNSUPPORTED,
                        "unsupported model of <video>: '%s' (only 'none')", type ? type : "");
         return -1;
     }
-    if (virXMLCheckKnown(model, "type", NULL) < 0)
+    if (virXMLCheckKnown(model, "type", NULL) < 0 ||
+        virDeviceAliasParse(node, &def->videoAlias) < 0)
         return -1;
     g_free(def->videoModel);
     def->videoModel = g_steal_pointer(&type);
@@ -455,7 +471,7 @@ emulatorParse(xmlNodePtr node, virDomainDef *def)
                        def->emulator ? def->emulator : "");
         return -1;
     }
-    return virXMLCheckKnown(node, NULL, NULL);
+    return virXMLCheckKnown(node, NULL, "#text");
 }
 
 static const struct {

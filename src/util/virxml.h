@@ -62,12 +62,19 @@ virXMLTextScaled(xmlNodePtr node, unsigned long long defaultUnit, unsigned long 
 
 /**
  * virXMLCheckKnown: refuse whatever is not in the lists: "unsupported attribute 'x' in element
- * <disk>", "unsupported element <y> in <disk>" with VIR_ERR_CONFIG_UNSUPPORTED.
+ * <disk>", "unsupported element <y> in <disk>", "unsupported text 'z' in element <disk>" with
+ * VIR_ERR_CONFIG_UNSUPPORTED.
  * @attrs, @children: names separated by blanks ("type device"), NULL = none allowed. Names in our
  * namespace are listed with the prefix "f:". Elements of foreign namespaces are refused too.
+ * "#text" among @children: the element holds text.
  */
 int
 virXMLCheckKnown(xmlNodePtr node, const char *attrs, const char *children);
+/** virXMLCheckKnown of each child of @node that has one of @names: for the plain ones, which have
+ * no function of their own. */
+int
+virXMLCheckChildrenKnown(xmlNodePtr node, const char *names, const char *attrs,
+                         const char *children);
 
 /** Name as the lists of virXMLCheckKnown have it, (owned): "f:x" for ours, "prefix:x" for foreign ones. */
 char *

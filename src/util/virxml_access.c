@@ -273,22 +273,60 @@ virXMLCheckAttributes(xmlNodePtr node, const char *attrs)
     return 0;
 }
 
+static int
+virXMLCheckChild(xmlNodePtr node, xmlNodePtr child, const char *children)
+{
+    g_autofree char *shown = virXMLShownName(child->name, child->ns);
+
+    if (virXMLListed(shown, child->ns, children))
+        return 0;
+    virReportError(VIR_ERR_CONFIG_UNSUPPORTED, "unsupported element <%s> in <%s>", shown,
+                   (const char *)node->name);
+    return -1;
+}
+
+static int
+virXMLCheckNoText(xmlNodePtr node, xmlNodePtr text)
+{
+    g_autofree char *shown = g_strstrip(g_strdup((const char *)text->content));
+
+    if (xmlIsBlankNode(text))
+        return 0;
+    virReportError(VIR_ERR_CONFIG_UNSUPPORTED, "unsupported text '%s' in element <%s>", shown,
+                   (const char *)node->name);
+    return -1;
+}
+
 int
 virXMLCheckKnown(xmlNodePtr node, const char *attrs, const char *children)
 {
+    bool textKnown = virXMLListed("#text", NULL, children);
+
     if (virXMLCheckAttributes(node, attrs) < 0)
         return -1;
+    for (xmlNodePtr at = node->children; at; at = at->next) {
+        bool text = at->type == XML_TEXT_NODE || at->type == XML_CDATA_SECTION_NODE;
+
+        if (at->type == XML_ELEMENT_NODE && virXMLCheckChild(node, at, children) < 0)
+            return -1;
+        if (text && !textKnown && virXMLCheckNoText(node, at) < 0)
+            return -1;
+    }
+    return 0;
+}
+
+int
+virXMLCheckChildrenKnown(xmlNodePtr node, const char *names, const char *attrs,
+                         const char *children)
+{
     for (xmlNodePtr at = node->children; at; at = at->next) {
         g_autofree char *shown = NULL;
 
         if (at->type != XML_ELEMENT_NODE)
             continue;
         shown = virXMLShownName(at->name, at->ns);
-        if (virXMLListed(shown, at->ns, children))
-            continue;
-        virReportError(VIR_ERR_CONFIG_UNSUPPORTED, "unsupported element <%s> in <%s>", shown,
-                       (const char *)node->name);
-        return -1;
+        if (virXMLListed(shown, at->ns, names) && virXMLCheckKnown(at, attrs, children) < 0)
+            return -1;
     }
     return 0;
 }

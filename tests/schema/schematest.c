@@ -210,10 +210,7 @@ static const struct {
      "<memory>1024</memory><os><type>hvm</type></os></domain>"},
     {KIND_DOMAIN, "an empty title is none", DOMAIN("<title/>")},
     {KIND_DOMAIN, "a clock is utc if it does not say", DOMAIN("<clock/>")},
-    {KIND_DOMAIN, "text between elements is not looked at", DOMAIN("<features>x</features>")},
     {KIND_DOMAIN, "a console is a pty if it does not say", DEVICES("<console/>")},
-    {KIND_DOMAIN, "attributes of <name> and other plain elements are not looked at",
-     DOMAIN("<description x='y'/>")},
     {KIND_DOMAIN, "a MAC may have a byte of one digit",
      DEVICES("<interface type='user'><mac address='52:54:00:ab:cd:1'/></interface>")},
     {KIND_DOMAIN, "numbers of drive addresses may be hexadecimal",
@@ -254,6 +251,7 @@ static const struct {
      "target-twice boot-order alias-twice address-pci-twice address-drive-twice controller-twice "
      "console-second channel-twice serials"},
     {KIND_DOMAIN, "numbers that must fit each other", "vcpu-current iothread"},
+    {KIND_DOMAIN, "elements that must fit each other", "console-differs"},
     {KIND_DOMAIN, "what must fit the bus or the machine",
      "cdrom-virtio io-native iothread-sata share-qcow2 readonly-sata ide-q35 ide-fifth "
      "address-kind controller-root input-no-usb boot-both"},

@@ -260,6 +260,24 @@ testKnown(void)
                 "unsupported configuration: unsupported element <f:opt> in <disk>");
 }
 
+static void
+testKnownText(void)
+{
+    g_autoptr(xmlDoc) doc = virXMLParse("<d> <!-- c --> <n>x<![CDATA[y]]></n><n a='1'/>\n</d>", "(d)",
+                                        "d");
+    xmlNodePtr root = xmlDocGetRootElement(doc);
+    xmlNodePtr first = virXMLChild(root, "n");
+
+    g_assert_cmpint(virXMLCheckKnown(root, NULL, "n"), ==, 0);
+    g_assert_cmpint(virXMLCheckKnown(first, NULL, "#text"), ==, 0);
+    expectError(virXMLCheckKnown(first, NULL, NULL), VIR_ERR_CONFIG_UNSUPPORTED,
+                "unsupported configuration: unsupported text 'x' in element <n>");
+    g_assert_cmpint(virXMLCheckChildrenKnown(root, "m n", "a", "#text"), ==, 0);
+    g_assert_cmpint(virXMLCheckChildrenKnown(root, "m", NULL, NULL), ==, 0);
+    expectError(virXMLCheckChildrenKnown(root, "m n", NULL, "#text"), VIR_ERR_CONFIG_UNSUPPORTED,
+                "unsupported configuration: unsupported attribute 'a' in element <n>");
+}
+
 /* What is cut out of a document still declares its namespaces. */
 static void
 testNodeFormat(void)
@@ -313,6 +331,7 @@ main(int argc, char **argv)
     g_test_add_func("/xml/attributes", testAttributes);
     g_test_add_func("/xml/scaled", testScaled);
     g_test_add_func("/xml/known", testKnown);
+    g_test_add_func("/xml/known-text", testKnownText);
     g_test_add_func("/xml/node-format", testNodeFormat);
     g_test_add_func("/xml/escape-round-trip", testEscapeRoundTrip);
     return g_test_run();
