@@ -6,6 +6,7 @@ import subprocess
 
 import libvirt
 
+import daemon as daemons
 import images
 import livetest
 
@@ -46,6 +47,56 @@ class PythonLibvirt(livetest.LiveTest):
         self.assertIn("domainbackup", dom.backupGetXMLDesc())
         dom.abortJob()
         self.wait_no_job(m)
+
+
+# python3-libvirt as Debian has it, on the libvirt.so.0 and libvirt-qemu.so.0 of this tree.
+ON_OUR_LIBRARY = r"""
+import sys, libvirt, libvirt_qemu
+libvirt.registerErrorHandler(lambda context, error: None, None)
+build, uri = sys.argv[1:]
+with open("/proc/self/maps") as f:
+    maps = f.read()
+for name in ("libvirt.so.0", "libvirt-qemu.so.0"):
+    if "%s/src/%s" % (build, name) not in maps:
+        sys.exit(name + " is not ours")
+conn = libvirt.open(uri)
+dom, = conn.listAllDomains()
+dom.checkpointCreateXML("<domaincheckpoint><name>by-python</name></domaincheckpoint>", 0)
+print(dom.name(), dom.isActive(), [c.getName() for c in dom.listAllCheckpoints()])
+print(libvirt_qemu.qemuMonitorCommand(dom, "info status", 1).strip())
+for refused in (conn.listAllNetworks, lambda: conn.storagePoolLookupByName("x"),
+                lambda: conn.secretLookupByUUIDString("x"), lambda: libvirt_qemu.qemuAttach(conn, 1, 0)):
+    try:
+        refused()
+        print("not refused")
+    except libvirt.libvirtError as e:
+        print(e.get_error_code(), e.get_error_message())
+"""
+WANTED = """\
+vm 1 ['by-python']
+VM status: running
+3 this function is not supported by the connection driver: virConnectListAllNetworks
+3 this function is not supported by the connection driver: virStoragePoolLookupByName
+3 this function is not supported by the connection driver: virSecretLookupByUUIDString
+3 this function is not supported by the connection driver: virDomainQemuAttach
+"""
+
+
+class PythonOnOurLibrary(livetest.LiveTest):
+    def python(self, *argv):
+        env = dict(os.environ, LD_LIBRARY_PATH=os.path.join(daemons.BUILD, "src"))
+        done = subprocess.run(["/usr/bin/python3", *argv], env=env, capture_output=True, text=True, timeout=200,
+                              stdin=subprocess.DEVNULL)
+        self.assertEqual(done.returncode, 0, done.stdout + done.stderr)
+        return done.stdout
+
+    def test_open_list_checkpoint_and_refusals(self):
+        self.machine(boots=False)
+        build = os.path.realpath(daemons.BUILD)
+        self.assertEqual(self.python("-c", ON_OUR_LIBRARY, build, self.daemon.uri), WANTED)
+
+    def test_the_tests_above(self):
+        self.assertIn("ok 2 - ", self.python(__file__, "PythonLibvirt."))
 
 
 class VirtNbdBackup(livetest.LiveTest):
