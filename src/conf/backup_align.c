@@ -113,7 +113,7 @@ storeSettle(const virDomainBackupDef *def, virDomainBackupDiskDef *disk, const c
 {
     if (!disk->store)
         disk->store = virStorageSourceNew(VIR_STORAGE_TYPE_FILE, VIR_STORAGE_FORMAT_QCOW2, NULL);
-    if (disk->store->path)
+    if (disk->store->path || disk->nbd)
         return 0;
     if (source->type == VIR_STORAGE_TYPE_BLOCK && def->mode == VIR_BACKUP_MODE_PULL) {
         disk->store->path = g_strdup_printf("%s/%s-%s.%s", scratchDir, domain, disk->name, suffix);
@@ -149,11 +149,23 @@ storeCheckChain(const virDomainBackupDiskDef *disk, const virDomainDef *dom)
     return 0;
 }
 
+static int
+storeCheckOnce(const virDomainBackupDiskDef *disk, GHashTable *paths)
+{
+    char *path = disk->nbd ? virBackupNbdURI(disk->nbd) : g_strdup(disk->store->path);
+
+    if (g_hash_table_add(paths, path))
+        return 0;
+    virReportError(VIR_ERR_INVALID_ARG, "store '%s' is given to more than one disk",
+                   disk->nbd ? "of an NBD server" : disk->store->path);
+    return -1;
+}
+
 /* Two disks in one file, or a backup over the guest's own image, would destroy data. */
 static int
 storesCheck(const virDomainBackupDef *def, const virDomainDef *dom)
 {
-    g_autoptr(GHashTable) paths = g_hash_table_new(g_str_hash, g_str_equal);
+    g_autoptr(GHashTable) paths = g_hash_table_new_full(g_str_hash, g_str_equal, g_free, NULL);
     g_autoptr(GHashTable) exports = g_hash_table_new(g_str_hash, g_str_equal);
 
     for (guint i = 0; i < def->disks->len; i++) {
@@ -161,13 +173,10 @@ storesCheck(const virDomainBackupDef *def, const virDomainDef *dom)
 
         if (!disk->backup)
             continue;
-        if (storeCheckChain(disk, dom) < 0)
+        if (!disk->nbd && storeCheckChain(disk, dom) < 0)
             return -1;
-        if (!g_hash_table_add(paths, disk->store->path)) {
-            virReportError(VIR_ERR_INVALID_ARG, "store '%s' is given to more than one disk",
-                           disk->store->path);
+        if (storeCheckOnce(disk, paths) < 0)
             return -1;
-        }
         if (disk->exportName && !g_hash_table_add(exports, disk->exportName)) {
             virReportError(VIR_ERR_INVALID_ARG, "export name '%s' is given to more than one disk",
                            disk->exportName);

@@ -26,6 +26,7 @@ virDomainBackupDiskDefFree(virDomainBackupDiskDef *disk)
     g_free(disk->exportName);
     g_free(disk->exportBitmap);
     virStorageSourceFree(disk->store);
+    virBackupNbdFree(disk->nbd);
     g_free(disk);
 }
 
@@ -70,6 +71,7 @@ diskCopy(gconstpointer item, gpointer unused)
     copy->exportName = g_strdup(disk->exportName);
     copy->exportBitmap = g_strdup(disk->exportBitmap);
     copy->store = virStorageSourceCopy(disk->store);
+    copy->nbd = virBackupNbdCopy(disk->nbd);
     return copy;
 }
 
@@ -108,6 +110,20 @@ serverParse(xmlNodePtr node, virDomainBackupDef *def)
     return 0;
 }
 
+/* To an export that is there, so raw unless told otherwise. */
+static int
+diskNbdParse(xmlNodePtr node, virDomainBackupDiskDef *disk)
+{
+    virStorageFormat format = VIR_STORAGE_FORMAT_RAW;
+
+    if (VIR_XML_ENUM_PROP(virXMLChild(node, "driver"), "type", storeFormats, NULL, format) < 0 ||
+        !(disk->nbd = virBackupNbdParse(virXMLChild(node, "target"))))
+        return -1;
+    disk->store = virStorageSourceNew(VIR_STORAGE_TYPE_FILE, format, NULL);
+    disk->storeGiven = true;
+    return 0;
+}
+
 /* <driver> may come without a store: it then is about the one that is made up later. */
 static int
 diskStoreParse(xmlNodePtr node, virDomainBackupDiskDef *disk, virBackupMode mode)
@@ -116,7 +132,10 @@ diskStoreParse(xmlNodePtr node, virDomainBackupDiskDef *disk, virBackupMode mode
     xmlNodePtr store = virXMLChild(node, mode == VIR_BACKUP_MODE_PULL ? "scratch" : "target");
     virStorageType type = VIR_STORAGE_TYPE_FILE;
     virStorageFormat format = VIR_STORAGE_FORMAT_QCOW2;
+    g_autofree char *typeName = virXMLProp(node, "type");
 
+    if (g_strcmp0(typeName, "network") == 0)
+        return diskNbdParse(node, disk);
     if (VIR_XML_ENUM_PROP(node, "type", storeTypes, NULL, type) < 0 ||
         VIR_XML_ENUM_PROP(driver, "type", storeFormats, NULL, format) < 0)
         return -1;
@@ -212,7 +231,8 @@ diskFormat(virBuffer *buf, const virDomainBackupDiskDef *disk, virBackupMode mod
     }
     virBufferAdd(buf, " backup='yes'");
     if (disk->store)
-        virBufferAsprintf(buf, " type='%s'", storeTypes[disk->store->type]);
+        virBufferAsprintf(buf, " type='%s'",
+                          disk->nbd ? "network" : storeTypes[disk->store->type]);
     if (disk->modeGiven)
         virBufferAsprintf(buf, " backupmode='%s'", diskModeNames[disk->mode]);
     virBufferEscapeString(buf, " incremental='%s'", disk->incremental);
@@ -224,6 +244,10 @@ diskFormat(virBuffer *buf, const virDomainBackupDiskDef *disk, virBackupMode mod
     }
     virBufferAdd(buf, ">\n");
     storeFormat(buf, disk->store, mode);
+    virBufferAdjustIndent(buf, 2);
+    if (disk->nbd)
+        virBackupNbdFormat(buf, disk->nbd);
+    virBufferAdjustIndent(buf, -2);
     virBufferAdd(buf, "</disk>\n");
 }
 

@@ -2,6 +2,7 @@
 /* A backup request as its XML says (<domainbackup>), and as backup-dumpxml shows it again. */
 #pragma once
 #include <glib.h>
+#include "backup_nbd.h"
 #include "domain_def.h"
 
 typedef enum { VIR_BACKUP_MODE_PUSH, VIR_BACKUP_MODE_PULL, VIR_BACKUP_MODE_LAST } virBackupMode;
@@ -17,6 +18,7 @@ typedef struct _virDomainBackupDiskDef {
     char *exportName;            /* pull; default the target name */
     char *exportBitmap;          /* pull incremental; default "backup-" + target name */
     virStorageSource *store;     /* pull: <scratch>, push: <target>; filled in by Align */
+    virBackupNbd *nbd;           /* push to an NBD server: store has no path, but a format */
     bool storeGiven;
 } virDomainBackupDiskDef;
 

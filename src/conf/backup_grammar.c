@@ -12,6 +12,7 @@
 #include "xml_grammar.h"
 
 #define VIR_FROM_THIS VIR_FROM_XML
+#define PROTOCOLS_FOREIGN "gluster rbd iscsi http https ftp ftps tftp sheepdog ssh vxhs nfs"
 #define FORMATS_FOREIGN "bochs cloop cow dir dmg fat iso luks ploop qcow qed vdi vhd vmdk vpc"
 
 static const char *
@@ -34,37 +35,41 @@ socketCheck(const char *value)
                : NULL;
 }
 
+/* The address of <server> or <host>. */
 static int
-serverUnixCheck(xmlNodePtr node)
+addressUnixCheck(xmlNodePtr node)
 {
     if (xmlHasProp(node, BAD_CAST "name") || xmlHasProp(node, BAD_CAST "port")) {
-        virReportError(VIR_ERR_XML_INVALID_SCHEMA, "%s",
-                       "<server transport='unix'> has a socket, and neither a name nor a port");
+        virReportError(VIR_ERR_XML_INVALID_SCHEMA,
+                       "<%s transport='unix'> has a socket, and neither a name nor a port",
+                       (const char *)node->name);
         return -1;
     }
     if (!xmlHasProp(node, BAD_CAST "socket")) {
-        virReportError(VIR_ERR_XML_INVALID_SCHEMA, "%s",
-                       "missing attribute 'socket' in element <server>");
+        virReportError(VIR_ERR_XML_INVALID_SCHEMA, "missing attribute 'socket' in element <%s>",
+                       (const char *)node->name);
         return -1;
     }
     return 0;
 }
 
 static int
-serverCheck(xmlNodePtr node)
+addressCheck(xmlNodePtr node)
 {
     g_autofree char *transport = virXMLProp(node, "transport");
 
     if (g_strcmp0(transport, "unix") == 0)
-        return serverUnixCheck(node);
+        return addressUnixCheck(node);
     if (xmlHasProp(node, BAD_CAST "socket")) {
-        virReportError(VIR_ERR_XML_INVALID_SCHEMA, "%s",
-                       "attribute 'socket' of <server> needs transport='unix'");
+        virReportError(VIR_ERR_XML_INVALID_SCHEMA,
+                       "attribute 'socket' of <%s> needs transport='unix'",
+                       (const char *)node->name);
         return -1;
     }
     if (!xmlHasProp(node, BAD_CAST "name")) {
-        virReportError(VIR_ERR_XML_INVALID_SCHEMA, "%s",
-                       "missing attribute 'name' in element <server>: the address to listen on");
+        virReportError(VIR_ERR_XML_INVALID_SCHEMA,
+                       "missing attribute 'name' in element <%s>: the address",
+                       (const char *)node->name);
         return -1;
     }
     return 0;
@@ -90,6 +95,19 @@ diskOutCheck(xmlNodePtr node, const char *name)
     return -1;
 }
 
+static int
+networkCheck(xmlNodePtr store, const char *name)
+{
+    if (store && xmlHasProp(store, BAD_CAST "protocol") && virXMLChild(store, "host") &&
+        !xmlHasProp(store, BAD_CAST "file") && !xmlHasProp(store, BAD_CAST "dev"))
+        return 0;
+    virReportError(VIR_ERR_XML_INVALID_SCHEMA,
+                   "disk '%s' has type='network': it must have a <target protocol='nbd'> with a "
+                   "<host>, and no file or dev",
+                   name);
+    return -1;
+}
+
 /* @store: the <target> or <scratch> of the disk, or NULL. */
 static int
 storeCheck(xmlNodePtr store, const char *name, const char *element, bool block)
@@ -101,7 +119,9 @@ storeCheck(xmlNodePtr store, const char *name, const char *element, bool block)
                        "disk '%s' has type='block' and no <%s dev='...'/>", name, element);
         return -1;
     }
-    if (store && (!xmlHasProp(store, BAD_CAST attr) ||
+    if (store && (!xmlHasProp(store, BAD_CAST attr) || virXMLChild(store, "host") ||
+                  xmlHasProp(store, BAD_CAST "protocol") || xmlHasProp(store, BAD_CAST "name") ||
+                  xmlHasProp(store, BAD_CAST "tls") ||
                   xmlHasProp(store, BAD_CAST(block ? "file" : "dev")))) {
         virReportError(VIR_ERR_XML_INVALID_SCHEMA,
                        "<%s> of disk '%s' of type '%s' must have attribute '%s' and no other",
@@ -133,6 +153,8 @@ diskCheck(xmlNodePtr node, const char *storeElement, bool typeRequired)
                        "missing attribute 'type' of disk '%s': 'file' or 'block'", name);
         return -1;
     }
+    if (g_strcmp0(type, "network") == 0)
+        return networkCheck(virXMLChild(node, storeElement), name);
     return storeCheck(virXMLChild(node, storeElement), name, storeElement,
                       g_strcmp0(type, "block") == 0);
 }
@@ -161,21 +183,42 @@ static const virXMLAttrRule storeAttrs[] = {
     {"dev", .check = virXMLAbsolutePath},
     {NULL},
 };
+static const virXMLAttrRule targetAttrs[] = {
+    {"file", .check = virXMLAbsolutePath},
+    {"dev", .check = virXMLAbsolutePath},
+    {"protocol", .words = "nbd", .foreign = PROTOCOLS_FOREIGN},
+    {"name"},
+    {"tls", .words = "no", .foreign = "yes"},
+    {NULL},
+};
+static const virXMLAttrRule hostAttrs[] = {
+    {"transport", .words = "tcp unix", .foreign = "rdma"},
+    {"name", .check = hostCheck},
+    {"port", .check = virXMLUnsignedInt},
+    {"socket", .check = socketCheck},
+    {NULL},
+};
+static const virXMLElementRule targetChildren[] = {
+    {"host", .attrs = hostAttrs, .extra = addressCheck},
+    {"encryption", VIR_XML_RULE_FOREIGN},
+    {"seclabel", VIR_XML_RULE_FOREIGN | VIR_XML_RULE_MANY},
+    {NULL},
+};
 static const virXMLElementRule storeChildren[] = {
     {"encryption", VIR_XML_RULE_FOREIGN},
     {"seclabel", VIR_XML_RULE_FOREIGN | VIR_XML_RULE_MANY},
     {NULL},
 };
 
-#define DISK_ATTRS                                                                                 \
+#define DISK_ATTRS(types)                                                                          \
     {"name", VIR_XML_RULE_REQUIRED, .check = virXMLDiskTarget}, {"backup", .words = "yes no"},     \
-        {"type", .words = "file block"}, {"backupmode", .words = "full incremental"},              \
+        {"type", .words = types}, {"backupmode", .words = "full incremental"},                     \
     {                                                                                              \
         "incremental"                                                                              \
     }
 
 static const virXMLAttrRule diskPushAttrs[] = {
-    DISK_ATTRS,
+    DISK_ATTRS("file block network"),
     {"exportname", VIR_XML_RULE_FORBIDDEN, .note = "exports need mode='pull'"},
     {"exportbitmap", VIR_XML_RULE_FORBIDDEN, .note = "exports need mode='pull'"},
     {NULL},
@@ -185,14 +228,14 @@ static const virXMLAttrRule driverPushAttrs[] = {
     {NULL},
 };
 static const virXMLElementRule diskPushChildren[] = {
-    {"target", .attrs = storeAttrs, .children = storeChildren},
+    {"target", .attrs = targetAttrs, .children = targetChildren},
     {"driver", .attrs = driverPushAttrs},
     {"scratch", VIR_XML_RULE_FORBIDDEN, .note = "a push backup has a <target>"},
     {NULL},
 };
 
 static const virXMLAttrRule diskPullAttrs[] = {
-    DISK_ATTRS,
+    DISK_ATTRS("file block"),
     {"exportname"},
     {"exportbitmap"},
     {NULL},
@@ -231,7 +274,7 @@ static const virXMLElementRule pushChildren[] = {
 };
 static const virXMLElementRule pullChildren[] = {
     {"incremental", .text = virXMLAnyText},
-    {"server", VIR_XML_RULE_REQUIRED, serverAttrs, .extra = serverCheck,
+    {"server", VIR_XML_RULE_REQUIRED, serverAttrs, .extra = addressCheck,
      .note = "a pull backup needs a <server> to be read from"},
     {"disks", .children = disksPull},
     {NULL},

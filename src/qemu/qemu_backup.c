@@ -21,6 +21,7 @@
 #include "qemu_checkpoint_books.h"
 #include "qemu_checkpoint_list.h"
 #include "qemu_driver_state.h"
+#include "qemu_nbd_target.h"
 #include "qemu_plan_run.h"
 #include "qemu_reconcile.h"
 #include "qemu_target_pick.h"
@@ -142,7 +143,8 @@ collectDisk(qemuVM *vm, beginContext *ctx, const virDomainBackupDiskDef *disk)
                        disk->name, vm->name);
         return -1;
     }
-    if (checkIothread(vm, ctx, td) < 0)
+    if (checkIothread(vm, ctx, td) < 0 ||
+        (disk->nbd && qemuNbdTargetProbe(disk->nbd, vm->name, disk->name) < 0))
         return -1;
     if (disk->incremental) {
         if (!(since = sinceOfDisk(vm, disk, node)))

@@ -11,6 +11,7 @@
 #include "qemu_backup_plan.h"
 
 #include "qemu_checkpoint_plan.h"
+#include "qemu_nbd_target.h"
 #include "qemu_tls.h"
 
 char *
@@ -94,9 +95,12 @@ storeOptions(const qemuBackupPlanDisk *disk, const char *discard)
 {
     const virStorageSource *store = disk->def->store;
     g_autofree char *node = qemuBackupNodeName("store", disk->disk->name);
-    const char *protocol = store->type == VIR_STORAGE_TYPE_BLOCK ? "host_device" : "file";
     const char *format = store->format == VIR_STORAGE_FORMAT_RAW ? "raw" : "qcow2";
+    const char *protocol = store->type == VIR_STORAGE_TYPE_BLOCK ? "host_device" : "file";
 
+    if (disk->def->nbd)
+        return virJSONBuild("{'driver':%s,'node-name':%s,'discard':%s,'file':%v}", format, node,
+                            discard, qemuNbdTargetOptions(disk->def->nbd));
     return virJSONBuild("{'driver':%s,'node-name':%s,'discard':%s,"
                         "'file':{'driver':%s,'filename':%s,'discard':%s}}",
                         format, node, discard, protocol, store->path, discard);
@@ -109,6 +113,8 @@ planStoreCreate(qemuPlan *plan, const qemuBackupPlanInput *input, const qemuBack
     bool pull = input->def->mode == VIR_BACKUP_MODE_PULL;
     qemuPlanStep *step = NULL;
 
+    if (disk->def->nbd)
+        return;
     if (store->type == VIR_STORAGE_TYPE_BLOCK || input->reuseExternal) {
         qemuPlanAddStep(plan, QEMU_STEP_LEND, store->path, "backup.begin.lend.%s",
                         disk->disk->name);
@@ -404,7 +410,7 @@ planStoresEnd(qemuPlan *plan, const qemuBackupPlanEndDisk *disks, size_t n, bool
         const char *name = disks[i].disk->name;
         qemuPlanStepKind kind = disks[i].removeStore ? QEMU_STEP_UNLINK : QEMU_STEP_RETURN;
 
-        if (disks[i].def->store && (disks[i].disk->qdev || !pull))
+        if (disks[i].def->store && disks[i].def->store->path && (disks[i].disk->qdev || !pull))
             qemuPlanAddStep(plan, kind, disks[i].def->store->path, "backup.end.%s.%s",
                             disks[i].removeStore ? "unlink" : "return", name);
     }

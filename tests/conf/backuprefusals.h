@@ -9,6 +9,9 @@
 #define PULL(rest) "<domainbackup mode='pull'>" rest "</domainbackup>"
 #define PULL_DISKS(rest) PULL(SERVER "<disks>" rest "</disks>")
 
+#define NETWORK(rest) "<disk name='vda' type='network'>" rest "</disk>"
+#define NBD_HOST "<host name='h' port='10'/>"
+
 static const confRefusal backupRefusals[] = {
     {"malformed", VIR_ERR_XML_DETAIL, "(domain_backup):1", "<foo"},
     {"root", BAD, "expecting root element of 'domainbackup'", "<foo/>"},
@@ -97,7 +100,34 @@ static const confRefusal backupRefusals[] = {
      PUSH_DISKS("<disk name='vda' type='file' backupmode='incremental'/>")},
     {"full-and-incremental", GRAMMAR, "backupmode='full' and yet incremental='c'",
      PUSH_DISKS("<disk name='vda' backupmode='full' incremental='c'/>")},
-    {"network-target", GRAMMAR, "'network'", PUSH_DISKS("<disk name='vda' type='network'/>")},
+    {"network-no-target", GRAMMAR, "'vda' has type='network': it must have a <target",
+     PUSH_DISKS("<disk name='vda' type='network'/>")},
+    {"network-no-host", GRAMMAR, "it must have a <target protocol='nbd'> with a <host>",
+     PUSH_DISKS(NETWORK("<target protocol='nbd'/>"))},
+    {"network-no-protocol", GRAMMAR, "it must have a <target protocol='nbd'>",
+     PUSH_DISKS(NETWORK("<target>" NBD_HOST "</target>"))},
+    {"network-file", GRAMMAR, "no file or dev",
+     PUSH_DISKS(NETWORK("<target protocol='nbd' file='/t'>" NBD_HOST "</target>"))},
+    {"network-rbd", UNSUPPORTED, "'rbd'",
+     PUSH_DISKS(NETWORK("<target protocol='rbd'>" NBD_HOST "</target>"))},
+    {"network-tls", UNSUPPORTED, "'yes' of attribute 'tls' in element <target>",
+     PUSH_DISKS(NETWORK("<target protocol='nbd' tls='yes'>" NBD_HOST "</target>"))},
+    {"network-encryption", UNSUPPORTED, "<encryption> in <target>",
+     PUSH_DISKS(NETWORK("<target protocol='nbd'>" NBD_HOST "<encryption format='luks'/></target>"))},
+    {"network-rdma", UNSUPPORTED, "'rdma'",
+     PUSH_DISKS(NETWORK("<target protocol='nbd'><host transport='rdma' name='h'/></target>"))},
+    {"network-hosts", GRAMMAR, "<host> is given more than once",
+     PUSH_DISKS(NETWORK("<target protocol='nbd'>" NBD_HOST NBD_HOST "</target>"))},
+    {"network-port", VIR_ERR_INVALID_ARG, "port '0' of <host>",
+     PUSH_DISKS(NETWORK("<target protocol='nbd'><host name='h' port='0'/></target>"))},
+    {"network-socket", GRAMMAR, "missing attribute 'socket' in element <host>",
+     PUSH_DISKS(NETWORK("<target protocol='nbd'><host transport='unix'/></target>"))},
+    {"network-twice", VIR_ERR_INVALID_ARG, "given to more than one disk",
+     PUSH_DISKS(NETWORK("<target protocol='nbd'>" NBD_HOST "</target>")
+                "<disk name='vdb' type='network'><target protocol='nbd'>" NBD_HOST "</target></disk>")},
+    {"file-host", GRAMMAR, "must have attribute 'file' and no other",
+     PUSH_DISKS("<disk name='vda' type='file'><target file='/t'>" NBD_HOST "</target></disk>")},
+    {"network-scratch", GRAMMAR, "'network'", PULL_DISKS("<disk name='vda' type='network'/>")},
     {"encryption", UNSUPPORTED, "<encryption> in <target>",
      PUSH_DISKS("<disk name='vda' type='file'><target file='/t'><encryption "
                 "format='luks'/></target></disk>")},

@@ -94,7 +94,7 @@ int
 main(int argc, char **argv)
 {
     static const char *const cases[] = {
-        "bare", "push", "pull-unix", "pull-tcp", "pull-tls", "virtnbdbackup", "explicit-readonly",
+        "bare", "push", "pull-unix", "pull-tcp", "pull-tls", "push-nbd", "virtnbdbackup", "explicit-readonly",
     };
 
     g_test_init(&argc, &argv, NULL);

@@ -11,7 +11,7 @@ typedef struct _planCase {
     virBackupMode mode;
     size_t ndisks;
     const char *since[MAX_DISKS];   /* "A B"; NULL = full */
-    bool tcp, tls, checkpoint, paused, helper, reuse, block;
+    bool tcp, tls, checkpoint, paused, helper, reuse, block, nbd;
     virStorageFormat format;
 } planCase;
 
@@ -33,6 +33,7 @@ static const planCase cases[] = {
       .checkpoint = true },
     { "push-raw", PUSH_RAW, .ndisks = 1, .since = { "A B" } },
     { "push-reuse", PUSH, .ndisks = 1, .reuse = true },
+    { "push-nbd", PUSH_RAW, .ndisks = 1, .since = { "A" }, .nbd = true },
     { "push-block", PUSH_RAW, .ndisks = 1, .block = true },
 };
 
@@ -52,6 +53,8 @@ static const char *const qdevs[] = { "virtio-disk0", "virtio-disk1", "virtio-dis
 static const char *const nodes[] = { "libvirt-3-format", "libvirt-2-format", "libvirt-1-format" };
 static const char *const images[] = { "/img/a.qcow2", "/img/b.qcow2", "/img/c.qcow2" };
 static const char *const stores[] = { "/scratch/vda.1", "/scratch/vdb.1", "/scratch/vdc.1" };
+
+static virBackupNbd nbdTarget = { .host = (char *)"::1", .port = 10809, .exportName = (char *)"x" };
 
 static GPtrArray *
 sinceNew(const char *words)
@@ -79,6 +82,10 @@ fillDisk(planState *s, const planCase *c, size_t i)
         .name = (char *)diskNames[i], .backup = true, .exportName = (char *)diskNames[i],
         .store = &s->stores[i],
     };
+    if (c->nbd) {
+        s->defs[i].nbd = &nbdTarget;
+        s->stores[i].path = NULL;
+    }
     if (c->since[i])
         s->since[i] = sinceNew(c->since[i]);
     s->disks[i] = (qemuBackupPlanDisk){

@@ -260,11 +260,11 @@ static const struct {
     {KIND_CHECKPOINT, "the bitmap is called as the checkpoint is", "bitmap-other bitmap-name"},
     {KIND_CHECKPOINT, "the schema is for our records too", "state-in-request state-in-redefine"},
     {KIND_CHECKPOINT, "the schema is for requests too", "redefine-name redefine-time"},
-    {KIND_BACKUP, "libvirt's grammar has any number here", "port"},
+    {KIND_BACKUP, "libvirt's grammar has any number here", "port network-port"},
     {KIND_BACKUP, "what the domain's disks decide",
      "unknown twice empty-cdrom block-source none-selected onto-itself"},
     {KIND_BACKUP, "what must be there or unique in the request",
-     "incremental-of-what same-store same-export"},
+     "incremental-of-what same-store same-export network-twice"},
 };
 
 static bool
