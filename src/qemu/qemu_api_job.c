@@ -110,6 +110,7 @@ qemuDomainAbortJobFlags(virDomainPtr dom, unsigned int flags)
     vm = qemuVMFromDomain(dom);
     if (!vm)
         return -1;
+    qemuVMAwaitReconnect(vm);
     g_mutex_lock(&vm->lock);
     if (!vm->backup && qemuVMCheckActive(vm) < 0) {
         g_mutex_unlock(&vm->lock);

@@ -177,8 +177,11 @@ void
 qemuBackupSweep(qemuVM *vm)
 {
     g_autoptr(qemuConfig) config = qemuDriverConfig();
-    g_autoptr(qemuBackupJob) job = qemuBackupJournalLoad(config, vm->name);
+    g_autoptr(qemuBackupJob) job = NULL;
+    virErrorPtr saved = NULL;
 
+    virErrorPreserveLast(&saved);
+    job = qemuBackupJournalLoad(config, vm->name);
     for (guint i = 0; job && i < job->disks->len; i++) {
         const qemuBackupJobDisk *disk = g_ptr_array_index(job->disks, i);
 
@@ -190,6 +193,6 @@ qemuBackupSweep(qemuVM *vm)
     }
     if (job && job->def->server.socket)
         unlink(job->def->server.socket);
-    virErrorReset();
     qemuBackupJournalRemove(config, vm->name);
+    virErrorRestore(&saved);
 }

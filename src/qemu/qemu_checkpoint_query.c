@@ -100,6 +100,7 @@ qemuDomainListAllCheckpoints(virDomainPtr dom, virDomainCheckpointPtr **chks, un
                   -1);
     if (!(vm = qemuVMFromDomain(dom)))
         return -1;
+    qemuVMAwaitReconnect(vm);
     names = namesMatching(vm, NULL, flags);
     return handOut(dom, names, chks);
 }
@@ -134,6 +135,7 @@ qemuDomainCheckpointLookupByName(virDomainPtr dom, const char *name, unsigned in
     virCheckFlags(0, NULL);
     if (!(vm = qemuVMFromDomain(dom)))
         return NULL;
+    qemuVMAwaitReconnect(vm);
     {
         QEMU_VM_LOCK_GUARD(vm);
 

@@ -436,16 +436,27 @@ class Backups(Offline):
         xml = self.push_xml(m, "x")
         with open(taken, "w") as f:
             f.write("precious")
-        with self.assertRaises(libvirt.libvirtError):
-            self.begin(m, xml, "b")
+        self.assertError(libvirt.VIR_ERR_INVALID_ARG, "'%s'.*exists already" % taken, self.begin, m, xml, "b")
         os.unlink(taken)
         with open(os.path.join(self.nbd, "file"), "w"):
             pass
-        with self.assertRaises(libvirt.libvirtError):
-            self.begin(m, self.pull_xml(m, socket=os.path.join(self.nbd, "none", "s")), "b")
+        self.assertError(libvirt.VIR_ERR_INTERNAL_ERROR, "nbd-server-start.*No such file", self.begin, m,
+                         self.pull_xml(m, socket=os.path.join(self.nbd, "none", "s")), "b")
         os.unlink(os.path.join(self.nbd, "file"))
         self.assertEqual((self.names(m), self.stored(m)["vda"]), (["a"], {"a": ["auto"]}))
         self.push(m, "x", checkpoint="b")
+        self.assert_clean(m)
+
+    def test_broken_checkpoint_is_refused(self):
+        m = self.filled()
+        self.checkpoint(m, "a")
+        m.dom.create()
+        os.kill(self.qemu_pid(), signal.SIGKILL)
+        wait_until("shut off", lambda: not m.dom.isActive())
+        for xml in (self.pull_xml(m, incremental="a"), self.push_xml(m, "x", incremental="a")):
+            self.assertError(libvirt.VIR_ERR_CHECKPOINT_INCONSISTENT, "since checkpoint 'a': .* was killed",
+                             self.begin, m, xml, "b")
+        self.assertEqual(self.names(m), ["a"])
         self.assert_clean(m)
 
     def test_start_cancels_a_pull(self):

@@ -4,6 +4,7 @@
 import os
 import signal
 import subprocess
+import threading
 import time
 
 import libvirt
@@ -103,6 +104,20 @@ class Restart(livetest.LiveTest):
         for t in m.targets:
             self.assertSame(m[t].model.data, images.pull(t, None, self.socket_path())[0], t)
         self.end_pull(m)
+
+    def test_abort_while_the_daemon_reconnects(self):
+        """QEMU is slow to answer the new daemon, which then must not say that there is no job."""
+        m = self.machine(boots=False)
+        self.begin(m, self.pull_xml(m), "a")
+        pid = self.qemu_pid()
+        self.disconnect()
+        self.assertEqual(self.daemon.stop(), 0)
+        os.kill(pid, signal.SIGSTOP)
+        self.start_daemon()
+        threading.Timer(0.5, os.kill, (pid, signal.SIGCONT)).start()
+        m.dom.abortJob()
+        self.wait_no_job(m)
+        self.assertEqual([c.getName() for c in m.dom.listAllCheckpoints()], ["a"])
 
 
 class Idle(livetest.LiveTest):
