@@ -106,7 +106,7 @@ qemuDomainAbortJobFlags(virDomainPtr dom, unsigned int flags)
     g_autoptr(qemuVM) vm = NULL;
     bool any = false;
 
-    virCheckFlags(0, -1);
+    virCheckFlags(VIR_DOMAIN_ABORT_JOB_POSTCOPY, -1);
     vm = qemuVMFromDomain(dom);
     if (!vm)
         return -1;
@@ -120,6 +120,12 @@ qemuDomainAbortJobFlags(virDomainPtr dom, unsigned int flags)
     g_mutex_unlock(&vm->lock);
     if (!any) {
         virReportError(VIR_ERR_OPERATION_INVALID, "%s", "no job is active on the domain");
+        return -1;
+    }
+    if (flags & VIR_DOMAIN_ABORT_JOB_POSTCOPY) {
+        virReportError(VIR_ERR_OPERATION_INVALID,
+                       "the job of domain '%s' is a backup, not an outgoing migration in post-copy mode",
+                       dom->name);
         return -1;
     }
     return qemuBackupAbort(vm);

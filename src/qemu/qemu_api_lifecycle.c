@@ -4,6 +4,7 @@
  */
 #include "qemu_api.h"
 #include "qemu_backup_end.h"
+#include "qemu_domain_log.h"
 #include "qemu_process.h"
 #include "qemu_qmp_run.h"
 #include "qemu_status.h"
@@ -280,10 +281,10 @@ qemuDomainDestroyFlags(virDomainPtr dom, unsigned int flags)
 {
     g_autoptr(qemuVM) vm = NULL;
 
-    virCheckFlags(VIR_DOMAIN_DESTROY_GRACEFUL, -1);
+    virCheckFlags(VIR_DOMAIN_DESTROY_GRACEFUL | VIR_DOMAIN_DESTROY_REMOVE_LOGS, -1);
     vm = qemuVMFromDomain(dom);
     if (!vm || qemuProcessDestroy(vm, flags & VIR_DOMAIN_DESTROY_GRACEFUL, "virDomainDestroyFlags") < 0)
         return -1;
     dom->id = -1;
-    return 0;
+    return flags & VIR_DOMAIN_DESTROY_REMOVE_LOGS ? qemuDomainLogRemove(dom->name) : 0;
 }

@@ -57,6 +57,17 @@ qemuDomainLogWrite(const char *domain, const char *fmt, ...)
         return;
 }
 
+int
+qemuDomainLogRemove(const char *domain)
+{
+    g_autofree char *path = qemuDomainLogPath(domain);
+
+    if (unlink(path) == 0 || errno == ENOENT)
+        return 0;
+    virReportSystemError(errno, "cannot remove the log of domain '%s' at '%s'", domain, path);
+    return -1;
+}
+
 char *
 qemuDomainLogTail(const char *domain, off_t from)
 {

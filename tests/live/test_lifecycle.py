@@ -141,6 +141,15 @@ class Lifecycle(livetest.LiveTest):
         with open(self.daemon.path("var", "log", "libvirt", "qemu", "vm.log")) as f:
             self.assertIn("wrapped", f.read())
 
+    def test_destroy_removes_the_log_if_asked(self):
+        m = self.machine(boots=False)
+        log = self.daemon.path("var", "log", "libvirt", "qemu", "vm.log")
+        m.dom.destroy()
+        self.assertTrue(os.path.exists(log))
+        m.dom.create()
+        m.dom.destroyFlags(libvirt.VIR_DOMAIN_DESTROY_REMOVE_LOGS)
+        self.assertFalse(os.path.exists(log))
+
     def test_monitor_command(self):
         m = self.machine(boots=False)
         self.assertEqual(self.qmp(m.dom, "query-status")["status"], "running")

@@ -74,6 +74,9 @@ domjobinfo vm
 domjobinfo off
 domjobinfo vm --completed
 domjobabort vm
+domjobabort vm --postcopy
+undefine off --nvram --keep-nvram
+domstats vm --interface --perf
 checkpoint-list vm
 checkpoint-list vm --name
 checkpoint-list vm --parent
@@ -131,6 +134,9 @@ CHANGES = [
     ([], "start off", ["domstate off --reason", "destroy off"]),
     ([], "start off --paused", ["domstate off --reason", "destroy off"]),
     (["start off"], "destroy off", ["domstate off --reason"]),
+    ([], "start off --bypass-cache --force-boot --reset-nvram", ["domstate off --reason", "destroy off"]),
+    (["start off"], "destroy off --remove-logs", ["domstate off --reason"]),
+    (["define @OTHER@"], "undefine other --nvram --keep-tpm", ["list --all --name"]),
     ([], "autostart off", ["dominfo off", "autostart off --disable"]),
     ([], "checkpoint-create-as vm three", ["checkpoint-list vm --name", "checkpoint-delete vm three"]),
     ([], "checkpoint-create-as vm three --description words --diskspec vda",

@@ -223,8 +223,10 @@ static const struct {
     {"dominfo --domain ", "alpha beta"},
     {"dominfo beta ", ""},
     {"dominfo 'be", ""},
-    {"start ", "--domain --paused --autodestroy alpha"},
-    {"destroy ", "--domain --graceful beta"},
+    {"start ", "--domain --console --paused --autodestroy --bypass-cache --force-boot --pass-fds "
+               "--reset-nvram "
+               "alpha"},
+    {"destroy ", "--domain --graceful --remove-logs beta"},
     {"checkpoint-info beta c", "chk1 chk2"},
     {"checkpoint-info --checkpointname c", ""},
     {"checkpoint-info --domain beta --checkpointname o", "other"},

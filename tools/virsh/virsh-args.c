@@ -72,7 +72,7 @@ typeWord(const virshOption *option)
 static bool
 takesPosition(const virshOption *option)
 {
-    return option->type != VIRSH_OPT_BOOL && !option->alias;
+    return option->type != VIRSH_OPT_BOOL && !option->alias && !option->namedOnly;
 }
 
 /* The first option that may be given by position and is not there yet. */
@@ -191,6 +191,19 @@ virshArgsNotEmpty(virshShell *sh, const virshInvocation *inv)
             virshError(sh, "Failed to get option '%s': Option argument is empty", o->name);
             return false;
         }
+    }
+    return true;
+}
+
+bool
+virshArgsSupported(virshShell *sh, const virshInvocation *inv)
+{
+    for (const virshOption *o = inv->command->options; o && o->name; o++) {
+        if (!o->lacking || !argsHave(inv->args, o->name))
+            continue;
+        virshError(sh, "option --%s of command '%s' is not supported: %s", o->name,
+                   inv->command->name, o->lacking);
+        return false;
     }
     return true;
 }

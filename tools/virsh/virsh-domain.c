@@ -54,16 +54,32 @@ cmdDefine(virshShell *sh, const virshCommandArgs *args)
     return true;
 }
 
+#define OPT_CONSOLE                                                                                \
+    VIRSH_OPT_LACKING("console", VIRSH_OPT_BOOL, "connect to the console once the guest runs",     \
+                      "there is no command 'console'; dumpxml shows where the console is")
+#define PASS_FDS_LACKING "QEMU is handed no file descriptors of a client"
+#define OPT_PASS_FDS                                                                               \
+    VIRSH_OPT_LACKING("pass-fds", VIRSH_OPT_STRING, "hand file descriptors N,M,... to the guest",  \
+                      PASS_FDS_LACKING)
+#define OPT_RESET_NVRAM                                                                            \
+    {                                                                                              \
+        .name = "reset-nvram", .type = VIRSH_OPT_BOOL,                                             \
+        .help = "start with NVRAM from its template"                                               \
+    }
+
 static const virshOption createOptions[] = {
     {.name = "file",
      .type = VIRSH_OPT_DATA,
      .required = true,
      .help = "file containing an XML domain description"},
+    OPT_CONSOLE,
     {.name = "paused", .type = VIRSH_OPT_BOOL, .help = "leave the guest paused after creation"},
     {.name = "autodestroy",
      .type = VIRSH_OPT_BOOL,
      .help = "automatically destroy the guest when virsh disconnects"},
+    OPT_PASS_FDS,
     {.name = "validate", .type = VIRSH_OPT_BOOL, .help = "validate the XML against the schema"},
+    OPT_RESET_NVRAM,
     VIRSH_OPT_END,
 };
 
@@ -71,7 +87,10 @@ static unsigned int
 startFlags(const virshCommandArgs *args)
 {
     return (virshArgBool(args, "paused") ? VIR_DOMAIN_START_PAUSED : 0) |
-           (virshArgBool(args, "autodestroy") ? VIR_DOMAIN_START_AUTODESTROY : 0);
+           (virshArgBool(args, "autodestroy") ? VIR_DOMAIN_START_AUTODESTROY : 0) |
+           (virshArgBool(args, "bypass-cache") ? VIR_DOMAIN_START_BYPASS_CACHE : 0) |
+           (virshArgBool(args, "force-boot") ? VIR_DOMAIN_START_FORCE_BOOT : 0) |
+           (virshArgBool(args, "reset-nvram") ? VIR_DOMAIN_START_RESET_NVRAM : 0);
 }
 
 static bool
@@ -99,10 +118,17 @@ static const virshOption startOptions[] = {
      .required = true,
      .help = "name of the inactive domain",
      .complete = virshCompleteInactiveDomain},
+    OPT_CONSOLE,
     {.name = "paused", .type = VIRSH_OPT_BOOL, .help = "leave the guest paused after creation"},
     {.name = "autodestroy",
      .type = VIRSH_OPT_BOOL,
      .help = "automatically destroy the guest when virsh disconnects"},
+    {.name = "bypass-cache",
+     .type = VIRSH_OPT_BOOL,
+     .help = "read a saved state past the page cache"},
+    {.name = "force-boot", .type = VIRSH_OPT_BOOL, .help = "boot afresh, forgetting a saved state"},
+    OPT_PASS_FDS,
+    OPT_RESET_NVRAM,
     VIRSH_OPT_END,
 };
 
@@ -130,13 +156,15 @@ cmdStart(virshShell *sh, const virshCommandArgs *args)
 static const virshOption destroyOptions[] = {
     VIRSH_OPT_DOMAIN(virshCompleteActiveDomain),
     {.name = "graceful", .type = VIRSH_OPT_BOOL, .help = "terminate gracefully"},
+    {.name = "remove-logs", .type = VIRSH_OPT_BOOL, .help = "delete the log of the domain"},
     VIRSH_OPT_END,
 };
 
 static bool
 cmdDestroy(virshShell *sh, const virshCommandArgs *args)
 {
-    unsigned int flags = virshArgBool(args, "graceful") ? VIR_DOMAIN_DESTROY_GRACEFUL : 0;
+    unsigned int flags = (virshArgBool(args, "graceful") ? VIR_DOMAIN_DESTROY_GRACEFUL : 0) |
+                         (virshArgBool(args, "remove-logs") ? VIR_DOMAIN_DESTROY_REMOVE_LOGS : 0);
     g_autoptr(virDomain) dom = virshArgDomain(sh, args);
 
     if (!dom)
@@ -244,26 +272,51 @@ cmdResume(virshShell *sh, const virshCommandArgs *args)
     return simpleVerb(sh, args, virDomainResume, "resumed", "resume domain");
 }
 
+#define NO_VOLUMES "there are no storage pools and volumes; delete the image files by hand"
+
 static const virshOption undefineOptions[] = {
     VIRSH_OPT_DOMAIN(virshCompleteDomain),
     {.name = "managed-save", .type = VIRSH_OPT_BOOL, .help = "remove domain managed state file"},
+    VIRSH_OPT_LACKING("storage", VIRSH_OPT_STRING, "delete these volumes (targets or paths) too",
+                      NO_VOLUMES),
+    VIRSH_OPT_LACKING("remove-all-storage", VIRSH_OPT_BOOL, "delete all its volumes too",
+                      NO_VOLUMES),
+    VIRSH_OPT_LACKING("delete-storage-volume-snapshots", VIRSH_OPT_BOOL,
+                      "delete the snapshots of a deleted volume", NO_VOLUMES),
+    VIRSH_OPT_LACKING("wipe-storage", VIRSH_OPT_BOOL, "overwrite volumes before they are deleted",
+                      NO_VOLUMES),
     {.name = "snapshots-metadata",
      .type = VIRSH_OPT_BOOL,
      .help = "remove all domain snapshot metadata (vm must be inactive)"},
     {.name = "checkpoints-metadata",
      .type = VIRSH_OPT_BOOL,
      .help = "remove all domain checkpoint metadata (vm must be inactive)"},
+    {.name = "nvram", .type = VIRSH_OPT_BOOL, .help = "delete the NVRAM file"},
+    {.name = "keep-nvram", .type = VIRSH_OPT_BOOL, .help = "leave the NVRAM file"},
+    {.name = "tpm", .type = VIRSH_OPT_BOOL, .help = "delete the state of the TPM"},
+    {.name = "keep-tpm", .type = VIRSH_OPT_BOOL, .help = "leave the state of the TPM"},
     VIRSH_OPT_END,
 };
+
+static unsigned int
+undefineFlags(const virshCommandArgs *args)
+{
+    return (virshArgBool(args, "checkpoints-metadata") ? VIR_DOMAIN_UNDEFINE_CHECKPOINTS_METADATA
+                                                       : 0) |
+           (virshArgBool(args, "nvram") ? VIR_DOMAIN_UNDEFINE_NVRAM : 0) |
+           (virshArgBool(args, "keep-nvram") ? VIR_DOMAIN_UNDEFINE_KEEP_NVRAM : 0) |
+           (virshArgBool(args, "tpm") ? VIR_DOMAIN_UNDEFINE_TPM : 0) |
+           (virshArgBool(args, "keep-tpm") ? VIR_DOMAIN_UNDEFINE_KEEP_TPM : 0);
+}
 
 static bool
 cmdUndefine(virshShell *sh, const virshCommandArgs *args)
 {
-    unsigned int flags =
-        virshArgBool(args, "checkpoints-metadata") ? VIR_DOMAIN_UNDEFINE_CHECKPOINTS_METADATA : 0;
-    g_autoptr(virDomain) dom = virshArgDomain(sh, args);
+    unsigned int flags = undefineFlags(args);
+    g_autoptr(virDomain) dom = NULL;
 
-    if (!dom)
+    if (!virshArgsExclude(sh, args, "nvram", "keep-nvram") ||
+        !virshArgsExclude(sh, args, "tpm", "keep-tpm") || !(dom = virshArgDomain(sh, args)))
         return false;
     /* As stock: flags for what the domain does not have are dropped. */
     if (virshArgBool(args, "managed-save") && virDomainHasManagedSaveImage(dom, 0) > 0)
@@ -396,6 +449,9 @@ cmdDomuuid(virshShell *sh, const virshCommandArgs *args)
 
 static const virshOption editOptions[] = {
     VIRSH_OPT_DOMAIN(virshCompleteDomain),
+    {.name = "skip-validate",
+     .type = VIRSH_OPT_BOOL,
+     .help = "do not check the XML against the schema"},
     VIRSH_OPT_END,
 };
 
@@ -403,6 +459,7 @@ static bool
 cmdEdit(virshShell *sh, const virshCommandArgs *args)
 {
     unsigned int dump = VIR_DOMAIN_XML_SECURE | VIR_DOMAIN_XML_INACTIVE;
+    unsigned int flags = virshArgBool(args, "skip-validate") ? 0 : VIR_DOMAIN_DEFINE_VALIDATE;
     g_autoptr(virDomain) dom = virshArgDomain(sh, args);
     g_autofree char *before = dom ? virDomainGetXMLDesc(dom, dump) : NULL;
     g_autofree char *edited = before ? virshEdit(sh, before, ".xml") : NULL;
@@ -421,7 +478,7 @@ cmdEdit(virshShell *sh, const virshCommandArgs *args)
         virshError(sh, "ERROR: the XML configuration was changed by another user");
         return false;
     }
-    if (!(made = virDomainDefineXML(sh->conn, edited)))
+    if (!(made = virDomainDefineXMLFlags(sh->conn, edited, flags)))
         return false;
     virshPrintExtra(sh, "Domain '%s' XML configuration edited.\n", virshDomainName(made));
     return true;
@@ -436,6 +493,11 @@ static const virshOption monitorOptions[] = {
     {.name = "return-value",
      .type = VIRSH_OPT_BOOL,
      .help = "extract the value of the 'return' key from the returned string"},
+    {.name = "pass-fds",
+     .type = VIRSH_OPT_STRING,
+     .namedOnly = true,
+     .help = "hand file descriptors N,M,... to QEMU",
+     .lacking = PASS_FDS_LACKING},
     {.name = "cmd", .type = VIRSH_OPT_ARGV, .required = true, .help = "command"},
     VIRSH_OPT_END,
 };
@@ -540,7 +602,7 @@ const virshCommand virshDomainCommands[] = {
     {"domfsthaw", cmdThaw, thawOptions, "Thaw domain's mounted filesystems.",
      "Thaw domain's mounted filesystems.", false},
     {"domid", cmdDomid, domidOptions, "convert a domain name or UUID to domain id", "", false},
-    {"domjobabort", virshJobAbort, activeOptions, "abort active domain job",
+    {"domjobabort", virshJobAbort, virshJobAbortOptions, "abort active domain job",
      "Aborts the currently running domain job", false},
     {"domjobinfo", virshJobInfo, virshJobInfoOptions, "domain job information",
      "Returns information about jobs running on a domain.", false},

@@ -7,12 +7,23 @@
 #include <stdlib.h>
 #include <string.h>
 
+const virshOption virshJobAbortOptions[] = {
+    VIRSH_OPT_DOMAIN(virshCompleteActiveDomain),
+    {.name = "postcopy",
+     .type = VIRSH_OPT_BOOL,
+     .help = "only if the job is a migration in post-copy mode"},
+    VIRSH_OPT_END,
+};
+
 bool
 virshJobAbort(virshShell *sh, const virshCommandArgs *args)
 {
+    unsigned int flags = virshArgBool(args, "postcopy") ? VIR_DOMAIN_ABORT_JOB_POSTCOPY : 0;
     g_autoptr(virDomain) dom = virshArgDomain(sh, args);
 
-    return dom && virDomainAbortJob(dom) == 0;
+    if (!dom)
+        return false;
+    return (flags ? virDomainAbortJobFlags(dom, flags) : virDomainAbortJob(dom)) == 0;
 }
 
 const virshOption virshJobInfoOptions[] = {

@@ -43,7 +43,7 @@ virshRun(virshShell *sh, const virshInvocation *inv)
     gint64 before = 0;
     bool good = false;
 
-    if (!inv->command->offline && !virshConnect(sh))
+    if (!virshArgsSupported(sh, inv) || (!inv->command->offline && !virshConnect(sh)))
         return false;
     before = g_get_monotonic_time();
     good = virshArgsNotEmpty(sh, inv) && inv->command->run(sh, inv->args);

@@ -24,6 +24,8 @@ GPtrArray *virshSplitLine(virshShell *sh, const char *line);
 virshInvocation *virshParseWords(virshShell *sh, char **words);
 /** False after the error was printed: a command that talks to a daemon got '' as a value. */
 bool virshArgsNotEmpty(virshShell *sh, const virshInvocation *inv);
+/** False after "option --x of command 'y' is not supported: WHY" was printed. */
+bool virshArgsSupported(virshShell *sh, const virshInvocation *inv);
 /** Run one parsed command: connect if needed, handler, timing, error report. */
 bool virshRun(virshShell *sh, const virshInvocation *inv);
 /** Run a line of commands. All are parsed before the first runs, so that a mistake in the last one

@@ -30,8 +30,14 @@ typedef struct _virshOption {
     /** Completions for a partly typed value; (owned, g_strfreev), NULL = none. */
     char **(*complete)(virshShell *sh, const char *domain);
     bool nameless;             /* ARGV whose synopsis shows only <name>, not --name */
+    bool namedOnly;            /* STRING that is never given by position */
     const char *alias;         /* another spelling of an option whose name is this; help is not shown */
+    const char *lacking;       /* stock virsh has it, we cannot do it: why not; giving it is refused */
 } virshOption;
+
+/* An option of stock virsh that needs what we do not have. */
+#define VIRSH_OPT_LACKING(optname, opttype, helptext, why) \
+    { .name = optname, .type = opttype, .help = helptext, .lacking = why }
 
 typedef struct _virshCommandArgs virshCommandArgs;   /* parsed options of one invocation */
 
@@ -82,6 +88,7 @@ bool virshList(virshShell *sh, const virshCommandArgs *args);
 extern const virshOption virshDomstatsOptions[];
 bool virshDomstats(virshShell *sh, const virshCommandArgs *args);
 extern const virshOption virshJobInfoOptions[];
+extern const virshOption virshJobAbortOptions[];
 bool virshJobInfo(virshShell *sh, const virshCommandArgs *args);
 bool virshJobAbort(virshShell *sh, const virshCommandArgs *args);
 
@@ -194,7 +201,8 @@ char **virshCompleteEvent(virshShell *sh, const char *domain);
     { .name = "checkpointname", .type = VIRSH_OPT_STRING, .help = helptext, \
       .complete = virshCompleteCheckpoint }
 #define VIRSH_OPT_XPATH \
-    { .name = "xpath", .type = VIRSH_OPT_STRING, .help = "xpath expression to filter the XML document" }
+    { .name = "xpath", .type = VIRSH_OPT_STRING, .namedOnly = true, \
+      .help = "xpath expression to filter the XML document" }
 #define VIRSH_OPT_WRAP \
     { .name = "wrap", .type = VIRSH_OPT_BOOL, .help = "wrap xpath results in an common root element" }
 #define VIRSH_OPT_END { .name = NULL }
