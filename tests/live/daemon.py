@@ -173,7 +173,8 @@ class StockDaemon(Daemon):
     def prepare(self):
         for d in STOCK_DIRECTORIES:
             os.makedirs(os.path.join(self.root, d), exist_ok=True)
-        for d in ("/run/libvirt", "/var/cache/libvirt", "/var/log/libvirt"):
+        for d in ("/etc/libvirt", "/var/lib/libvirt", "/run/libvirt", "/var/cache/libvirt",
+                  "/var/log/libvirt"):
             os.makedirs(d, exist_ok=True)
         for name, text in (("qemu.conf", STOCK_CONF), ("libvirtd.conf", STOCK_DAEMON_CONF)):
             with open(os.path.join(self.root, "etc", "libvirt", name), "w") as f:

@@ -618,23 +618,24 @@ openPorts(void)
     }
 }
 
-/* The power button (virDomainShutdown) must end the guest as on a real machine. */
+/* The power button (virDomainShutdown) must end the guest as on a real machine. Its device may appear
+ * after us, so new ones are looked for all the time. */
 static void *
 powerButton(void *opaque)
 {
+    int fds[16];
+
     (void) opaque;
-    int fds[16], n = 0;
-    for (int i = 0; i < 16; i++) {
-        char path[32];
-        snprintf(path, sizeof(path), "/dev/input/event%d", i);
-        int fd = open(path, O_RDONLY | O_NONBLOCK | O_CLOEXEC);
-        if (fd >= 0)
-            fds[n++] = fd;
-    }
+    memset(fds, -1, sizeof(fds));
     for (;;) {
-        struct input_event event;
-        for (int i = 0; i < n; i++) {
-            while (read(fds[i], &event, sizeof(event)) == sizeof(event)) {
+        for (int i = 0; i < 16; i++) {
+            char path[32];
+            struct input_event event;
+
+            snprintf(path, sizeof(path), "/dev/input/event%d", i);
+            if (fds[i] < 0)
+                fds[i] = open(path, O_RDONLY | O_NONBLOCK | O_CLOEXEC);
+            while (fds[i] >= 0 && read(fds[i], &event, sizeof(event)) == sizeof(event)) {
                 if (event.type == EV_KEY && event.code == KEY_POWER && event.value == 1) {
                     sync();
                     reboot(RB_POWER_OFF);
