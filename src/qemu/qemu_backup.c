@@ -206,6 +206,7 @@ makePlan(qemuVM *vm, beginContext *ctx, bool reuseExternal)
         .reuseExternal = reuseExternal,
         .cbwTimeoutSec = config->cbwTimeoutSec,
         .tlsVerify = config->backupTLSVerify,
+        .privateDir = target->ops->privateDir(target),
     };
 
     if (ctx->def->server.tls && !(input.tlsDir = tlsDir = qemuTLSBackupDir(config, vm->name)))

@@ -102,13 +102,14 @@ int
 qemuBackupTakeApart(qemuVM *vm, const qemuBackupJob *job)
 {
     g_autofree qemuBackupPlanEndDisk *disks = g_new0(qemuBackupPlanEndDisk, job->disks->len);
+    qemuTarget *target = qemuVMTarget(vm);
     g_autoptr(qemuPlan) plan = NULL;
     qemuPlanRun run = { 0 };
     size_t n = 0;
 
     for (guint i = 0; i < job->disks->len; i++) {
         const qemuBackupJobDisk *disk = g_ptr_array_index(job->disks, i);
-        const qemuTargetDisk *td = qemuCheckpointTargetDisk(qemuVMTarget(vm), disk->name);
+        const qemuTargetDisk *td = qemuCheckpointTargetDisk(target, disk->name);
 
         if (!td)
             continue;
@@ -120,14 +121,14 @@ qemuBackupTakeApart(qemuVM *vm, const qemuBackupJob *job)
             .removeStore = qemuBackupJobStoreGoes(job, disk, job->endType),
         };
     }
-    plan = qemuBackupPlanEnd(job->def, disks, n);
+    plan = qemuBackupPlanEnd(job->def, disks, n, target->ops->privateDir(target));
     run.plan = plan;
-    if (qemuPlanRunAll(&run, qemuVMTarget(vm)) == 0)
+    if (qemuPlanRunAll(&run, target) == 0)
         return 0;
     /* One step that failed keeps others from succeeding (nodes in use): what had happened is no
      * failure the second time. */
     VIR_WARN("domain '%s': taking the backup apart once more: %s", vm->name, virErrorLastMessage());
-    return qemuPlanRunAll(&run, qemuVMTarget(vm));
+    return qemuPlanRunAll(&run, target);
 }
 
 /* A target that QEMU has not closed is no backup, whatever its job had said. */

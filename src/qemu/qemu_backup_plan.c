@@ -28,6 +28,12 @@ qemuBackupUnionName(const virDomainBackupDef *def, const virDomainBackupDiskDef 
     return g_strdup_printf("backup-%s", disk->name);
 }
 
+char *
+qemuBackupWindowPath(const char *privateDir, const char *disk)
+{
+    return g_strdup_printf("%s/window-%s", privateDir, disk);
+}
+
 /* The steps from @first on go out in one write. */
 static void
 joinSteps(qemuPlan *plan, guint first)
@@ -235,13 +241,25 @@ planFilter(qemuPlan *plan, const qemuBackupPlanDisk *disk, unsigned int timeoutS
 }
 
 static void
+planWindowCreate(qemuPlan *plan, const qemuBackupPlanInput *input, const qemuBackupPlanDisk *disk)
+{
+    const char *name = disk->disk->name;
+    g_autofree char *path = qemuBackupWindowPath(input->privateDir, name);
+
+    qemuPlanAddStep(plan, QEMU_STEP_WINDOW_CREATE, path, "backup.begin.window.%s", name)->size =
+        disk->size;
+}
+
+static void
 planPrepare(qemuPlan *plan, const qemuBackupPlanInput *input)
 {
     guint first = 0;
 
     for (size_t i = 0; i < input->ndisks; i++) {
-        if (input->disks[i].disk->qdev)
-            planStoreCreate(plan, input, &input->disks[i]);
+        if (!input->disks[i].disk->qdev)
+            continue;
+        planStoreCreate(plan, input, &input->disks[i]);
+        planWindowCreate(plan, input, &input->disks[i]);
     }
     first = plan->steps->len;
     planServer(plan, input);
@@ -305,21 +323,28 @@ planExport(qemuPlan *plan, const virDomainBackupDef *def, const qemuBackupPlanDi
 }
 
 static void
+planAccess(qemuPlan *plan, const qemuBackupPlanInput *input, const qemuTargetDisk *disk)
+{
+    g_autofree char *access = qemuBackupNodeName("access", disk->name);
+    g_autofree char *filter = qemuBackupNodeName("cbw", disk->name);
+    g_autofree char *window = qemuBackupWindowPath(input->privateDir, disk->name);
+
+    qemuPlanAddQMP(plan,
+                   virJSONBuild("{'execute':'blockdev-add','arguments':{'driver':'qcow',"
+                                "'node-name':%s,'read-only':%b,'file':{'driver':'file',"
+                                "'filename':%s},'backing':{'driver':'snapshot-access','file':%s}}}",
+                                access, true, window, filter),
+                   nodeDelete("access", disk->name), "backup.begin.access.%s", disk->name);
+}
+
+static void
 planPublish(qemuPlan *plan, const qemuBackupPlanInput *input)
 {
     guint first = plan->steps->len;
 
     for (size_t i = 0; i < input->ndisks; i++) {
-        const qemuTargetDisk *disk = input->disks[i].disk;
-        g_autofree char *access = qemuBackupNodeName("access", disk->name);
-        g_autofree char *filter = qemuBackupNodeName("cbw", disk->name);
-
-        if (disk->qdev)
-            qemuPlanAddQMP(plan,
-                           virJSONBuild("{'execute':'blockdev-add','arguments':{"
-                                        "'driver':'snapshot-access','node-name':%s,'file':%s}}",
-                                        access, filter),
-                           nodeDelete("access", disk->name), "backup.begin.access.%s", disk->name);
+        if (input->disks[i].disk->qdev)
+            planAccess(plan, input, input->disks[i].disk);
     }
     for (size_t i = 0; i < input->ndisks; i++)
         planExport(plan, input->def, &input->disks[i]);
@@ -404,6 +429,18 @@ planUnionsRemove(qemuPlan *plan, const virDomainBackupDef *def, const qemuBackup
 }
 
 static void
+planWindowsEnd(qemuPlan *plan, const qemuBackupPlanEndDisk *disks, size_t n, const char *privateDir)
+{
+    for (size_t i = 0; i < n; i++) {
+        const qemuTargetDisk *disk = disks[i].disk;
+        g_autofree char *path = disk->qdev ? qemuBackupWindowPath(privateDir, disk->name) : NULL;
+
+        if (path)
+            qemuPlanAddStep(plan, QEMU_STEP_UNLINK, path, "backup.end.window.%s", disk->name);
+    }
+}
+
+static void
 planStoresEnd(qemuPlan *plan, const qemuBackupPlanEndDisk *disks, size_t n, bool pull)
 {
     for (size_t i = 0; i < n; i++) {
@@ -418,7 +455,7 @@ planStoresEnd(qemuPlan *plan, const qemuBackupPlanEndDisk *disks, size_t n, bool
 
 static void
 planPullEnd(qemuPlan *plan, const virDomainBackupDef *def, const qemuBackupPlanEndDisk *disks,
-            size_t n)
+            size_t n, const char *privateDir)
 {
     guint first = plan->steps->len;
 
@@ -443,6 +480,7 @@ planPullEnd(qemuPlan *plan, const virDomainBackupDef *def, const qemuBackupPlanE
     planUnionsRemove(plan, def, disks, n);
     joinSteps(plan, first);
     planStoresEnd(plan, disks, n, true);
+    planWindowsEnd(plan, disks, n, privateDir);
 }
 
 static void
@@ -480,12 +518,13 @@ qemuBackupPlanServerStop(const virDomainBackupDef *def)
 }
 
 qemuPlan *
-qemuBackupPlanEnd(const virDomainBackupDef *def, const qemuBackupPlanEndDisk *disks, size_t n)
+qemuBackupPlanEnd(const virDomainBackupDef *def, const qemuBackupPlanEndDisk *disks, size_t n,
+                  const char *privateDir)
 {
     g_autoptr(qemuPlan) plan = qemuPlanNew("backup-end");
 
     if (def->mode == VIR_BACKUP_MODE_PULL)
-        planPullEnd(plan, def, disks, n);
+        planPullEnd(plan, def, disks, n, privateDir);
     else
         planPushEnd(plan, def, disks, n);
     for (guint i = 0; i < plan->steps->len; i++)

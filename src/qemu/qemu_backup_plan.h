@@ -4,7 +4,11 @@
  *
  *   guest device -> copy-before-write --file--> disk's format node
  *                        |  +---target---> scratch (qcow2)
- *                   snapshot-access <-- NBD export (read-only, + bitmap "since X")
+ *                   snapshot-access <--backing-- window (qcow) <-- NBD export (read-only, + bitmap "since X")
+ *
+ * Nothing reads snapshot-access but through the window (virqcowwindow.h), which cuts requests at the
+ * clusters of copy-before-write: QEMU 7.2 decides for the first cluster of a request whether it has been
+ * copied and serves the whole request by that, so that the client would get what the guest has written since.
  */
 #pragma once
 #include "backup_def.h"
@@ -29,14 +33,18 @@ typedef struct _qemuBackupPlanInput {
     unsigned int cbwTimeoutSec;
     const char *tlsDir;                  /* certificates, if the server has TLS */
     bool tlsVerify;                      /* clients must show one */
+    const char *privateDir;              /* where windows are made */
 } qemuBackupPlanInput;
 
 /* Names in QEMU's graph; DISK is the target name. Also how a restarted daemon finds its things:
- *   fleece-cbw-DISK, fleece-access-DISK, fleece-store-DISK (its protocol node has none),
+ *   fleece-cbw-DISK, fleece-access-DISK (the window, with snapshot-access inside), fleece-store-DISK (what
+ *   is inside a node has no name),
  *   export id fleece-export-DISK, push job id fleece-push-DISK; the union bitmap on the disk's node has
  *   the name of the export bitmap (pull) or "backup-DISK" (push) */
 #define QEMU_BACKUP_TLS "fleece-tls"     /* the server's credentials */
 char *qemuBackupNodeName(const char *what, const char *disk);
+/** File of the disk's window in the private directory of its QEMU. (owned) */
+char *qemuBackupWindowPath(const char *privateDir, const char *disk);
 /** Name of the temporary bitmap of a disk. (owned) */
 char *qemuBackupUnionName(const virDomainBackupDef *def, const virDomainBackupDiskDef *disk);
 
@@ -45,7 +53,7 @@ char *qemuBackupUnionName(const virDomainBackupDef *def, const virDomainBackupDi
  * (on-cbw-error=break-snapshot) with its scratch a disk: nothing reads through the filters yet, so the
  * guest does not notice; flush; in one write [stop] transaction, qom-set to the filter [cont]: what
  * the guest writes until qom-set goes past the filter and is part of the snapshot, so the instant is
- * this one; in one round trip snapshot-access and exports (snapshot-access can only come after
+ * this one; in one round trip windows on snapshot-access and exports (snapshot-access can only come after
  * qom-set: a copy-before-write that is read denies others to write below it).
  * A disk without a device (qdev NULL, stopped domain) is exported as it is: no scratch, no filter.
  * Push: targets created and opened; transaction with the bitmaps and one blockdev-backup a disk
@@ -61,11 +69,12 @@ typedef struct _qemuBackupPlanEndDisk {
     bool hasUnion;                       /* temporary bitmap to remove */
     bool removeStore;                    /* scratch made by us (or failed push target) */
 } qemuBackupPlanEndDisk;
-/** End. Every step goes on after failure. Pull: exports off (hard), wait; snapshot-access del;
+/** End. Every step goes on after failure. Pull: exports off (hard), wait; window del;
  * qom-set back; copy-before-write del (its scratch goes with it); union bitmaps removed (one
- * transaction); scratch unlink. The NBD server stays: its stop may have to wait.
+ * transaction); scratch and window unlink. The NBD server stays: its stop may have to wait.
  * Push: jobs are already concluded or cancelled by the caller: dismiss, blockdev-del the target,
  * remove union bitmaps, unlink when asked. */
-qemuPlan *qemuBackupPlanEnd(const virDomainBackupDef *def, const qemuBackupPlanEndDisk *disks, size_t n);
+qemuPlan *qemuBackupPlanEnd(const virDomainBackupDef *def, const qemuBackupPlanEndDisk *disks, size_t n,
+                            const char *privateDir);
 /** After the end of a pull: NBD server stop, once no un-negotiated client is connected any more. */
 qemuPlan *qemuBackupPlanServerStop(const virDomainBackupDef *def);

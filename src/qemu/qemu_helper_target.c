@@ -60,6 +60,12 @@ helperReturnFile(qemuTarget *t G_GNUC_UNUSED, const char *path)
     qemuLendReturn(path);
 }
 
+static const char *
+helperPrivateDir(qemuTarget *t G_GNUC_UNUSED)
+{
+    return NULL;
+}
+
 static pid_t
 helperPid(qemuTarget *t)
 {
@@ -81,6 +87,7 @@ const qemuTargetOps qemuHelperTargetOps = {
     .hidePause = helperHidePause,
     .lendFile = helperLendFile,
     .returnFile = helperReturnFile,
+    .privateDir = helperPrivateDir,
     .pid = helperPid,
     .iothreadExportSafe = helperIothreadExportSafe,
 };

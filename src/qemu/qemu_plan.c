@@ -15,6 +15,7 @@ static const char *const kindNames[] = {
     [QEMU_STEP_QMP] = "qmp",
     [QEMU_STEP_SCRATCH_CREATE] = "scratch-create",
     [QEMU_STEP_IMAGE_CREATE] = "image-create",
+    [QEMU_STEP_WINDOW_CREATE] = "window-create",
     [QEMU_STEP_LEND] = "lend",
     [QEMU_STEP_RETURN] = "return",
     [QEMU_STEP_FLUSH] = "flush",
@@ -145,6 +146,8 @@ qemuPlanFormatFile(virBuffer *buf, const qemuPlanStep *step)
     if (step->kind == QEMU_STEP_SCRATCH_CREATE || step->kind == QEMU_STEP_IMAGE_CREATE)
         virBufferAsprintf(buf, "format: %s, %llu bytes\n",
                           virStorageFormatToString(step->format), step->size);
+    if (step->kind == QEMU_STEP_WINDOW_CREATE)
+        virBufferAsprintf(buf, "%llu bytes\n", step->size);
     if (step->kind == QEMU_STEP_WAIT_CLIENTS && !step->path)
         virBufferAsprintf(buf, "port: %llu\n", step->size);
 }
@@ -213,6 +216,7 @@ qemuPlanStepIsComplete(const qemuPlanStep *step)
         return step->command || step->undo;
     case QEMU_STEP_SCRATCH_CREATE:
     case QEMU_STEP_IMAGE_CREATE:
+    case QEMU_STEP_WINDOW_CREATE:
     case QEMU_STEP_LEND:
     case QEMU_STEP_RETURN:
     case QEMU_STEP_UNLINK:

@@ -13,6 +13,8 @@ typedef enum {
                                * with did besides); undo: another command, or none */
     QEMU_STEP_SCRATCH_CREATE, /* empty image at path with size and format, QEMU may write; undo: unlink */
     QEMU_STEP_IMAGE_CREATE,   /* the same for a push target */
+    QEMU_STEP_WINDOW_CREATE,  /* window image (virqcowwindow.h) at path with size, in a directory of ours,
+                               * so that what is left there may be replaced; undo: unlink */
     QEMU_STEP_LEND,           /* QEMU may write the existing file at path; undo: taken back */
     QEMU_STEP_RETURN,         /* take that access back */
     QEMU_STEP_FLUSH,          /* fdatasync the file at path; no undo */

@@ -14,6 +14,7 @@
 #include "virfile.h"
 #include "virlog.h"
 #include "virqcow2.h"
+#include "virqcowwindow.h"
 
 #define VIR_FROM_THIS VIR_FROM_QEMU
 
@@ -79,6 +80,26 @@ createImage(const qemuPlanStep *step, qemuTarget *target)
     return 0;
 }
 
+/* The directory is private to this QEMU: what is there under this name an earlier backup has left. */
+static int
+createWindow(const qemuPlanStep *step, qemuTarget *target)
+{
+    VIR_AUTOCLOSE fd = -1;
+
+    unlink(step->path);
+    fd = open(step->path, O_CREAT | O_EXCL | O_RDWR | O_CLOEXEC | O_NOFOLLOW, 0600);
+    if (fd < 0) {
+        virReportSystemError(errno, "cannot create window image '%s'", step->path);
+        return -1;
+    }
+    if (virQcowWindowCreate(fd, step->path, step->size) < 0 ||
+        target->ops->lendFile(target, step->path, false) < 0) {
+        unlink(step->path);
+        return -1;
+    }
+    return 0;
+}
+
 /* Only saves "stop" some work: whatever stands in the way is left to "stop". */
 static void
 flushFile(const char *path)
@@ -127,6 +148,8 @@ qemuPlanFileRun(const qemuPlanStep *step, qemuTarget *target)
 {
     if (step->kind == QEMU_STEP_SCRATCH_CREATE || step->kind == QEMU_STEP_IMAGE_CREATE)
         return createImage(step, target);
+    if (step->kind == QEMU_STEP_WINDOW_CREATE)
+        return createWindow(step, target);
     if (step->kind == QEMU_STEP_LEND)
         return target->ops->lendFile(target, step->path, true);
     if (step->kind == QEMU_STEP_UNLINK)
@@ -141,7 +164,8 @@ qemuPlanFileRun(const qemuPlanStep *step, qemuTarget *target)
 int
 qemuPlanFileUndo(const qemuPlanStep *step, qemuTarget *target)
 {
-    if (step->kind == QEMU_STEP_SCRATCH_CREATE || step->kind == QEMU_STEP_IMAGE_CREATE)
+    if (step->kind == QEMU_STEP_SCRATCH_CREATE || step->kind == QEMU_STEP_IMAGE_CREATE ||
+        step->kind == QEMU_STEP_WINDOW_CREATE)
         return removeFile(step->path, target);
     if (step->kind == QEMU_STEP_LEND)
         target->ops->returnFile(target, step->path);

@@ -59,6 +59,7 @@ runSingle(const qemuPlanStep *step, qemuTarget *target)
     switch (step->kind) {
     case QEMU_STEP_SCRATCH_CREATE:
     case QEMU_STEP_IMAGE_CREATE:
+    case QEMU_STEP_WINDOW_CREATE:
     case QEMU_STEP_LEND:
     case QEMU_STEP_RETURN:
     case QEMU_STEP_FLUSH:
@@ -93,6 +94,7 @@ undoStep(const qemuPlanStep *step, qemuTarget *target, bool tolerant)
         return qemuPlanQMPUndo(step, target, tolerant);
     case QEMU_STEP_SCRATCH_CREATE:
     case QEMU_STEP_IMAGE_CREATE:
+    case QEMU_STEP_WINDOW_CREATE:
     case QEMU_STEP_LEND:
         return qemuPlanFileUndo(step, target);
     case QEMU_STEP_HIDE_PAUSE:

@@ -37,6 +37,8 @@ typedef struct _qemuTargetOps {
     /** Lend file access to QEMU's user for the time of a job, and take it back. */
     int (*lendFile)(qemuTarget *t, const char *path, bool writable);
     void (*returnFile)(qemuTarget *t, const char *path);
+    /** Directory of this QEMU's own files; goes with it. Borrowed; NULL where there is none (helper). */
+    const char *(*privateDir)(qemuTarget *t);
     /** Process id of the QEMU (for its sockets in /proc), 0 if gone. */
     pid_t (*pid)(qemuTarget *t);
     /** NBD export of a disk that runs on an iothread survives a client's disconnect (probed). */

@@ -69,6 +69,16 @@ qemuVMTargetReturnFile(qemuTarget *t G_GNUC_UNUSED, const char *path)
     qemuLendReturn(path);
 }
 
+/* Borrowed while the target's job is held. */
+static const char *
+qemuVMTargetPrivateDir(qemuTarget *t)
+{
+    qemuVM *vm = qemuVMOfTarget(t);
+    QEMU_VM_LOCK_GUARD(vm);
+
+    return vm->privateDir;
+}
+
 static pid_t
 qemuVMTargetPid(qemuTarget *t)
 {
@@ -96,6 +106,7 @@ const qemuTargetOps qemuVMTargetOps = {
     .hidePause = qemuVMTargetHidePause,
     .lendFile = qemuVMTargetLendFile,
     .returnFile = qemuVMTargetReturnFile,
+    .privateDir = qemuVMTargetPrivateDir,
     .pid = qemuVMTargetPid,
     .iothreadExportSafe = qemuVMTargetIothreadExportSafe,
 };

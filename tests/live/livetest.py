@@ -356,6 +356,8 @@ class LiveTest(unittest.TestCase):
                    if n["drv"] in ("copy-before-write", "snapshot-access", "backup-top")]
         mine = [n["node-name"] for n in nodes if n.get("file", "").startswith((self.scratch, self.out))]
         self.assertEqual(filters + mine, [], "block nodes left")
+        windows = files_below(os.path.join(self.tmp, "root"), self.is_window)
+        self.assertEqual(windows, [], "windows left")
         self.assertEqual(self.qmp(m.dom, "query-block-jobs"), [], "block jobs left")
         self.assertEqual(self.qmp(m.dom, "query-block-exports"), [], "exports left")
         names = set(m.dom.listAllCheckpoints() and [c.getName() for c in m.dom.listAllCheckpoints()])
@@ -397,6 +399,10 @@ class LiveTest(unittest.TestCase):
 
     def foreign_processes(self):
         return {pid: line for pid, line in processes_with(self.tmp).items() if pid not in self.own}
+
+    @staticmethod
+    def is_window(path, mode):
+        return os.path.basename(path).startswith("window-")
 
     @staticmethod
     def is_leftover(path, mode):

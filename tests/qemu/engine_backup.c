@@ -76,6 +76,7 @@ engineBackupNew(engineQemu *q, virBackupMode mode, const char *since, const char
     input = (qemuBackupPlanInput){
         .def = &b->def, .disks = b->disks, .ndisks = q->ndisks,
         .checkpointActions = b->checkpointActions, .guestRuns = q->running, .cbwTimeoutSec = 45,
+        .privateDir = q->dir,
     };
     b->plan = qemuBackupPlanBegin(&input);
     return b;
@@ -126,7 +127,7 @@ engineBackupEnd(engineBackup *b, bool failed)
             .hasUnion = b->since[i] != NULL,
             .removeStore = failed || b->def.mode == VIR_BACKUP_MODE_PULL,
         };
-    plan = qemuBackupPlanEnd(&b->def, disks, b->q->ndisks);
+    plan = qemuBackupPlanEnd(&b->def, disks, b->q->ndisks, b->q->dir);
     run.plan = plan;
     if (qemuPlanRunAll(&run, &b->q->target) < 0)
         return -1;

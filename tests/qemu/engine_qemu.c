@@ -130,6 +130,12 @@ targetReturnFile(qemuTarget *t, const char *path)
     engineOf(t)->lent--;
 }
 
+static const char *
+targetPrivateDir(qemuTarget *t)
+{
+    return engineOf(t)->dir;
+}
+
 static pid_t
 targetPid(qemuTarget *t)
 {
@@ -153,6 +159,7 @@ static const qemuTargetOps targetOps = {
     .hidePause = targetHidePause,
     .lendFile = targetLendFile,
     .returnFile = targetReturnFile,
+    .privateDir = targetPrivateDir,
     .pid = targetPid,
     .iothreadExportSafe = targetIothreadExportSafe,
 };

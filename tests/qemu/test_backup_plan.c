@@ -153,9 +153,10 @@ testPlan(gconstpointer data)
         .def = &s.def, .disks = s.disks, .ndisks = c->ndisks, .checkpointActions = s.actions,
         .guestRuns = !c->paused, .reuseExternal = c->reuse, .cbwTimeoutSec = 45,
         .tlsDir = "/etc/pki/qemu", .tlsVerify = true,
+        .privateDir = "/lib/domain-1-vm",
     };
     begin = qemuBackupPlanBegin(&input);
-    end = qemuBackupPlanEnd(&s.def, s.ends, c->ndisks);
+    end = qemuBackupPlanEnd(&s.def, s.ends, c->ndisks, "/lib/domain-1-vm");
     checkPlan(c, "begin", begin);
     checkPlan(c, "end", end);
     if (c->mode == VIR_BACKUP_MODE_PULL) {
