@@ -169,6 +169,12 @@ diskParse(xmlNodePtr node, virDomainBackupDef *def)
     return 0;
 }
 
+static int
+optionsParse(xmlNodePtr node, virDomainBackupDef *def)
+{
+    return virXMLPropYesNo(node, "quiesce", &def->quiesce) < 0 ? -1 : 0;
+}
+
 virDomainBackupDef *
 virDomainBackupDefParse(const char *xml)
 {
@@ -181,7 +187,8 @@ virDomainBackupDefParse(const char *xml)
     root = xmlDocGetRootElement(doc);
     if (virDomainBackupGrammarCheck(root) < 0 ||
         VIR_XML_ENUM_PROP(root, "mode", modeNames, NULL, def->mode) < 0 ||
-        serverParse(virXMLChild(root, "server"), def) < 0)
+        serverParse(virXMLChild(root, "server"), def) < 0 ||
+        optionsParse(virXMLChildFleece(root, "options"), def) < 0)
         return NULL;
     for (xmlNodePtr node = virXMLChild(virXMLChild(root, "disks"), "disk"); node;
          node = virXMLNext(node)) {
@@ -251,6 +258,15 @@ diskFormat(virBuffer *buf, const virDomainBackupDiskDef *disk, virBackupMode mod
     virBufferAdd(buf, "</disk>\n");
 }
 
+static void
+optionsFormat(virBuffer *buf, const virDomainBackupDef *def)
+{
+    if (!def->quiesce)
+        return;
+    virBufferAsprintf(buf, "<f:options xmlns:f='%s'", VIR_XML_NS_FLEECE);
+    virBufferAdd(buf, " quiesce='yes'/>\n");
+}
+
 char *
 virDomainBackupDefFormat(const virDomainBackupDef *def)
 {
@@ -268,6 +284,7 @@ virDomainBackupDefFormat(const virDomainBackupDef *def)
     virBufferAdjustIndent(&buf, -2);
     if (def->disks->len > 0)
         virBufferAdd(&buf, "</disks>\n");
+    optionsFormat(&buf, def);
     virBufferAdjustIndent(&buf, -2);
     virBufferAdd(&buf, "</domainbackup>\n");
     return virBufferContentAndReset(&buf);

@@ -34,6 +34,8 @@ typedef struct _virDomainBackupDef {
         bool tls;                /* with the certificates of qemu.conf */
     } server;
     GPtrArray *disks;            /* virDomainBackupDiskDef * */
+    /* <f:options> */
+    bool quiesce;                /* file systems of the guest frozen at the instant */
 } virDomainBackupDef;
 
 void virDomainBackupDefFree(virDomainBackupDef *def);

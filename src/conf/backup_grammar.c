@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: LGPL-2.1-or-later */
 /*
- * The grammar of <domainbackup>, which is libvirt's: push and pull differ so much that each has its
+ * The grammar of <domainbackup>, which is libvirt's with <f:options> added: push and pull differ so much that each has its
  * own tables. docs/schemas/domainbackup.rng says the same in RELAX NG; tests/schema compares them.
  */
 #include "backup_internal.h"
@@ -265,11 +265,18 @@ static const virXMLElementRule disksPull[] = {
     {NULL},
 };
 
+/* Ours. */
+static const virXMLAttrRule optionAttrs[] = {
+    {"quiesce", .words = "yes no"},
+    {NULL},
+};
+
 static const virXMLElementRule pushChildren[] = {
     {"incremental", .text = virXMLAnyText},
     {"server", VIR_XML_RULE_FORBIDDEN,
      .note = "<server> is for pull backups; set mode='pull' or leave it out"},
     {"disks", .children = disksPush},
+    {"f:options", .attrs = optionAttrs},
     {NULL},
 };
 static const virXMLElementRule pullChildren[] = {
@@ -277,6 +284,7 @@ static const virXMLElementRule pullChildren[] = {
     {"server", VIR_XML_RULE_REQUIRED, serverAttrs, .extra = addressCheck,
      .note = "a pull backup needs a <server> to be read from"},
     {"disks", .children = disksPull},
+    {"f:options", .attrs = optionAttrs},
     {NULL},
 };
 

@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: LGPL-2.1-or-later */
 /*
- * Long jobs (which are backups, also of stopped domains), and what the guest agent would do if we spoke to it.
+ * Long jobs, which are backups, also of stopped domains.
  */
 #include "qemu_api.h"
 #include "qemu_backup.h"
@@ -129,37 +129,4 @@ qemuDomainAbortJobFlags(virDomainPtr dom, unsigned int flags)
         return -1;
     }
     return qemuBackupAbort(vm);
-}
-
-/* Freeze and thaw need the agent; there is none that we are connected to. */
-static int
-qemuAgentRefuse(virDomainPtr dom, unsigned int flags, const char *func)
-{
-    g_autoptr(qemuVM) vm = NULL;
-
-    if (flags) {
-        virReportUnsupportedFlags(VIR_FROM_THIS, func, flags);
-        return -1;
-    }
-    vm = qemuVMFromDomain(dom);
-    if (!vm)
-        return -1;
-    QEMU_VM_LOCK_GUARD(vm);
-    if (qemuVMCheckActive(vm) == 0)
-        virReportError(VIR_ERR_AGENT_UNRESPONSIVE, "%s", "QEMU guest agent is not connected");
-    return -1;
-}
-
-int
-qemuDomainFSFreeze(virDomainPtr dom, const char **mountpoints G_GNUC_UNUSED,
-                   unsigned int n G_GNUC_UNUSED, unsigned int flags)
-{
-    return qemuAgentRefuse(dom, flags, __func__);
-}
-
-int
-qemuDomainFSThaw(virDomainPtr dom, const char **mountpoints G_GNUC_UNUSED, unsigned int n G_GNUC_UNUSED,
-                 unsigned int flags)
-{
-    return qemuAgentRefuse(dom, flags, __func__);
 }

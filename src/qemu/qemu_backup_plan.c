@@ -270,6 +270,21 @@ planPrepare(qemuPlan *plan, const qemuBackupPlanInput *input)
     joinSteps(plan, first);
 }
 
+/* As late as can be: the guest cannot write from here to the thaw. */
+static void
+planFreeze(qemuPlan *plan, const qemuBackupPlanInput *input)
+{
+    if (input->def->quiesce)
+        qemuPlanAddStep(plan, QEMU_STEP_FREEZE, NULL, "backup.begin.freeze");
+}
+
+static void
+planThaw(qemuPlan *plan, const qemuBackupPlanInput *input)
+{
+    if (input->def->quiesce)
+        qemuPlanAddStep(plan, QEMU_STEP_THAW, NULL, "backup.begin.thaw");
+}
+
 static void
 planPause(qemuPlan *plan, const qemuBackupPlanInput *input)
 {
@@ -361,12 +376,14 @@ planPullBegin(qemuPlan *plan, const qemuBackupPlanInput *input)
         filters = filters || input->disks[i].disk->qdev;
     pause = filters && input->guestRuns;
     planPrepare(plan, input);
+    planFreeze(plan, input);
     if (pause)
         planPause(plan, input);
     planInstant(plan, input, pause);
     if (pause)
         qemuPlanAddStep(plan, QEMU_STEP_SHOW_PAUSE, NULL, "backup.begin.show")->repair =
             QEMU_STEP_REPAIR_REDO;
+    planThaw(plan, input);
     planPublish(plan, input);
 }
 
@@ -389,6 +406,7 @@ planPushBegin(qemuPlan *plan, const qemuBackupPlanInput *input)
                        nodeDelete("store", name), "backup.begin.open.%s", name);
     }
     joinSteps(plan, first);
+    planFreeze(plan, input);
     first = plan->steps->len;
     planTransaction(plan, input);
     for (size_t i = 0; i < input->ndisks; i++) {
@@ -398,6 +416,7 @@ planPushBegin(qemuPlan *plan, const qemuBackupPlanInput *input)
         qemuPlanAddQMP(plan, NULL, jobCommand("job-cancel", name), "backup.begin.cancel.%s", name);
     }
     joinSteps(plan, first);
+    planThaw(plan, input);
 }
 
 qemuPlan *

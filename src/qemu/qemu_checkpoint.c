@@ -218,7 +218,7 @@ takeBack(qemuVM *vm, qemuPlanRun *run, const char *name)
 int
 qemuCheckpointMake(qemuVM *vm, qemuCheckpointPrepared *prep)
 {
-    g_autoptr(qemuPlan) plan = qemuCheckpointPlanCreate(prep->disks, prep->ndisks);
+    g_autoptr(qemuPlan) plan = qemuCheckpointPlanCreate(prep->disks, prep->ndisks, prep->quiesce);
     qemuPlanRun run = { 0 };
 
     if (!plan || qemuCheckpointAnnounce(vm, prep) < 0)
@@ -236,12 +236,15 @@ qemuCheckpointMake(qemuVM *vm, qemuCheckpointPrepared *prep)
 }
 
 static int
-createWithTarget(qemuVM *vm, virDomainCheckpointDef **def, char **name)
+createWithTarget(qemuVM *vm, virDomainCheckpointDef **def, bool quiesce, char **name)
 {
     qemuGraph *books = qemuCheckpointBooks(vm);
     g_autoptr(qemuCheckpointPrepared) prep = books ? qemuCheckpointPrepare(vm, def, books) : NULL;
 
-    if (!prep || qemuCheckpointMake(vm, prep) < 0)
+    if (!prep)
+        return -1;
+    prep->quiesce = quiesce;
+    if (qemuCheckpointMake(vm, prep) < 0)
         return -1;
     qemuCheckpointConfirm(vm, prep);
     *name = g_strdup(prep->def->name);
@@ -249,11 +252,11 @@ createWithTarget(qemuVM *vm, virDomainCheckpointDef **def, char **name)
 }
 
 static int
-createHeld(qemuVM *vm, virDomainCheckpointDef **def, char **name)
+createHeld(qemuVM *vm, virDomainCheckpointDef **def, bool quiesce, char **name)
 {
     if (!qemuTargetBegin(vm, QEMU_HELPER_CHANGE))
         return -1;
-    return qemuTargetEnd(vm, createWithTarget(vm, def, name));
+    return qemuTargetEnd(vm, createWithTarget(vm, def, quiesce, name));
 }
 
 virDomainCheckpointPtr
@@ -267,7 +270,8 @@ qemuDomainCheckpointCreateXML(virDomainPtr dom, const char *xml, unsigned int fl
     int rc = -1;
 
     virCheckFlags(VIR_DOMAIN_CHECKPOINT_CREATE_REDEFINE |
-                      VIR_DOMAIN_CHECKPOINT_CREATE_REDEFINE_VALIDATE,
+                      VIR_DOMAIN_CHECKPOINT_CREATE_REDEFINE_VALIDATE |
+                      VIR_DOMAIN_CHECKPOINT_CREATE_QUIESCE,
                   NULL);
     def = virDomainCheckpointDefParse(xml, redefine || validate ? VIR_CHECKPOINT_PARSE_REDEFINE : 0);
     if (!def || !(vm = qemuVMFromDomain(dom)) ||
@@ -277,7 +281,7 @@ qemuDomainCheckpointCreateXML(virDomainPtr dom, const char *xml, unsigned int fl
     if (redefine || validate)
         rc = qemuCheckpointRedefine(vm, &def, validate, &name);
     else
-        rc = createHeld(vm, &def, &name);
+        rc = createHeld(vm, &def, flags & VIR_DOMAIN_CHECKPOINT_CREATE_QUIESCE, &name);
     qemuJobEnd(&vm->job);
     return rc < 0 ? NULL : virObjectCheckpointNew(dom, name);
 }

@@ -23,6 +23,7 @@ typedef struct _qemuCheckpointPrepared {
     qemuCheckpointPlanDisk *disks;      /* for the planner; point into the graph they were made from */
     size_t ndisks;
     GPtrArray *chains;                  /* owns the name lists of disks */
+    bool quiesce;                       /* made by itself: the guest's file systems are frozen for it */
 } qemuCheckpointPrepared;
 void qemuCheckpointPreparedFree(qemuCheckpointPrepared *prep);
 G_DEFINE_AUTOPTR_CLEANUP_FUNC(qemuCheckpointPrepared, qemuCheckpointPreparedFree)

@@ -147,7 +147,7 @@ qemuCheckpointPlanUndoActions(const virJSONValue *actions)
 }
 
 qemuPlan *
-qemuCheckpointPlanCreate(const qemuCheckpointPlanDisk *disks, size_t n)
+qemuCheckpointPlanCreate(const qemuCheckpointPlanDisk *disks, size_t n, bool quiesce)
 {
     g_autoptr(qemuPlan) plan = qemuPlanNew("checkpoint-create");
     g_autoptr(virJSONValue) actions = virJSONNewArray();
@@ -158,8 +158,12 @@ qemuCheckpointPlanCreate(const qemuCheckpointPlanDisk *disks, size_t n)
     if (n == 0)
         return g_steal_pointer(&plan);
     undo = transactionNew(qemuCheckpointPlanUndoActions(actions));
+    if (quiesce)
+        qemuPlanAddStep(plan, QEMU_STEP_FREEZE, NULL, "checkpoint.create.freeze");
     qemuPlanAddQMP(plan, transactionNew(g_steal_pointer(&actions)), undo,
                    "checkpoint.create.transaction");
+    if (quiesce)
+        qemuPlanAddStep(plan, QEMU_STEP_THAW, NULL, "checkpoint.create.thaw");
     return g_steal_pointer(&plan);
 }
 

@@ -38,8 +38,8 @@ int qemuCheckpointPlanCreateActions(virJSONValue *actions, const qemuCheckpointP
  * stays lost. Returns: (owned) array, newest first; empty if there is nothing.
  */
 virJSONValue *qemuCheckpointPlanUndoActions(const virJSONValue *actions);
-/** The whole Plan: one QMP step "checkpoint.create.transaction". */
-qemuPlan *qemuCheckpointPlanCreate(const qemuCheckpointPlanDisk *disks, size_t n);
+/** The whole Plan: one QMP step "checkpoint.create.transaction". @quiesce: between freeze and thaw. */
+qemuPlan *qemuCheckpointPlanCreate(const qemuCheckpointPlanDisk *disks, size_t n, bool quiesce);
 /**
  * qemuCheckpointPlanDelete: one transaction: merge into the predecessor, enable it if the deleted
  * one recorded, remove. Oldest: remove only. A bitmap that is missing or unusable cannot be merged:

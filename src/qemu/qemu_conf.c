@@ -20,6 +20,7 @@
 
 #define QEMU_DEFAULT_EMULATOR "/usr/bin/qemu-system-x86_64"
 #define QEMU_DEFAULT_CBW_TIMEOUT_SEC 45
+#define QEMU_DEFAULT_FREEZE_TIMEOUT_SEC 60
 /* The registered NBD port, and room above it. */
 #define QEMU_DEFAULT_BACKUP_PORT_MIN 10809
 #define QEMU_DEFAULT_BACKUP_PORT_MAX 10872
@@ -29,7 +30,7 @@
 static const char *const knownKeys[] = {
     "user",        "group",           "stdio_handler",   "security_driver", "remember_owner",
     "cbw_timeout", "backup_port_min", "backup_port_max", "emulator",        QEMU_TLS_CONFIG_KEYS,
-    NULL,
+    "freeze_timeout", NULL,
 };
 
 static void
@@ -123,6 +124,7 @@ qemuConfigNew(const char *root, bool privileged)
     config->user = (uid_t)-1;
     config->group = (gid_t)-1;
     config->cbwTimeoutSec = QEMU_DEFAULT_CBW_TIMEOUT_SEC;
+    config->freezeTimeoutSec = QEMU_DEFAULT_FREEZE_TIMEOUT_SEC;
     config->backupPortMin = QEMU_DEFAULT_BACKUP_PORT_MIN;
     config->backupPortMax = QEMU_DEFAULT_BACKUP_PORT_MAX;
     config->defaultEmulator = g_strdup(QEMU_DEFAULT_EMULATOR);
@@ -219,9 +221,15 @@ static int
 qemuConfigLoadBackup(qemuConfig *config, const virConf *conf, const char *path)
 {
     if (virConfGetUInt(conf, "cbw_timeout", &config->cbwTimeoutSec) < 0 ||
+        virConfGetUInt(conf, "freeze_timeout", &config->freezeTimeoutSec) < 0 ||
         virConfGetUInt(conf, "backup_port_min", &config->backupPortMin) < 0 ||
         virConfGetUInt(conf, "backup_port_max", &config->backupPortMax) < 0)
         return -1;
+    if (config->freezeTimeoutSec == 0 || config->freezeTimeoutSec > 3600) {
+        virReportError(VIR_ERR_CONF_SYNTAX, "%s: freeze_timeout = %u is not in 1..3600", path,
+                       config->freezeTimeoutSec);
+        return -1;
+    }
     if (config->backupPortMin == 0 || config->backupPortMax > 65535 ||
         config->backupPortMin > config->backupPortMax) {
         virReportError(

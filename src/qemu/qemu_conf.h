@@ -20,6 +20,7 @@ typedef struct _qemuConfig {
     uid_t user;
     gid_t group;                /* QEMU runs as; (uid_t)-1 = as the daemon */
     unsigned int cbwTimeoutSec; /* copy-before-write limit, default 45 */
+    unsigned int freezeTimeoutSec; /* for the guest agent to freeze file systems, default 60 */
     unsigned int backupPortMin, backupPortMax;
     char *defaultTLSDir;        /* /etc/pki/qemu: certificates; qemu_tls.h */
     char *backupTLSDir;         /* of qemu.conf, or NULL */

@@ -48,6 +48,19 @@ helperHidePause(qemuTarget *t G_GNUC_UNUSED, bool hide G_GNUC_UNUSED)
 {
 }
 
+/* No guest, no file systems in use: what is on the disks is at rest. */
+static int
+helperFreeze(qemuTarget *t G_GNUC_UNUSED)
+{
+    return 0;
+}
+
+static int
+helperThaw(qemuTarget *t G_GNUC_UNUSED, bool repair G_GNUC_UNUSED)
+{
+    return 0;
+}
+
 static int
 helperLendFile(qemuTarget *t G_GNUC_UNUSED, const char *path, bool writable)
 {
@@ -85,6 +98,8 @@ const qemuTargetOps qemuHelperTargetOps = {
     .command = helperCommand,
     .batch = helperBatch,
     .hidePause = helperHidePause,
+    .freeze = helperFreeze,
+    .thaw = helperThaw,
     .lendFile = helperLendFile,
     .returnFile = helperReturnFile,
     .privateDir = helperPrivateDir,

@@ -127,6 +127,12 @@ qemuMonitorUnref(qemuMonitor *mon)
         qemuMonitorDispose(mon);
 }
 
+int
+qemuMonitorFd(const qemuMonitor *mon)
+{
+    return mon->fd;
+}
+
 static gboolean
 qemuMonitorWatchGone(gpointer opaque)
 {

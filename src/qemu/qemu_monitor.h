@@ -28,6 +28,8 @@ qemuMonitor *qemuMonitorOpen(int fd, const char *name, const qemuMonitorCallback
                              void *opaque, unsigned int timeoutMs);
 qemuMonitor *qemuMonitorRef(qemuMonitor *mon);
 void qemuMonitorUnref(qemuMonitor *mon);
+/** The connection (borrowed while the reference is held), for the guard to have a copy of. */
+int qemuMonitorFd(const qemuMonitor *mon);
 /** Close: waiting commands fail, no callback runs after it returned. Idempotent. */
 void qemuMonitorClose(qemuMonitor *mon);
 G_DEFINE_AUTOPTR_CLEANUP_FUNC(qemuMonitor, qemuMonitorUnref)

@@ -21,6 +21,8 @@ static const char *const kindNames[] = {
     [QEMU_STEP_FLUSH] = "flush",
     [QEMU_STEP_HIDE_PAUSE] = "hide-pause",
     [QEMU_STEP_SHOW_PAUSE] = "show-pause",
+    [QEMU_STEP_FREEZE] = "freeze",
+    [QEMU_STEP_THAW] = "thaw",
     [QEMU_STEP_WAIT_EXPORTS] = "wait-exports",
     [QEMU_STEP_WAIT_CLIENTS] = "wait-clients",
     [QEMU_STEP_UNLINK] = "unlink",
@@ -224,6 +226,8 @@ qemuPlanStepIsComplete(const qemuPlanStep *step)
     case QEMU_STEP_FLUSH:
     case QEMU_STEP_HIDE_PAUSE:
     case QEMU_STEP_SHOW_PAUSE:
+    case QEMU_STEP_FREEZE:
+    case QEMU_STEP_THAW:
     case QEMU_STEP_WAIT_EXPORTS:
     case QEMU_STEP_WAIT_CLIENTS:
         return true;

@@ -69,6 +69,10 @@ runSingle(const qemuPlanStep *step, qemuTarget *target)
     case QEMU_STEP_SHOW_PAUSE:
         target->ops->hidePause(target, step->kind == QEMU_STEP_HIDE_PAUSE);
         return 0;
+    case QEMU_STEP_FREEZE:
+        return target->ops->freeze(target);
+    case QEMU_STEP_THAW:
+        return target->ops->thaw(target, false);
     case QEMU_STEP_WAIT_EXPORTS:
         return qemuPlanQMPWaitExports(target);
     case QEMU_STEP_WAIT_CLIENTS:
@@ -100,9 +104,12 @@ undoStep(const qemuPlanStep *step, qemuTarget *target, bool tolerant)
     case QEMU_STEP_HIDE_PAUSE:
         target->ops->hidePause(target, false);
         return 0;
+    case QEMU_STEP_FREEZE:
+        return target->ops->thaw(target, tolerant);
     case QEMU_STEP_RETURN:
     case QEMU_STEP_FLUSH:
     case QEMU_STEP_SHOW_PAUSE:
+    case QEMU_STEP_THAW:
     case QEMU_STEP_WAIT_EXPORTS:
     case QEMU_STEP_WAIT_CLIENTS:
     case QEMU_STEP_UNLINK:

@@ -7,10 +7,12 @@
 #include <signal.h>
 #include <unistd.h>
 #include "qemu_process.h"
+#include "qemu_agent_quiesce.h"
 #include "qemu_backup.h"
 #include "qemu_backup_recover.h"
 #include "qemu_checkpoint_list.h"
 #include "qemu_domain_log.h"
+#include "qemu_guard.h"
 #include "qemu_lend.h"
 #include "qemu_process_watch.h"
 #include "qemu_run_dir.h"
@@ -128,6 +130,8 @@ qemuProcessEndReason(qemuVM *vm, qemuEnd end, int *reason, int *detail, const ch
 typedef struct _qemuProcessLeft {
     qemuMonitor *mon;
     qemuProcess *process;
+    qemuQuiesce *quiesce;
+    unsigned int pauseGuard;
     char *privateDir;
     virDomainDef *oldDef;
 } qemuProcessLeft;
@@ -138,6 +142,9 @@ qemuProcessClearRun(qemuVM *vm, qemuProcessLeft *left, virDomainDef *stopped)
 {
     left->process = g_steal_pointer(&vm->process);
     left->privateDir = g_steal_pointer(&vm->privateDir);
+    left->quiesce = g_steal_pointer(&vm->quiesce);
+    left->pauseGuard = vm->pauseGuard;
+    vm->pauseGuard = 0;
     qemuVMSetTargetDisks(vm, NULL);
     left->oldDef = vm->def;
     vm->def = vm->newDef ? g_steal_pointer(&vm->newDef) : stopped;
@@ -158,6 +165,9 @@ qemuProcessClearRun(qemuVM *vm, qemuProcessLeft *left, virDomainDef *stopped)
 static void
 qemuProcessLeftFree(qemuProcessLeft *left)
 {
+    qemuQuiesceFree(left->quiesce);
+    if (left->pauseGuard)
+        qemuGuardDisarm(left->pauseGuard, false);
     if (left->mon)
         qemuMonitorUnref(left->mon);
     if (left->process)

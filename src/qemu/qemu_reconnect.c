@@ -20,6 +20,7 @@
 #include "qemu_process.h"
 #include "qemu_process_spawn.h"
 #include "qemu_process_watch.h"
+#include "qemu_qmp_chardev.h"
 #include "qemu_qmp_run.h"
 #include "qemu_reconcile.h"
 #include "qemu_run_dir.h"
@@ -124,6 +125,30 @@ qemuReconnectEnd(void *data)
     virErrorReset();
 }
 
+/* Whether an agent is there is not on record: it comes and goes with the guest's programs. */
+static int
+qemuReconnectAgent(qemuVM *vm)
+{
+    g_autoptr(qemuMonitor) mon = qemuVMMonitor(vm);
+
+    for (guint i = 0; i < vm->def->chardevs->len; i++) {
+        const virDomainChardevDef *chardev = g_ptr_array_index(vm->def->chardevs, i);
+        g_autofree char *id = g_strdup_printf("char%s", chardev->alias);
+        bool open = false;
+
+        if (g_strcmp0(chardev->targetName, QEMU_VM_AGENT_CHANNEL) != 0)
+            continue;
+        if (!mon || qemuQMPQueryFrontend(mon, id, &open) < 0)
+            return -1;
+        {
+            QEMU_VM_LOCK_GUARD(vm);
+
+            qemuVMEventAgent(vm, open);
+        }
+    }
+    return 0;
+}
+
 static int
 qemuReconnectState(qemuVM *vm)
 {
@@ -161,7 +186,7 @@ qemuReconnectManage(qemuVM *vm)
                        vm->name);
         return -1;
     }
-    if (qemuReconnectMonitor(vm) < 0 || qemuReconcileVM(vm, true) < 0)
+    if (qemuReconnectMonitor(vm) < 0 || qemuReconnectAgent(vm) < 0 || qemuReconcileVM(vm, true) < 0)
         return -1;
     return qemuReconnectState(vm);
 }

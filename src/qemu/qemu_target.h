@@ -34,6 +34,10 @@ typedef struct _qemuTargetOps {
     /** STOP/RESUME events between hide(true) and hide(false) are the engine's own: not published,
      * the domain's state stays as it was. */
     void (*hidePause)(qemuTarget *t, bool hide);
+    /** Freeze the guest's file systems (qemu_agent_quiesce.h), nothing if no guest is there to have any;
+     * and thaw them. @repair: a daemon before us may have frozen them. */
+    int (*freeze)(qemuTarget *t);
+    int (*thaw)(qemuTarget *t, bool repair);
     /** Lend file access to QEMU's user for the time of a job, and take it back. */
     int (*lendFile)(qemuTarget *t, const char *path, bool writable);
     void (*returnFile)(qemuTarget *t, const char *path);

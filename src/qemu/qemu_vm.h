@@ -22,6 +22,7 @@ typedef struct _qemuCheckpointList qemuCheckpointList;   /* qemu_checkpoint_list
 typedef struct _qemuBackupJob qemuBackupJob;             /* qemu_backup_job.h */
 typedef struct _qemuProcess qemuProcess;                 /* qemu_process_watch.h */
 typedef struct _qemuHelper qemuHelper;                   /* qemu_helper.h */
+typedef struct _qemuQuiesce qemuQuiesce;                 /* qemu_agent_quiesce.h */
 void qemuCheckpointListFree(qemuCheckpointList *list);
 void qemuBackupJobUnref(qemuBackupJob *job);
 
@@ -60,6 +61,8 @@ typedef struct _qemuVM {
     bool exited;                 /* the process is gone, its end is being worked off */
     bool finishing;              /* some thread works it off */
     bool hidePause;              /* STOP and RESUME are the engine's own */
+    unsigned int pauseGuard;     /* the guard has the monitor meanwhile; changed under MODIFY only */
+    qemuQuiesce *quiesce;        /* the guest is frozen by us; under MODIFY only */
     bool ownPause;               /* STOP and RESUME are an API call's own */
     bool shutdownRequested;      /* the guest was asked to power off */
     bool shutdownSeen;           /* QEMU reported the end of the guest */

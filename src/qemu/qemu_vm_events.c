@@ -235,6 +235,19 @@ qemuVMEventThreshold(qemuVM *vm, const qemuVMEvent *event)
     g_mutex_unlock(&vm->lock);
 }
 
+void
+qemuVMEventAgent(qemuVM *vm, bool open)
+{
+    if (vm->agentConnected == open)
+        return;
+    vm->agentConnected = open;
+    qemuVMPublish(vm, virDomainEventAgentLifecycleNew(
+                          vm->name, vm->uuid, vm->def->id,
+                          open ? VIR_CONNECT_DOMAIN_EVENT_AGENT_LIFECYCLE_STATE_CONNECTED
+                               : VIR_CONNECT_DOMAIN_EVENT_AGENT_LIFECYCLE_STATE_DISCONNECTED,
+                          VIR_CONNECT_DOMAIN_EVENT_AGENT_LIFECYCLE_REASON_CHANNEL));
+}
+
 static void
 qemuVMEventPort(qemuVM *vm, const qemuVMEvent *event)
 {
@@ -246,15 +259,9 @@ qemuVMEventPort(qemuVM *vm, const qemuVMEvent *event)
     for (i = 0; i < vm->def->chardevs->len; i++) {
         const virDomainChardevDef *chardev = g_ptr_array_index(vm->def->chardevs, i);
 
-        if (g_strcmp0(chardev->targetName, QEMU_VM_AGENT_CHANNEL) != 0 ||
-            g_strcmp0(chardev->alias, id) != 0 || vm->agentConnected == open)
-            continue;
-        vm->agentConnected = open;
-        qemuVMPublish(vm, virDomainEventAgentLifecycleNew(
-                              vm->name, vm->uuid, vm->def->id,
-                              open ? VIR_CONNECT_DOMAIN_EVENT_AGENT_LIFECYCLE_STATE_CONNECTED
-                                   : VIR_CONNECT_DOMAIN_EVENT_AGENT_LIFECYCLE_STATE_DISCONNECTED,
-                              VIR_CONNECT_DOMAIN_EVENT_AGENT_LIFECYCLE_REASON_CHANNEL));
+        if (g_strcmp0(chardev->targetName, QEMU_VM_AGENT_CHANNEL) == 0 &&
+            g_strcmp0(chardev->alias, id) == 0)
+            qemuVMEventAgent(vm, open);
     }
 }
 

@@ -11,3 +11,5 @@
  * gave the command still has the flag set. */
 void qemuVMEventQueue(qemuVM *vm, unsigned int run, const char *name, const virJSONValue *data,
                       long long seconds, unsigned int micros);
+/** Lock held. The guest end of the agent channel is open, or not: noted, and published if that is new. */
+void qemuVMEventAgent(qemuVM *vm, bool open);

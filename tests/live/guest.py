@@ -4,7 +4,10 @@
 The kernel package is downloaded and unpacked, never installed, so the machine's /boot stays as it
 is. The result is cached: <cache>/vmlinuz, <cache>/initrd, <cache>/guestd.
 
-    guest.py CACHE_DIR       build what is missing and print the two paths
+The guest of the tests about quiescing has Debian's real guest agent besides, with the libraries that
+this machine has for it: one more archive behind the initramfs, <cache>/initrd-agent.
+
+    guest.py CACHE_DIR       build what is missing and print the paths
 """
 import fcntl
 import glob
@@ -22,6 +25,7 @@ MODULES = """
     scsi_common scsi_mod sd_mod virtio_scsi libata ata_piix
     button evdev
 """.split()
+AGENT_PACKAGE = "qemu-guest-agent"
 HERE = os.path.dirname(os.path.abspath(__file__))
 
 
@@ -70,6 +74,30 @@ def fetch_kernel(cache, say):
     return vmlinuz, modules
 
 
+def fetch_agent(cache, say):
+    """qemu-ga below @cache; its path."""
+    agent = os.path.join(cache, "qemu-ga")
+    if os.path.exists(agent):
+        return agent
+    with tempfile.TemporaryDirectory(dir=cache) as work:
+        os.chmod(work, 0o755)
+        say("downloading %s (unpacked below %s only)" % (AGENT_PACKAGE, cache))
+        run(["apt-get", "-q", "download", AGENT_PACKAGE], cwd=work)
+        run(["dpkg-deb", "-x", glob.glob(os.path.join(work, "*.deb"))[0], os.path.join(work, "root")])
+        os.rename(os.path.join(work, "root", "usr", "sbin", "qemu-ga"), agent)
+    return agent
+
+
+def libraries_of(program):
+    """Paths of the shared libraries it loads here, the loader among them."""
+    found = [word for line in run(["ldd", program]).splitlines() if "not found" not in line
+             for word in line.split() if word.startswith("/")]
+    missing = [line.strip() for line in run(["ldd", program]).splitlines() if "not found" in line]
+    if missing:
+        raise GuestError("%s lacks %s" % (program, "; ".join(missing)))
+    return found
+
+
 def cpio_entry(name, mode, data=b"", rdev=(0, 0), number=[0]):
     number[0] += 1
     path = name.encode() + b"\0"
@@ -99,6 +127,48 @@ def make_initrd(guestd, busybox, modules):
     return b"".join(out)
 
 
+# The agent calls it before each freeze and after each thaw; what it says is on the serial console.
+HOOK = b"#!/bin/busybox sh\n/bin/busybox echo hook $1 >/dev/console\n"
+# With the port's number, which udev would have given a name.
+AGENT_START = b"""#!/bin/busybox sh
+for p in /sys/class/virtio-ports/*; do
+    [ "$(/bin/busybox cat $p/name)" = org.qemu.guest_agent.0 ] && port=${p##*/}
+done
+/bin/busybox mkdir -p /mnt /run
+/bin/busybox mount -t ext4 /dev/vda /mnt || exit 1
+[ "$1" = none ] || /bin/qemu-ga -m virtio-serial -p /dev/$port -t /run -F/bin/hook >/dev/null 2>&1 &
+"""
+
+
+def make_agent_archive(agent):
+    directory, program = stat.S_IFDIR | 0o755, stat.S_IFREG | 0o755
+    files = {path.lstrip("/"): read(path) for path in libraries_of(agent)}
+    tops = sorted({"/".join(path.split("/")[:n]) for path in files for n in range(1, path.count("/") + 1)})
+    out = [cpio_entry(d, directory) for d in tops if d not in ("dev", "bin", "lib")]
+    out += [cpio_entry(path, program, data) for path, data in files.items()]
+    out.append(cpio_entry("bin/qemu-ga", program, read(agent)))
+    out.append(cpio_entry("bin/hook", program, HOOK))
+    out.append(cpio_entry("bin/agent", program, AGENT_START))
+    out.append(cpio_entry("TRAILER!!!", 0))
+    return b"".join(out)
+
+
+def build_agent(cache, say=lambda text: None):
+    """(kernel, initrd) with the guest agent; "sh /bin/agent" in the guest mounts /dev/vda at /mnt and
+    starts it."""
+    kernel, initrd = build(cache, say=say)
+    cache = os.path.abspath(cache)
+    wanted = os.path.join(cache, "initrd-agent")
+    with open(os.path.join(cache, "lock"), "w") as lock:
+        fcntl.flock(lock, fcntl.LOCK_EX)
+        if not os.path.exists(wanted) or os.stat(wanted).st_mtime < os.stat(initrd).st_mtime:
+            agent = fetch_agent(cache, say)
+            with open(wanted + ".new", "wb") as f:
+                f.write(read(initrd) + make_agent_archive(agent))
+            os.rename(wanted + ".new", wanted)
+    return kernel, wanted
+
+
 def build(cache, guestd=None, say=lambda text: None):
     """Returns (kernel, initrd). Safe to call from several processes at once.
     @guestd: a static guestd that was built already; None: compile one."""
@@ -126,5 +196,6 @@ if __name__ == "__main__":
         sys.exit(__doc__)
     try:
         print(*build(sys.argv[1], say=lambda text: print(text, file=sys.stderr)), sep="\n")
+        print(build_agent(sys.argv[1], say=lambda text: print(text, file=sys.stderr))[1])
     except GuestError as e:
         sys.exit("guest.py: %s" % e)

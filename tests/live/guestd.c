@@ -496,6 +496,44 @@ cmdShell(char **args)
         reply("error status %d", status);
 }
 
+/* relay A B: what comes in at either port goes out at the other, so that the host can play a program of
+ * the guest. */
+static void *
+relayPump(void *opaque)
+{
+    int *fds = opaque;
+    char buffer[4096];
+    for (;;) {
+        ssize_t n = read(fds[0], buffer, sizeof(buffer));
+        if (n <= 0)
+            usleep(10000);       /* nobody at the host's end */
+        for (ssize_t done = 0, r; done < n; done += r > 0 ? r : 0) {
+            if ((r = write(fds[1], buffer + done, n - done)) <= 0)
+                usleep(10000);
+        }
+    }
+    return NULL;
+}
+
+static int openPort(const char *wanted);
+
+static void
+cmdRelay(char **args)
+{
+    static int fds[2][2];
+    pthread_t threads[2];
+    int a = openPort(args[0]), b = openPort(args[1]);
+    if (a < 0 || b < 0) {
+        reply("error no such ports");
+        return;
+    }
+    fds[0][0] = fds[1][1] = a;
+    fds[0][1] = fds[1][0] = b;
+    pthread_create(&threads[0], NULL, relayPump, fds[0]);
+    pthread_create(&threads[1], NULL, relayPump, fds[1]);
+    reply("ok");
+}
+
 static void
 cmdPoweroff(char **args)
 {
@@ -524,6 +562,7 @@ static const struct {
     { "sync", 0, cmdSync },       { "disks", 0, cmdDisks }, { "sh", -1, cmdShell },
     { "storm", 6, cmdStorm },     { "stat", 0, cmdStat },   { "calm", 0, cmdCalm },
     { "poweroff", 0, cmdPoweroff }, { "reboot", 0, cmdReboot },
+    { "relay", 2, cmdRelay },
 };
 
 static void

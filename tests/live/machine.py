@@ -110,11 +110,13 @@ class StormReport:
 
 class Machine:
     """@boots: with a Linux guest that obeys; else a machine with nothing to boot, which is up at
-    once and never writes."""
+    once and never writes. @agent: "real": Debian's guest agent is in the guest; "fake": the guest passes
+    on to agent_path what is said to it, and back."""
 
     def __init__(self, directory, name="vm", disks=2, size=32 * MIB, boots=True, buses=None,
-                 tick=False, extra="", formats=None):
+                 tick=False, extra="", formats=None, agent=None):
         self.directory, self.name, self.boots, self.extra, self.tick = directory, name, boots, extra, tick
+        self.agent = agent
         self.disks = []
         letters = {"virtio": iter("abcdefgh"), "scsi": iter("abcdefgh"), "ide": iter("abcd"),
                    "sata": iter("abcd")}
@@ -128,6 +130,7 @@ class Machine:
         self.command_path = os.path.join(directory, name + ".guest")
         self.tick_path = os.path.join(directory, name + ".tick")
         self.console_path = os.path.join(directory, name + ".console")
+        self.agent_path = os.path.join(directory, name + ".agent")
         self.channel = Channel(self.command_path)
         self.number = 0                  # of the last write
 
@@ -145,7 +148,8 @@ class Machine:
     def os_xml(self):
         if not self.boots:
             return "    <boot dev='hd'/>\n"
-        kernel, initrd = guest.build(os.path.join(BUILD, "guest"))
+        build = guest.build_agent if self.agent == "real" else guest.build
+        kernel, initrd = build(os.path.join(BUILD, "guest"))
         return ("    <kernel>%s</kernel>\n    <initrd>%s</initrd>\n    <cmdline>%s</cmdline>\n"
                 % (kernel, initrd, COMMAND_LINE))
 
@@ -160,6 +164,11 @@ class Machine:
             devices += "    <controller type='scsi' index='0' model='virtio-scsi'/>\n"
         if self.boots:
             devices += self.channel_xml(self.command_path, "org.fleece.guest")
+            if self.agent:
+                devices += ("    <channel type='unix'>\n      <target type='virtio' "
+                            "name='org.qemu.guest_agent.0'/>\n    </channel>\n")
+            if self.agent == "fake":
+                devices += self.channel_xml(self.agent_path, "org.fleece.agent")
             if self.tick:
                 devices += self.channel_xml(self.tick_path, "org.fleece.tick")
         return ("<domain type='qemu'>\n  <name>%s</name>\n%s"

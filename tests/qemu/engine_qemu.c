@@ -118,6 +118,20 @@ targetHidePause(qemuTarget *t, bool hide)
 }
 
 static int
+targetFreeze(qemuTarget *t)
+{
+    engineOf(t)->frozen++;
+    return 0;
+}
+
+static int
+targetThaw(qemuTarget *t, bool repair)
+{
+    engineOf(t)->frozen = 0;
+    return 0;
+}
+
+static int
 targetLendFile(qemuTarget *t, const char *path, bool writable)
 {
     engineOf(t)->lent++;
@@ -157,6 +171,8 @@ static const qemuTargetOps targetOps = {
     .command = targetCommand,
     .batch = targetBatch,
     .hidePause = targetHidePause,
+    .freeze = targetFreeze,
+    .thaw = targetThaw,
     .lendFile = targetLendFile,
     .returnFile = targetReturnFile,
     .privateDir = targetPrivateDir,

@@ -23,6 +23,7 @@ typedef struct _engineQemu {
     size_t ndisks;
     bool running;                   /* guest CPUs run */
     bool hidden;
+    int frozen;                     /* freezes without a thaw */
     int lent;                       /* files lent and not returned */
     unsigned int commands;          /* sent by the engine */
     unsigned int roundTrips;

@@ -11,7 +11,7 @@ typedef struct _planCase {
     virBackupMode mode;
     size_t ndisks;
     const char *since[MAX_DISKS];   /* "A B"; NULL = full */
-    bool tcp, tls, checkpoint, paused, helper, reuse, block, nbd;
+    bool tcp, tls, checkpoint, paused, helper, reuse, block, nbd, quiesce;
     virStorageFormat format;
 } planCase;
 
@@ -28,12 +28,14 @@ static const planCase cases[] = {
     { "pull-paused", PULL, .ndisks = 2, .since = { "B", "B" }, .paused = true },
     { "pull-reuse", PULL, .ndisks = 1, .reuse = true },
     { "pull-helper", PULL, .ndisks = 2, .since = { "A B", NULL }, .helper = true, .paused = true },
+    { "pull-quiesce", PULL, .ndisks = 1, .checkpoint = true, .quiesce = true },
     { "push-full", PUSH, .ndisks = 1 },
     { "push-incremental-checkpoint-2", PUSH, .ndisks = 2, .since = { "A B", NULL },
       .checkpoint = true },
     { "push-raw", PUSH_RAW, .ndisks = 1, .since = { "A B" } },
     { "push-reuse", PUSH, .ndisks = 1, .reuse = true },
     { "push-nbd", PUSH_RAW, .ndisks = 1, .since = { "A" }, .nbd = true },
+    { "push-quiesce", PUSH, .ndisks = 1, .quiesce = true },
     { "push-block", PUSH_RAW, .ndisks = 1, .block = true },
 };
 
@@ -145,6 +147,7 @@ testPlan(gconstpointer data)
     if (c->checkpoint)
         fillCheckpoint(&s, c);
     s.def.mode = c->mode;
+    s.def.quiesce = c->quiesce;
     s.def.server.transport = c->tcp ? VIR_BACKUP_SERVER_TCP : VIR_BACKUP_SERVER_UNIX;
     s.def.server.tls = c->tls;
     s.def.server.socket = (char *)"/run/backup.sock";

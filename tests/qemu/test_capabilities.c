@@ -317,6 +317,7 @@ testConfig(void)
         {"default_tls_x509_secret_uuid = \"1\"\n", VIR_ERR_CONFIG_UNSUPPORTED, "default_tls_x509_secret"},
         {"backup_tls_x509_secret_uuid = \"1\"\n", VIR_ERR_CONFIG_UNSUPPORTED, "backup_tls_x509_secret"},
         {"cbw_timeout = \"x\"\n", VIR_ERR_CONF_SYNTAX, "cbw_timeout"},
+        {"freeze_timeout = 0\n", VIR_ERR_CONF_SYNTAX, "freeze_timeout = 0 is not in 1..3600"},
     };
     g_autoptr(qemuConfig) config = qemuConfigNew("/r", true);
     g_autoptr(qemuConfig) session = qemuConfigNew("/r", false);

@@ -106,8 +106,20 @@ testCreate(gconstpointer data)
     g_autoptr(qemuPlan) plan = NULL;
 
     planInputFill(&input, data, false);
-    plan = qemuCheckpointPlanCreate(input.disks, input.n);
+    plan = qemuCheckpointPlanCreate(input.disks, input.n, false);
     checkPlan(data, plan);
+}
+
+static void
+testCreateQuiesced(void)
+{
+    static const planCase quiesced = { "create-quiesced", "B", { { "A*", "A" } } };
+    g_auto(planInput) input = { 0 };
+    g_autoptr(qemuPlan) plan = NULL;
+
+    planInputFill(&input, &quiesced, false);
+    plan = qemuCheckpointPlanCreate(input.disks, input.n, true);
+    checkPlan(&quiesced, plan);
 }
 
 static void
@@ -182,6 +194,7 @@ main(int argc, char **argv)
 
         g_test_add_data_func(path, &createCases[i], testCreate);
     }
+    g_test_add_func("/checkpoint-plan/create-quiesced", testCreateQuiesced);
     for (size_t i = 0; i < G_N_ELEMENTS(deleteCases); i++) {
         g_autofree char *path = g_strconcat("/checkpoint-plan/", deleteCases[i].name, NULL);
 

@@ -33,7 +33,7 @@ createCheckpoint(engineQemu *q, const char *chain, const char *name)
         .name = "vda", .node = qemuGraphNodeLookup(graph, q->disks[0].node), .bitmap = name,
         .checkpoints = splitChain(chain, &names),
     };
-    g_autoptr(qemuPlan) plan = qemuCheckpointPlanCreate(&disk, 1);
+    g_autoptr(qemuPlan) plan = qemuCheckpointPlanCreate(&disk, 1, false);
 
     g_assert_cmpint(runPlan(q, plan), ==, 0);
 }

@@ -23,7 +23,7 @@ planCheckpoint(engineQemu *q, const char *chain, const char *name)
             .name = q->disks[i].name, .node = qemuGraphNodeLookup(graph, q->disks[i].node),
             .bitmap = name, .checkpoints = (const char *const *)names,
         };
-    return qemuCheckpointPlanCreate(disks, q->ndisks);
+    return qemuCheckpointPlanCreate(disks, q->ndisks, false);
 }
 
 static void
