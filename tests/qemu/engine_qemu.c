@@ -104,8 +104,11 @@ targetBatch(qemuTarget *t, virJSONValue *const *commands, size_t n, virJSONValue
         int number = q->commands++;
 
         sent[i] = number == q->breakCommand ? broken : commands[i];
-        if (number == q->dieBefore)
+        if (number == q->dieBefore) {
             g_subprocess_force_exit(q->process);
+            /* or it might still answer */
+            g_subprocess_wait(q->process, NULL, NULL);
+        }
     }
     q->roundTrips++;
     return qemuMonitorBatch(q->mon, sent, n, replies);
