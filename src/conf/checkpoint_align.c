@@ -47,11 +47,10 @@ diskUnfit(const virDomainDiskDef *disk)
 {
     if (!disk->src || disk->readonly)
         return g_strdup_printf("disk '%s' is empty or readonly", disk->dst);
-    if (disk->src->format != VIR_STORAGE_FORMAT_QCOW2)
-        return g_strdup_printf(
-            "checkpoint for disk '%s' unsupported for storage type %s: only a qcow2 "
-            "image can hold its bitmap; exclude the disk with checkpoint='no'",
-            disk->dst, virStorageFormatToString(disk->src->format));
+    if (disk->shareable)
+        return g_strdup_printf("checkpoint for disk '%s' unsupported: it is shareable, and what others "
+                               "write to it is not tracked; exclude the disk with checkpoint='no'",
+                               disk->dst);
     return NULL;
 }
 
@@ -156,7 +155,7 @@ virDomainCheckpointDefAlign(virDomainCheckpointDef *def, const virDomainDef *dom
     if (all && !anyBitmap(def)) {
         virReportError(
             VIR_ERR_CONFIG_UNSUPPORTED,
-            "checkpoint '%s': domain '%s' has no writable qcow2 disk to keep a bitmap in",
+            "checkpoint '%s': domain '%s' has no writable disk to track",
             def->name, dom->name);
         return -1;
     }

@@ -2,6 +2,7 @@
 /*
  * Persistent definitions: define, undefine, autostart.
  */
+#include "qemu_bitmap_store.h"
 #include "qemu_api.h"
 #include "qemu_checkpoint_list.h"
 #include "qemu_vm_config.h"
@@ -175,7 +176,7 @@ qemuUndefineNow(qemuVM *vm, bool dropCheckpoints)
     active = qemuVMIsActive(vm);
     g_mutex_unlock(&vm->lock);
     /* A running domain keeps its checkpoints: it only becomes transient. */
-    if (!active && qemuCheckpointListDrop(vm) < 0)
+    if (!active && (qemuCheckpointListDrop(vm) < 0 || qemuBitmapStoreRemoveAll(vm->uuid) < 0))
         return -1;
     if (qemuVMConfigRemove(vm->name) < 0)
         return -1;

@@ -3,7 +3,7 @@
  * Which bitmaps answer "what changed since checkpoint X", and whether they can be trusted.
  *
  * A wrong "not changed" gives a backup that looks good and is not, so every doubt is a "no": a
- * bitmap counts only when it exists, is persistent and consistent, the last one still records, and
+ * bitmap counts only when it exists, is persistent (in the image or in the bitmap store) and consistent, the last one still records, and
  * all have one granularity. Nothing is concluded from which of the earlier ones record: images made
  * by libvirt keep all of them active, ours only the last, and the union is right for both.
  *
@@ -18,13 +18,24 @@
 #define VIR_FROM_THIS VIR_FROM_QEMU
 
 static char *
+qemuBitmapChainMissingReason(const qemuGraphNode *node, const char *name)
+{
+    if (!node->stored)
+        return g_strdup_printf("bitmap '%s' is missing from the image", name);
+    return g_strdup_printf("bitmap '%s' is missing: %s", name,
+                           node->lost ? node->lost
+                                      : "the disk's bitmaps were not saved when QEMU ended, or are those "
+                                        "of another image");
+}
+
+static char *
 qemuBitmapChainBitmapReason(const qemuGraphNode *node, const char *name, bool last,
                             unsigned long long granularity)
 {
     const qemuGraphBitmap *bitmap = qemuGraphBitmapLookup(node, name);
 
     if (!bitmap)
-        return g_strdup_printf("bitmap '%s' is missing from the image", name);
+        return qemuBitmapChainMissingReason(node, name);
     if (bitmap->inconsistent)
         return g_strdup_printf("bitmap '%s' is inconsistent (QEMU was killed while the image was "
                                "in use)", name);

@@ -62,9 +62,21 @@ intersect(char **chain, char **names)
     return g_strv_builder_end(builder);
 }
 
-/* A disk that is no longer part of the domain took its bitmaps along. */
+static bool
+anyOnNode(const qemuGraphNode *node, char **bitmaps)
+{
+    for (gsize i = 0; bitmaps[i]; i++) {
+        if (qemuGraphBitmapLookup(node, bitmaps[i]))
+            return true;
+    }
+    return false;
+}
+
+/* A disk that is no longer part of the domain took its bitmaps along. @again: an interrupted deletion is
+ * finished. Images of a stopped domain are stored one after the other, so some disks may have it behind
+ * them: those that have none of the bitmaps left. */
 static void
-collectDisks(qemuVM *vm, char **names, const qemuGraph *books, deleteInput *input)
+collectDisks(qemuVM *vm, char **names, const qemuGraph *books, bool again, deleteInput *input)
 {
     size_t n = 0;
     qemuTarget *target = qemuVMTarget(vm);
@@ -78,7 +90,7 @@ collectDisks(qemuVM *vm, char **names, const qemuGraph *books, deleteInput *inpu
             .node = qemuGraphNodeLookup(books, disks[i].node),
         };
 
-        if (!gone[0] || !disk.node)
+        if (!gone[0] || !disk.node || (again && !anyOnNode(disk.node, gone)))
             continue;
         disk.bitmap = gone[0];
         disk.bitmaps = (const char *const *)gone;
@@ -90,7 +102,7 @@ collectDisks(qemuVM *vm, char **names, const qemuGraph *books, deleteInput *inpu
 }
 
 static int
-deleteBitmaps(qemuVM *vm, char **names)
+deleteBitmaps(qemuVM *vm, char **names, bool again)
 {
     qemuGraph *books = qemuCheckpointBooks(vm);
     g_auto(deleteInput) input = {
@@ -102,7 +114,7 @@ deleteBitmaps(qemuVM *vm, char **names)
 
     if (!books)
         return -1;
-    collectDisks(vm, names, books, &input);
+    collectDisks(vm, names, books, again, &input);
     plan = qemuCheckpointPlanDelete((const qemuCheckpointPlanDisk *)(void *)input.disks->data,
                                     input.disks->len);
     run.plan = plan;
@@ -308,7 +320,7 @@ qemuCheckpointDeleteFinish(qemuVM *vm, char **names)
         return -1;
     /* The record said 'deleting' while all bitmaps were whole (deleteWithBitmaps saw to that), and
      * the transaction is atomic: none left means that it has happened. */
-    if (findBitmaps(vm, names, books) != BITMAPS_NONE && deleteBitmaps(vm, names) < 0)
+    if (findBitmaps(vm, names, books) != BITMAPS_NONE && deleteBitmaps(vm, names, true) < 0)
         return -1;
     return finishRecords(vm, names, false);
 }
@@ -322,7 +334,7 @@ deleteWhole(qemuVM *vm, char **names, bool *unknown)
     const qemuGraph *books = NULL;
     bool happened = false;
 
-    if (deleteBitmaps(vm, names) == 0)
+    if (deleteBitmaps(vm, names, false) == 0)
         return 0;
     virErrorPreserveLast(&saved);
     books = qemuCheckpointBooks(vm);
@@ -345,7 +357,7 @@ deleteWithBitmaps(qemuVM *vm, char **names)
     bool whole = books && findBitmaps(vm, names, books) == BITMAPS_ALL;
     bool unknown = false;
 
-    if (!books || (!whole && deleteBitmaps(vm, names) < 0))
+    if (!books || (!whole && deleteBitmaps(vm, names, false) < 0))
         return -1;
     if (mark(vm, names) < 0 || (whole && deleteWhole(vm, names, &unknown) < 0)) {
         if (!unknown)

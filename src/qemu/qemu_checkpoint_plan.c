@@ -55,10 +55,10 @@ bitmapIsUsable(const qemuGraphBitmap *bitmap, bool newest)
 static int
 validateCreate(const qemuCheckpointPlanDisk *disk)
 {
-    if (!disk->node || g_strcmp0(disk->node->driver, "qcow2") != 0) {
+    if (!disk->node || (g_strcmp0(disk->node->driver, "qcow2") != 0 && !disk->node->stored)) {
         virReportError(VIR_ERR_CONFIG_UNSUPPORTED,
-                       "checkpoint '%s' cannot cover disk '%s': its image is of format '%s' and only "
-                       "qcow2 holds persistent bitmaps; convert it or leave the disk out with "
+                       "checkpoint '%s' cannot cover disk '%s': its image is of format '%s', and bitmaps "
+                       "are kept for qcow2 and raw ones only; convert it or leave the disk out with "
                        "checkpoint='no'", disk->bitmap, disk->name,
                        disk->node && disk->node->driver ? disk->node->driver : "unknown");
         return -1;
@@ -82,7 +82,7 @@ appendCreate(virJSONValue *actions, const qemuCheckpointPlanDisk *disk)
     virJSONArrayAppend(actions,
                        virJSONBuild("{'type':'block-dirty-bitmap-add','data':{'node':%s,'name':%s,"
                                     "'persistent':%b,'granularity':%d}}",
-                                    node, disk->bitmap, true, QEMU_BITMAP_GRANULARITY));
+                                    node, disk->bitmap, !disk->node->stored, QEMU_BITMAP_GRANULARITY));
     for (size_t i = 0; disk->checkpoints && disk->checkpoints[i]; i++) {
         const qemuGraphBitmap *bitmap = qemuGraphBitmapLookup(disk->node, disk->checkpoints[i]);
         bool newest = !disk->checkpoints[i + 1];
@@ -139,7 +139,7 @@ qemuCheckpointPlanUndoActions(const virJSONValue *actions)
 
         if (g_strcmp0(virJSONObjectLookupString(action, "type"), "block-dirty-bitmap-add") != 0)
             continue;
-        if (virJSONObjectIsTrue(data, "persistent"))
+        if (!virJSONObjectIsTrue(data, "disabled"))   /* a checkpoint's, no union */
             appendResume(undo, actions, node, name);
         appendRemove(undo, node, name);
     }

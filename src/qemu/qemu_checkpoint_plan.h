@@ -27,8 +27,8 @@ typedef struct _qemuCheckpointPlanDisk {
  * inconsistent) leaves a gap: it is removed in the same transaction, so that the loss stays visible
  * as "missing" to everything older instead of looking whole from now on.
  * Returns 0, or -1 with VIR_ERR_OPERATION_INVALID when a bitmap of that name is already on the node
- * (a stray: say how to remove or adopt it), VIR_ERR_CONFIG_UNSUPPORTED when the node cannot hold
- * persistent bitmaps (not qcow2).
+ * (a stray: say how to remove or adopt it), VIR_ERR_CONFIG_UNSUPPORTED when bitmaps of the
+ * node cannot be kept (neither qcow2 nor raw). Those of a node that is stored are not persistent in QEMU.
  */
 int qemuCheckpointPlanCreateActions(virJSONValue *actions, const qemuCheckpointPlanDisk *disks, size_t n);
 /**

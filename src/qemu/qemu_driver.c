@@ -2,6 +2,7 @@
 /*
  * The table of the driver's functions, its start and its end. Nothing else belongs here.
  */
+#include "qemu_bitmap_store.h"
 #include "qemu_driver.h"
 #include "qemu_api.h"
 #include "qemu_backup.h"
@@ -188,7 +189,9 @@ qemuDriverStart(const qemuDriverOptions *options)
     if (qemuDriverMakeDirs(config) < 0)
         return -1;
     broken = qemuVMConfigLoadAll();
+    qemuBitmapStoreSweepAll();
     running = qemuReconnectAll();
+    qemuBitmapStoreSweepUnknown();
     qemuHelperRecoverAll();
     VIR_INFO("%zu domains, %zu of them running; %zu definitions could not be read",
              qemuVMListCount(qemuDriverVMs()), running, broken);

@@ -5,6 +5,7 @@
  */
 #include "qemu_graph.h"
 
+#include "qemu_bitmap_store_disks.h"
 #include "virerror_report.h"
 
 #define VIR_FROM_THIS VIR_FROM_QEMU
@@ -23,6 +24,7 @@ qemuGraphNodeFree(qemuGraphNode *node)
     g_free(node->driver);
     g_free(node->filename);
     g_clear_pointer(&node->byName, g_hash_table_unref);
+    g_free(node->lost);
     g_ptr_array_unref(node->bitmaps);
     g_free(node);
 }
@@ -79,7 +81,21 @@ qemuGraphParseBitmap(qemuGraphNode *node, const virJSONValue *json)
         return -1;
     }
     bitmap->inconsistent = virJSONObjectIsTrue(json, "inconsistent");
+    if (node->stored)
+        bitmap->persistent = true;
     return 0;
+}
+
+/* Which images can hold bitmaps: qcow2, but not that of version 2. */
+static bool
+qemuGraphNodeIsStored(const char *driver, const virJSONValue *image)
+{
+    const virJSONValue *specific = virJSONObjectLookupObject(image, "format-specific");
+    const virJSONValue *data = virJSONObjectLookupObject(specific, "data");
+
+    return g_strcmp0(driver, "raw") == 0 ||
+           (g_strcmp0(driver, "qcow2") == 0 &&
+            g_strcmp0(virJSONObjectLookupString(data, "compat"), "0.10") == 0);
 }
 
 static int
@@ -98,6 +114,7 @@ qemuGraphParseNode(qemuGraph *graph, const virJSONValue *json)
     node->driver = g_strdup(driver);
     node->filename = g_strdup(virJSONObjectLookupString(json, "file"));
     node->readonly = virJSONObjectIsTrue(json, "ro");
+    node->stored = qemuGraphNodeIsStored(driver, image);
     node->bitmaps = g_ptr_array_new_with_free_func((GDestroyNotify)qemuGraphBitmapFree);
     node->byName = g_hash_table_new(g_str_hash, g_str_equal);
     g_hash_table_insert(graph->nodes, node->name, node);
@@ -140,10 +157,12 @@ qemuGraphFetch(qemuTarget *target)
     g_autoptr(virJSONValue) command =
         virJSONBuild("{'execute':'query-named-block-nodes','arguments':{'flat':%b}}", true);
     g_autoptr(virJSONValue) reply = NULL;
+    qemuGraph *graph = NULL;
 
-    if (target->ops->command(target, command, &reply) < 0)
+    if (target->ops->command(target, command, &reply) < 0 || !(graph = qemuGraphParse(reply)))
         return NULL;
-    return qemuGraphParse(reply);
+    qemuBitmapStoreAnnotate(target, graph);
+    return graph;
 }
 
 const qemuGraphNode *

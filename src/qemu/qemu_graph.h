@@ -14,7 +14,8 @@ typedef struct _qemuGraphBitmap {
     guint index;                   /* in the node's array */
     unsigned long long granularity;
     unsigned long long count;      /* dirty bytes */
-    bool persistent, recording, busy, inconsistent;
+    bool persistent;               /* outlives QEMU: in the image, or in the bitmap store */
+    bool recording, busy, inconsistent;
 } qemuGraphBitmap;
 
 typedef struct _qemuGraphNode {
@@ -26,6 +27,8 @@ typedef struct _qemuGraphNode {
     bool readonly;
     GPtrArray *bitmaps;            /* qemuGraphBitmap *, in no order */
     GHashTable *byName;            /* the same by name, borrowed; NULL = not made */
+    bool stored;                   /* an image that cannot hold bitmaps: they are kept in the bitmap store */
+    char *lost;                    /* why earlier bitmaps are not there any more, or NULL */
 } qemuGraphNode;
 
 typedef struct _qemuGraph {
@@ -36,7 +39,7 @@ void qemuGraphFree(qemuGraph *graph);
 G_DEFINE_AUTOPTR_CLEANUP_FUNC(qemuGraph, qemuGraphFree)
 /** Pure: the "return" value of query-named-block-nodes (flat). NULL + VIR_ERR_INTERNAL_ERROR if malformed. */
 qemuGraph *qemuGraphParse(const virJSONValue *namedNodes);
-/** One round trip. */
+/** One round trip, and a look at the records of the bitmap store. */
 qemuGraph *qemuGraphFetch(qemuTarget *target);
 /** Borrowed, NULL if not there. */
 const qemuGraphNode *qemuGraphNodeLookup(const qemuGraph *graph, const char *node);

@@ -12,6 +12,7 @@
 #include <string.h>
 #include <sys/wait.h>
 #include <unistd.h>
+#include "qemu_bitmap_store_disks.h"
 #include "qemu_domain_log.h"
 #include "qemu_driver_state.h"
 #include "qemu_helper_priv.h"
@@ -269,15 +270,45 @@ helperRun(qemuHelper *helper, const qemuMonitorCallbacks *callbacks, void *opaqu
 }
 
 static int
+helperLend(qemuHelper *helper)
+{
+    GPtrArray *stores = qemuBitmapStoreBeforeChown(helper->def);
+
+    helper->lent = qemuLendDomain(helper->def) == 0;
+    qemuBitmapStoreAfterChown(stores);
+    return helper->lent ? 0 : -1;
+}
+
+static void
+helperReturn(qemuHelper *helper)
+{
+    GPtrArray *stores = helper->lent ? qemuBitmapStoreBeforeChown(helper->def) : NULL;
+
+    if (helper->lent)
+        qemuLendReturnDomain(helper->def);
+    helper->lent = false;
+    qemuBitmapStoreAfterChown(stores);
+}
+
+/* With the bitmaps that the images themselves cannot hold. */
+static int
+helperOpen(qemuHelper *helper)
+{
+    if (qemuHelperImagesOpen(helper) < 0)
+        return -1;
+    qemuBitmapStoreLoad(&helper->target);
+    return 0;
+}
+
+static int
 helperLaunch(qemuHelper *helper, const qemuMonitorCallbacks *callbacks, void *opaque)
 {
-    if (helperMakeRunDir(helper) < 0 || qemuLendDomain(helper->def) < 0)
+    if (helperMakeRunDir(helper) < 0 || helperLend(helper) < 0)
         return -1;
-    helper->lent = true;
     if (qemuHelperMarkerSave(helper) < 0 || virFaultPoint("helper.spawn") < 0 ||
         helperRun(helper, callbacks, opaque) < 0)
         return -1;
-    return virFaultPoint("helper.spawned") < 0 ? -1 : qemuHelperImagesOpen(helper);
+    return virFaultPoint("helper.spawned") < 0 ? -1 : helperOpen(helper);
 }
 
 qemuHelper *
@@ -304,6 +335,8 @@ helperStore(qemuHelper *helper)
 
     if (ret == 0)
         ret = qemuHelperImagesSetWritable(helper, false);
+    if (ret == 0)
+        ret = qemuBitmapStoreSave(&helper->target);
     if (ret < 0) {
         g_autofree char *why = g_strdup(virErrorLastMessage());
 
@@ -337,7 +370,7 @@ qemuHelperSetMode(qemuHelper *helper, qemuHelperMode mode)
     if (qemuHelperImagesClose(helper) < 0)
         return -1;
     helper->mode = mode;
-    return qemuHelperImagesOpen(helper);
+    return helperOpen(helper);
 }
 
 int
@@ -356,9 +389,7 @@ qemuHelperStop(qemuHelper *helper)
     if (helper->mon)
         qemuMonitorClose(helper->mon);
     helperKill(helper, doubt ? HELPER_TERM_DOUBT_MS : HELPER_TERM_MS);
-    if (helper->lent)
-        qemuLendReturnDomain(helper->def);
-    helper->lent = false;
+    helperReturn(helper);
     qemuRunDirRemove(helper->runDir);
     qemuHelperMarkerRemove(helper);
     if (saved)

@@ -13,6 +13,7 @@
 #include <sys/syscall.h>
 #include <unistd.h>
 #include "qemu_backup_recover.h"
+#include "qemu_bitmap_store_disks.h"
 #include "qemu_driver_state.h"
 #include "qemu_helper_priv.h"
 #include "qemu_lend.h"
@@ -162,10 +163,14 @@ recoverOne(void *data)
     g_autofree char *dir = qemuHelperRunDir(config, vm->uuid);
     g_autofree char *text = NULL;
     g_autoptr(virJSONValue) marker = NULL;
+    g_autoptr(virDomainDef) def = qemuVMCopyDef(vm);
+    GPtrArray *stores = NULL;
 
     endHelper(vm, dir);
+    stores = def ? qemuBitmapStoreBeforeChown(def) : NULL;
     if (virFileReadAll(path, MARKER_MAX_BYTES, &text) >= 0 && (marker = virJSONParse(text, -1)))
         returnLoans(virJSONObjectLookupArray(marker, "lent"));
+    qemuBitmapStoreAfterChown(stores);
     qemuRunDirRemove(dir);
     qemuBackupSweep(vm);
     unlink(path);

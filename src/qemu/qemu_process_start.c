@@ -11,6 +11,7 @@
 #include <unistd.h>
 #include "qemu_process.h"
 #include "qemu_backup_recover.h"
+#include "qemu_bitmap_store_disks.h"
 #include "qemu_capabilities.h"
 #include "qemu_command.h"
 #include "qemu_domain_log.h"
@@ -50,8 +51,12 @@ typedef struct _qemuStart {
 static void
 qemuStartClear(qemuStart *start)
 {
-    if (start->lent)
+    if (start->lent) {
+        GPtrArray *stores = qemuBitmapStoreBeforeChown(start->def);
+
         qemuLendReturnDomain(start->def);
+        qemuBitmapStoreAfterChown(stores);
+    }
     if (start->privateDir)
         qemuRunDirRemove(start->privateDir);
     g_free(start->privateDir);
@@ -106,6 +111,16 @@ qemuStartPrepareDef(qemuVM *vm, qemuStart *start)
 }
 
 static int
+qemuStartLend(qemuStart *start)
+{
+    GPtrArray *stores = qemuBitmapStoreBeforeChown(start->def);
+
+    start->lent = qemuLendDomain(start->def) == 0;
+    qemuBitmapStoreAfterChown(stores);
+    return start->lent ? 0 : -1;
+}
+
+static int
 qemuStartPrepare(qemuVM *vm, qemuStart *start)
 {
     start->config = qemuDriverConfig();
@@ -114,9 +129,8 @@ qemuStartPrepare(qemuVM *vm, qemuStart *start)
         qemuStartPrepareDef(vm, start) < 0)
         return -1;
     qemuStartChooseAccel(vm, start);
-    if (qemuLendDomain(start->def) < 0)
+    if (qemuStartLend(start) < 0)
         return -1;
-    start->lent = true;
     start->listenFd = virFileListenUnix(start->monitorPath, 0600);
     if (start->listenFd < 0)
         return -1;
@@ -302,6 +316,18 @@ qemuStartPublish(qemuVM *vm, bool paused)
         qemuVMPublishLifecycle(vm, VIR_DOMAIN_EVENT_SUSPENDED, VIR_DOMAIN_EVENT_SUSPENDED_PAUSED);
 }
 
+/* What settling checkpoints changes of the bitmaps is only in QEMU: what is saved is not all any more. */
+static int
+qemuStartBitmaps(qemuVM *vm)
+{
+    bool pending = qemuReconcilePending(vm);
+
+    qemuBitmapStoreLoad(&vm->target);
+    if (pending && qemuBitmapStoreMarkInUse(&vm->target) < 0)
+        return -1;
+    return qemuReconcileVM(vm, false);
+}
+
 /* QEMU speaks QMP: make the guest ready and let it run. */
 static int
 qemuStartGuest(qemuVM *vm, qemuStart *start, unsigned int flags, const void *conn)
@@ -311,7 +337,8 @@ qemuStartGuest(qemuVM *vm, qemuStart *start, unsigned int flags, const void *con
     bool iothreadSafe = vm->def->iothreads > 0 && qemuCapsIothreadExportSafe(start->caps);
 
     if (!mon || qemuStartFetchPtys(vm, mon) < 0 || qemuStartBalloon(vm, mon) < 0 ||
-        qemuReconcileVM(vm, false) < 0 || virFaultPoint("start.cont") < 0)
+        qemuStartBitmaps(vm) < 0 || virFaultPoint("start.cont") < 0 ||
+        qemuBitmapStoreMarkInUse(&vm->target) < 0)
         return -1;
     if (!paused && qemuProcessCont(vm, mon) < 0)
         return -1;

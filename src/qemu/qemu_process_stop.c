@@ -10,6 +10,7 @@
 #include "qemu_agent_quiesce.h"
 #include "qemu_backup.h"
 #include "qemu_backup_recover.h"
+#include "qemu_bitmap_store_disks.h"
 #include "qemu_checkpoint_list.h"
 #include "qemu_domain_log.h"
 #include "qemu_guard.h"
@@ -172,8 +173,12 @@ qemuProcessLeftFree(qemuProcessLeft *left)
         qemuMonitorUnref(left->mon);
     if (left->process)
         qemuProcessUnwatch(left->process);
-    if (left->oldDef)
+    if (left->oldDef) {
+        GPtrArray *stores = qemuBitmapStoreBeforeChown(left->oldDef);
+
         qemuLendReturnDomain(left->oldDef);
+        qemuBitmapStoreAfterChown(stores);
+    }
     if (left->privateDir)
         qemuRunDirRemove(left->privateDir);
     g_free(left->privateDir);
@@ -222,8 +227,8 @@ qemuProcessFinish(qemuVM *vm, qemuEnd end)
     qemuStatusRemove(vm);
     qemuProcessLeftFree(&left);
     if (gone) {
-        if (qemuCheckpointListDrop(vm) < 0)
-            VIR_WARN("domain '%s': its checkpoint records stay: %s", vm->name, virErrorLastMessage());
+        if (qemuCheckpointListDrop(vm) < 0 || qemuBitmapStoreRemoveAll(vm->uuid) < 0)
+            VIR_WARN("domain '%s': its checkpoint records or bitmaps stay: %s", vm->name, virErrorLastMessage());
         qemuVMListRemove(qemuDriverVMs(), vm);
     }
     virErrorRestore(&saved);

@@ -4,6 +4,7 @@
  * domain has. Who ends it waits so long, then kills QEMU, which ends the thread's waiting too.
  */
 #include "qemu_settle.h"
+#include "qemu_bitmap_store_disks.h"
 #include "qemu_process.h"
 #include "qemu_status.h"
 #include "qemu_workers.h"
@@ -15,6 +16,7 @@
 #define QEMU_SETTLE_MS 30000
 
 static const qemuSettleStep *const steps[] = {
+    &qemuBitmapStoreSettleStep,
     NULL,
 };
 

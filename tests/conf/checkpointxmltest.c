@@ -182,10 +182,10 @@ testNothingFits(void)
         virDomainDiskDef *disk = g_ptr_array_index(dom->disks, i);
 
         if (disk->src)
-            disk->src->format = VIR_STORAGE_FORMAT_RAW;
+            disk->readonly = true;
     }
     g_assert_cmpint(virDomainCheckpointDefAlign(def, dom, NOW), ==, -1);
-    confTestError("nothing-fits", UNSUPPORTED, "no writable qcow2 disk");
+    confTestError("nothing-fits", UNSUPPORTED, "no writable disk to track");
 }
 
 int

@@ -228,17 +228,6 @@ class Input(livetest.LiveTest):
         self.assertError(INVALID_ARG, "(?i)flags", m.dom.backupBegin, self.pull_xml(m), None, 1 << 20)
         self.assertError(INVALID_ARG, "(?i)flags", m.dom.checkpointCreateXML, self.checkpoint_xml("a"), 1 << 20)
 
-    def test_raw_disk_has_no_checkpoint(self):
-        m = self.machine(boots=False, formats=["qcow2", "raw"])
-        self.assertError(UNSUPPORTED, "(?i)vdb|raw|qcow2", self.checkpoint, m, "a",
-                         {"vda": "bitmap", "vdb": "bitmap"})
-        self.assertEqual(m.dom.listAllCheckpoints(), [])
-        # but a full backup of it is fine
-        self.begin(m, self.pull_xml(m))
-        for t, (data, _) in self.read_exports(m).items():
-            self.assertSame(m[t].model.data, data, t)
-        self.end_pull(m)
-
     def test_read_only_connection_may_not_back_up(self):
         m = self.machine(boots=False)
         dom = self.connect("qemu+unix:///system?socket=" + self.daemon.socket + "-ro",

@@ -155,10 +155,26 @@ static void
 testRefusals(void)
 {
     planCase stray = { "", "B", { { "A*", "A" }, { "A* B", "A" } } };
-    planCase raw = { "", "B", { { "A*", "A" }, { "", "" } } };
+    planCase other = { "", "B", { { "A*", "A" }, { "", "" } } };
 
     assertRefused(&stray, "qcow2", VIR_ERR_OPERATION_INVALID, "belongs to no checkpoint");
-    assertRefused(&raw, "raw", VIR_ERR_CONFIG_UNSUPPORTED, "format 'raw'");
+    assertRefused(&other, "vmdk", VIR_ERR_CONFIG_UNSUPPORTED, "format 'vmdk'");
+}
+
+/* One disk holds its bitmaps itself, the other's are kept in the bitmap store. */
+static void
+testCreateStored(void)
+{
+    static const planCase c = { "create-stored", "B", { { "A*", "A" }, { "A*", "A" } } };
+    g_auto(planInput) input = { 0 };
+    g_autoptr(qemuPlan) plan = NULL;
+
+    planInputFill(&input, &c, false);
+    g_free(input.nodes[1]->driver);
+    input.nodes[1]->driver = g_strdup("raw");
+    input.nodes[1]->stored = true;
+    plan = qemuCheckpointPlanCreate(input.disks, input.n, false);
+    checkPlan(&c, plan);
 }
 
 /* A backup's transaction taken back: its union bitmap just goes, the checkpoint is merged back. */
@@ -170,9 +186,10 @@ testUndoWithUnion(void)
                      "'persistent':%b}},"
                      "{'type':'block-dirty-bitmap-disable','data':{'node':'other','name':'X'}},"
                      "{'type':'block-dirty-bitmap-disable','data':{'node':'n','name':'B'}},"
-                     "{'type':'block-dirty-bitmap-add','data':{'node':'n','name':'backup-vda'}},"
+                     "{'type':'block-dirty-bitmap-add','data':{'node':'n','name':'backup-vda',"
+                     "'disabled':%b}},"
                      "{'type':'block-dirty-bitmap-merge','data':{'node':'n'}},"
-                     "{'type':'blockdev-backup','data':{'job-id':'j'}}]", true);
+                     "{'type':'blockdev-backup','data':{'job-id':'j'}}]", true, true);
     g_autoptr(virJSONValue) undo = qemuCheckpointPlanUndoActions(actions);
     g_autofree char *text = virJSONFormat(undo, false);
 
@@ -200,6 +217,7 @@ main(int argc, char **argv)
 
         g_test_add_data_func(path, &deleteCases[i], testDelete);
     }
+    g_test_add_func("/checkpoint-plan/create-stored", testCreateStored);
     g_test_add_func("/checkpoint-plan/refusals", testRefusals);
     g_test_add_func("/checkpoint-plan/undo-with-union", testUndoWithUnion);
     return g_test_run();

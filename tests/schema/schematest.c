@@ -256,7 +256,7 @@ static const struct {
      "cdrom-virtio io-native iothread-sata share-qcow2 readonly-sata ide-q35 ide-fifth "
      "address-kind controller-root input-no-usb boot-both"},
     {KIND_CHECKPOINT, "what the domain's disks decide",
-     "unknown twice twice-by-path ambiguous raw raw-implied readonly cdrom redefine-twice"},
+     "unknown twice twice-by-path ambiguous shareable readonly cdrom redefine-twice"},
     {KIND_CHECKPOINT, "the bitmap is called as the checkpoint is", "bitmap-other bitmap-name"},
     {KIND_CHECKPOINT, "the schema is for our records too", "state-in-request state-in-redefine"},
     {KIND_CHECKPOINT, "the schema is for requests too", "redefine-name redefine-time"},

@@ -1,0 +1,491 @@
+/* SPDX-License-Identifier: LGPL-2.1-or-later */
+/*
+ * When bitmaps are loaded, marked and saved. The order makes every moment honest:
+ *
+ *   start   load (stamp compared, after QEMU has the disk open)  ->  record in-use, durably  ->  cont
+ *   end     stop  ->  new image, synced  ->  stamp  ->  record saved, durably  ->  quit
+ *
+ * Whoever dies in between leaves a record in-use, which counts as lost, or a stamp that only fits if
+ * nothing was written.
+ */
+#include "qemu_bitmap_store_disks.h"
+
+#include <errno.h>
+#include <fcntl.h>
+#include <string.h>
+#include <unistd.h>
+
+#include "qemu_bitmap_store_move.h"
+#include "qemu_bitmap_store_stamp.h"
+#include "qemu_checkpoint_list.h"
+#include "qemu_driver_state.h"
+#include "qemu_lend.h"
+#include "virerror_report.h"
+#include "virfault.h"
+#include "virfile.h"
+#include "virlog.h"
+
+#define VIR_FROM_THIS VIR_FROM_QEMU
+#define QCOW2_MAGIC "QFI\xfb\0\0\0\2"   /* with version 2, that of compat=0.10 */
+#define QCOW2_MAGIC_LENGTH 8
+
+static bool
+imageIsOldQcow2(const char *path)
+{
+    char head[QCOW2_MAGIC_LENGTH] = "";
+    VIR_AUTOCLOSE fd = path ? open(path, O_RDONLY | O_CLOEXEC | O_NONBLOCK) : -1;
+
+    return fd >= 0 && pread(fd, head, sizeof(head), 0) == (ssize_t)sizeof(head) &&
+           memcmp(head, QCOW2_MAGIC, sizeof(head)) == 0;
+}
+
+static bool
+imageNeedsStore(const char *path, virStorageFormat format)
+{
+    return format != VIR_STORAGE_FORMAT_QCOW2 || imageIsOldQcow2(path);
+}
+
+static const unsigned char *
+uuidOf(qemuTarget *target)
+{
+    return target->ops->def(target)->uuid;
+}
+
+static virJSONValue *
+stampOf(const char *path, virStorageFormat format, pid_t pid)
+{
+    virJSONValue *stamp = qemuBitmapStoreStampFetch(path, pid);
+
+    if (stamp)
+        virJSONObjectSet(stamp, "format",
+                         virJSONNewString(virStorageFormatToString(
+                             format == VIR_STORAGE_FORMAT_NONE ? VIR_STORAGE_FORMAT_RAW : format)));
+    return stamp;
+}
+
+static void
+noteLost(qemuTarget *target, qemuBitmapStore *store, char *reason)
+{
+    VIR_WARN("domain '%s': the bitmaps of disk '%s' are lost: %s", target->ops->def(target)->name, store->disk,
+             reason);
+    qemuBitmapStoreSetLost(store, reason);
+    virErrorReset();
+    if (qemuBitmapStoreWrite(uuidOf(target), store, "store.lost") < 0)
+        VIR_WARN("%s", virErrorLastMessage());
+    virErrorReset();
+}
+
+/* Why what is saved may not be used: (owned), or NULL. */
+static char *
+whyNotUsable(qemuTarget *target, const qemuBitmapStore *store, const qemuTargetDisk *disk)
+{
+    g_autoptr(virJSONValue) now = NULL;
+    g_autofree char *changed = NULL;
+
+    if (store->state == QEMU_BITMAP_STORE_IN_USE)
+        return g_strdup("QEMU ended without saving them (it was killed, or the host went down)");
+    if (!(now = stampOf(disk->sourcePath, disk->format, target->ops->pid(target))))
+        return g_strdup(virErrorLastMessage());
+    changed = qemuBitmapStoreStampDiff(store->stamp, now);
+    if (!changed)
+        return NULL;
+    return g_strdup_printf("the disk was changed while the domain was stopped: %s", changed);
+}
+
+static void
+loadDisk(qemuTarget *target, const qemuTargetDisk *disk)
+{
+    g_autoptr(qemuBitmapStore) store = qemuBitmapStoreRead(uuidOf(target), disk->name);
+    g_autofree char *image = NULL;
+    char *reason = NULL;
+
+    if (!store || store->state == QEMU_BITMAP_STORE_LOST)
+        return;
+    if ((reason = whyNotUsable(target, store, disk))) {
+        noteLost(target, store, reason);
+        return;
+    }
+    image = qemuBitmapStoreImagePath(uuidOf(target), store);
+    if (qemuLendFile(image, false) < 0) {
+        noteLost(target, store, g_strdup(virErrorLastMessage()));
+        return;
+    }
+    if (qemuBitmapStoreMoveIn(target, disk->node, store, image) < 0)
+        noteLost(target, store, g_strdup_printf("they cannot be loaded: %s", virErrorLastMessage()));
+    qemuLendReturn(image);
+}
+
+void
+qemuBitmapStoreLoad(qemuTarget *target)
+{
+    size_t n = 0;
+    const qemuTargetDisk *disks = target->ops->disks(target, &n);
+
+    for (size_t i = 0; i < n; i++)
+        loadDisk(target, &disks[i]);
+}
+
+static int
+markDisk(qemuTarget *target, const char *disk, qemuBitmapStoreState from, qemuBitmapStoreState to,
+         const char *fault)
+{
+    g_autoptr(qemuBitmapStore) store = qemuBitmapStoreRead(uuidOf(target), disk);
+
+    if (!store || store->state != from)
+        return 0;
+    store->state = to;
+    return qemuBitmapStoreWrite(uuidOf(target), store, fault);
+}
+
+static void
+unmark(qemuTarget *target)
+{
+    size_t n = 0;
+    const qemuTargetDisk *disks = target->ops->disks(target, &n);
+    virErrorPtr first = NULL;
+
+    virErrorPreserveLast(&first);
+    for (size_t i = 0; i < n; i++) {
+        if (markDisk(target, disks[i].name, QEMU_BITMAP_STORE_IN_USE, QEMU_BITMAP_STORE_SAVED, NULL) < 0)
+            VIR_WARN("the bitmaps of disk '%s' will count as lost: %s", disks[i].name, virErrorLastMessage());
+    }
+    virErrorRestore(&first);
+}
+
+int
+qemuBitmapStoreMarkInUse(qemuTarget *target)
+{
+    size_t n = 0;
+    const qemuTargetDisk *disks = target->ops->disks(target, &n);
+
+    for (size_t i = 0; i < n; i++) {
+        if (markDisk(target, disks[i].name, QEMU_BITMAP_STORE_SAVED, QEMU_BITMAP_STORE_IN_USE,
+                     "store.inuse") < 0) {
+            unmark(target);
+            return -1;
+        }
+    }
+    return 0;
+}
+
+/* Bitmaps of ours that live as long as an operation or a backup. */
+static bool
+isTemporary(const qemuGraphBitmap *bitmap, const char *disk)
+{
+    g_autofree char *backup = g_strconcat("backup-", disk, NULL);
+
+    return bitmap->busy || g_str_has_prefix(bitmap->name, "fleece-") ||
+           (!bitmap->recording && g_str_equal(bitmap->name, backup));
+}
+
+static qemuBitmapStore *
+storeOfNode(const qemuTargetDisk *disk, const qemuGraphNode *node, const qemuBitmapStore *old)
+{
+    qemuBitmapStore *store = qemuBitmapStoreNew(disk->name);
+
+    for (guint i = 0; i < node->bitmaps->len; i++) {
+        const qemuGraphBitmap *bitmap = g_ptr_array_index(node->bitmaps, i);
+
+        if (!bitmap->inconsistent && !isTemporary(bitmap, disk->name))
+            qemuBitmapStoreAddBitmap(store, bitmap->name, bitmap->recording);
+    }
+    store->source = g_strdup(disk->sourcePath);
+    if (old) {
+        store->generation = old->generation;
+        store->reason = g_strdup(old->reason);
+    }
+    return store;
+}
+
+static int
+syncFile(const char *path)
+{
+    VIR_AUTOCLOSE fd = open(path, O_RDONLY | O_CLOEXEC);
+
+    if (fd >= 0 && fsync(fd) == 0)
+        return 0;
+    virReportSystemError(errno, "cannot bring '%s' to disk", path);
+    return -1;
+}
+
+static int
+fillImage(qemuTarget *target, const qemuTargetDisk *disk, qemuBitmapStore *store, const char *image)
+{
+    int rc = -1;
+
+    if (qemuLendFile(image, true) < 0)
+        return -1;
+    rc = qemuBitmapStoreMoveOut(target, disk->node, store, image);
+    qemuLendReturn(image);
+    if (rc < 0 || syncFile(image) < 0 || virFaultPoint("store.synced") < 0)
+        return -1;
+    store->stamp = stampOf(disk->sourcePath, disk->format, target->ops->pid(target));
+    if (!store->stamp)
+        return -1;
+    store->state = QEMU_BITMAP_STORE_SAVED;
+    return qemuBitmapStoreWrite(uuidOf(target), store, "store.record");
+}
+
+static int
+saveNew(qemuTarget *target, const qemuTargetDisk *disk, const qemuGraphNode *node, qemuBitmapStore *store)
+{
+    g_autofree char *image = NULL;
+
+    if (qemuBitmapStoreImageCreate(uuidOf(target), store, node->virtualSize) < 0)
+        return -1;
+    image = qemuBitmapStoreImagePath(uuidOf(target), store);
+    return fillImage(target, disk, store, image);
+}
+
+static int
+saveDisk(qemuTarget *target, const qemuTargetDisk *disk, const qemuGraphNode *node)
+{
+    g_autoptr(qemuBitmapStore) old = qemuBitmapStoreRead(uuidOf(target), disk->name);
+    g_autoptr(qemuBitmapStore) store = storeOfNode(disk, node, old);
+    int rc = 0;
+
+    if (store->bitmaps->len == 0)
+        return qemuBitmapStoreRemove(uuidOf(target), disk->name);
+    rc = saveNew(target, disk, node, store);
+    if (rc < 0 && old && old->state == QEMU_BITMAP_STORE_IN_USE) {
+        virErrorPtr first = NULL;
+
+        virErrorPreserveLast(&first);
+        noteLost(target, old, g_strdup_printf("they could not be saved: %s", first ? first->message : ""));
+        virErrorRestore(&first);
+    }
+    qemuBitmapStoreSweep(uuidOf(target));
+    return rc;
+}
+
+static bool
+anyNeedsStore(qemuTarget *target)
+{
+    size_t n = 0;
+    const qemuTargetDisk *disks = target->ops->disks(target, &n);
+
+    for (size_t i = 0; i < n; i++) {
+        if (!disks[i].readonly && imageNeedsStore(disks[i].sourcePath, disks[i].format))
+            return true;
+    }
+    return false;
+}
+
+int
+qemuBitmapStoreSave(qemuTarget *target)
+{
+    g_autoptr(qemuGraph) graph = NULL;
+    virErrorPtr first = NULL;
+    size_t n = 0;
+    const qemuTargetDisk *disks = NULL;
+
+    if (!anyNeedsStore(target))
+        return 0;
+    if (!(graph = qemuGraphFetch(target)))
+        return -1;
+    disks = target->ops->disks(target, &n);
+    for (size_t i = 0; i < n; i++) {
+        const qemuGraphNode *node = qemuGraphNodeLookup(graph, disks[i].node);
+
+        if (!node || !node->stored || disks[i].readonly || saveDisk(target, &disks[i], node) == 0)
+            continue;
+        VIR_WARN("domain '%s': the bitmaps of disk '%s' are not saved: %s", target->ops->def(target)->name,
+                 disks[i].name, virErrorLastMessage());
+        if (!first)
+            virErrorPreserveLast(&first);
+    }
+    if (!first)
+        return 0;
+    virErrorRestore(&first);
+    return -1;
+}
+
+void
+qemuBitmapStoreAnnotate(qemuTarget *target, qemuGraph *graph)
+{
+    size_t n = 0;
+    const qemuTargetDisk *disks = target->ops->disks(target, &n);
+
+    for (size_t i = 0; i < n; i++) {
+        qemuGraphNode *node = (qemuGraphNode *)qemuGraphNodeLookup(graph, disks[i].node);
+        g_autoptr(qemuBitmapStore) store = NULL;
+
+        if (node && node->stored && (store = qemuBitmapStoreRead(uuidOf(target), disks[i].name)))
+            node->lost = g_steal_pointer(&store->reason);
+    }
+}
+
+/* Lock held. */
+static bool
+diskHasCheckpoint(const qemuVM *vm, const char *disk)
+{
+    for (guint i = 0; vm->checkpoints && i < vm->checkpoints->defs->len; i++) {
+        const virDomainCheckpointDiskDef *entry =
+            virDomainCheckpointDefDisk(g_ptr_array_index(vm->checkpoints->defs, i), disk);
+
+        if (entry && entry->type == VIR_CHECKPOINT_DISK_BITMAP)
+            return true;
+    }
+    return false;
+}
+
+/* What has to be looked at of a disk without the lock. */
+typedef struct _diskOfRun {
+    char *name;
+    char *path;
+    virStorageFormat format;
+    bool checkpoint;
+} diskOfRun;
+
+static void
+diskOfRunFree(void *data)
+{
+    diskOfRun *disk = data;
+
+    g_free(disk->name);
+    g_free(disk->path);
+    g_free(disk);
+}
+
+static GPtrArray *
+disksOfRun(qemuVM *vm)
+{
+    GPtrArray *disks = g_ptr_array_new_with_free_func(diskOfRunFree);
+    QEMU_VM_LOCK_GUARD(vm);
+
+    for (guint i = 0; vm->targetDisks && i < vm->targetDisks->len; i++) {
+        diskOfRun *disk = NULL;
+
+        if (vm->diskTable[i].readonly)
+            continue;
+        disk = g_new0(diskOfRun, 1);
+        disk->name = g_strdup(vm->diskTable[i].name);
+        disk->path = g_strdup(vm->diskTable[i].sourcePath);
+        disk->format = vm->diskTable[i].format;
+        disk->checkpoint = diskHasCheckpoint(vm, disk->name);
+        g_ptr_array_add(disks, disk);
+    }
+    return disks;
+}
+
+static bool
+settleWanted(qemuVM *vm)
+{
+    g_autoptr(GPtrArray) disks = disksOfRun(vm);
+
+    for (guint i = 0; i < disks->len; i++) {
+        const diskOfRun *disk = g_ptr_array_index(disks, i);
+        g_autoptr(qemuBitmapStore) store = NULL;
+
+        if (!imageNeedsStore(disk->path, disk->format))
+            continue;
+        if (disk->checkpoint || (store = qemuBitmapStoreRead(vm->uuid, disk->name)))
+            return true;
+    }
+    return false;
+}
+
+static int
+settleRun(qemuVM *vm)
+{
+    return qemuBitmapStoreSave(&vm->target);
+}
+
+const qemuSettleStep qemuBitmapStoreSettleStep = {
+    .name = "bitmaps",
+    .wanted = settleWanted,
+    .run = settleRun,
+};
+
+/* A disk whose stamp fits, before its owner is changed. */
+typedef struct _chownedStore {
+    unsigned char uuid[VIR_UUID_BUFLEN];
+    char *path;
+    virStorageFormat format;
+    qemuBitmapStore *store;
+} chownedStore;
+
+static void
+chownedStoreFree(void *data)
+{
+    chownedStore *entry = data;
+
+    g_free(entry->path);
+    qemuBitmapStoreFree(entry->store);
+    g_free(entry);
+}
+
+static void
+noteBeforeChown(GPtrArray *stores, const virDomainDef *def, const virDomainDiskDef *disk)
+{
+    g_autoptr(qemuBitmapStore) store = disk->src ? qemuBitmapStoreRead(def->uuid, disk->dst) : NULL;
+    g_autoptr(virJSONValue) now = NULL;
+    g_autofree char *changed = NULL;
+    chownedStore *entry = NULL;
+
+    if (!store || store->state != QEMU_BITMAP_STORE_SAVED)
+        return;
+    now = stampOf(disk->src->path, disk->src->format, 0);
+    changed = now ? qemuBitmapStoreStampDiff(store->stamp, now) : NULL;
+    virErrorReset();
+    if (!now || changed)
+        return;
+    entry = g_new0(chownedStore, 1);
+    memcpy(entry->uuid, def->uuid, VIR_UUID_BUFLEN);
+    entry->path = g_strdup(disk->src->path);
+    entry->format = disk->src->format;
+    entry->store = g_steal_pointer(&store);
+    g_ptr_array_add(stores, entry);
+}
+
+GPtrArray *
+qemuBitmapStoreBeforeChown(const virDomainDef *def)
+{
+    g_autoptr(qemuConfig) config = qemuDriverConfig();
+    GPtrArray *stores = NULL;
+    virErrorPtr saved = NULL;
+
+    if (!config->privileged || config->user == (uid_t)-1)
+        return NULL;
+    if (virErrorLastCode() != VIR_ERR_OK)
+        virErrorPreserveLast(&saved);
+    stores = g_ptr_array_new_with_free_func(chownedStoreFree);
+    for (guint i = 0; i < def->disks->len; i++)
+        noteBeforeChown(stores, def, g_ptr_array_index(def->disks, i));
+    if (saved)
+        virErrorRestore(&saved);
+    return stores;
+}
+
+static void
+followChown(chownedStore *entry)
+{
+    virJSONValue *now = stampOf(entry->path, entry->format, 0);
+    g_autofree char *changed = now ? qemuBitmapStoreStampDiff(entry->store->stamp, now) : NULL;
+
+    if (!changed || !qemuBitmapStoreStampSameButOwner(entry->store->stamp, now)) {
+        virJSONValueFree(now);
+        return;
+    }
+    virJSONValueFree(entry->store->stamp);
+    entry->store->stamp = now;
+    if (qemuBitmapStoreWrite(entry->uuid, entry->store, "store.owner") < 0)
+        VIR_WARN("the bitmaps of disk image '%s' will count as lost: %s", entry->path, virErrorLastMessage());
+}
+
+void
+qemuBitmapStoreAfterChown(GPtrArray *stores)
+{
+    virErrorPtr saved = NULL;
+
+    if (!stores)
+        return;
+    if (virErrorLastCode() != VIR_ERR_OK)
+        virErrorPreserveLast(&saved);
+    for (guint i = 0; i < stores->len; i++)
+        followChown(g_ptr_array_index(stores, i));
+    g_ptr_array_unref(stores);
+    virErrorReset();
+    if (saved)
+        virErrorRestore(&saved);
+}

@@ -1,0 +1,33 @@
+/* SPDX-License-Identifier: LGPL-2.1-or-later */
+/*
+ * The bitmap store of all disks of a domain, at the moments that count: bitmaps are loaded when QEMU (or
+ * the block helper) has opened the disks, marked as in use before the guest may write, saved when it
+ * does not any more. Callers hold the job slot.
+ */
+#pragma once
+#include "domain_def.h"
+#include "qemu_bitmap_store.h"
+#include "qemu_graph.h"
+#include "qemu_settle.h"
+#include "qemu_target.h"
+
+/** Put the saved bitmaps of disks that match their stamps onto their nodes; note at the others why
+ * theirs are lost. What fails is noted and logged. */
+void qemuBitmapStoreLoad(qemuTarget *target);
+/** From here on the guest may write: make durable that what is saved is not good any more.
+ * Returns 0, or -1 with VIR_ERR_SYSTEM_ERROR, and then it is as before. */
+int qemuBitmapStoreMarkInUse(qemuTarget *target);
+/** Save the bitmaps of all disks that need it. No guest and no job may write meanwhile or after. Keeps
+ * on after a failure. Returns 0, or -1 with the first error: then the record of that disk says lost if it
+ * had been in use, else what it said before. */
+int qemuBitmapStoreSave(qemuTarget *target);
+/** Fill in why bitmaps of nodes were lost (qemuGraphNode.lost). */
+void qemuBitmapStoreAnnotate(qemuTarget *target, qemuGraph *graph);
+
+/** At the end of a running domain: save, if it has such disks. */
+extern const qemuSettleStep qemuBitmapStoreSettleStep;
+
+/** Lending an image to QEMU's user and taking it back changes its ctime: called before and behind that,
+ * these let the stamps follow. Before: (owned) what After needs (consumes), NULL if nothing. */
+GPtrArray *qemuBitmapStoreBeforeChown(const virDomainDef *def);
+void qemuBitmapStoreAfterChown(GPtrArray *stores);
