@@ -35,5 +35,7 @@ virDomainAbortJobFlags(virDomainPtr domain, unsigned int flags)
 int
 virDomainAbortJob(virDomainPtr domain)
 {
+    VIR_ENTRY_DOMAIN(domain, -1);
+    VIR_ENTRY_WRITE(domain->conn, -1);
     return virDomainAbortJobFlags(domain, 0);
 }

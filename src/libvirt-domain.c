@@ -186,6 +186,8 @@ virDomainDefineXMLFlags(virConnectPtr conn, const char *xml, unsigned int flags)
 virDomainPtr
 virDomainDefineXML(virConnectPtr conn, const char *xml)
 {
+    VIR_ENTRY_CONNECT(conn, NULL);
+    VIR_ENTRY_WRITE(conn, NULL);
     return virDomainDefineXMLFlags(conn, xml, 0);
 }
 
@@ -200,6 +202,8 @@ virDomainCreateWithFlags(virDomainPtr domain, unsigned int flags)
 int
 virDomainCreate(virDomainPtr domain)
 {
+    VIR_ENTRY_DOMAIN(domain, -1);
+    VIR_ENTRY_WRITE(domain->conn, -1);
     return virDomainCreateWithFlags(domain, 0);
 }
 
@@ -230,6 +234,8 @@ virDomainShutdownFlags(virDomainPtr domain, unsigned int flags)
 int
 virDomainShutdown(virDomainPtr domain)
 {
+    VIR_ENTRY_DOMAIN(domain, -1);
+    VIR_ENTRY_WRITE(domain->conn, -1);
     return virDomainShutdownFlags(domain, 0);
 }
 
@@ -260,6 +266,8 @@ virDomainDestroyFlags(virDomainPtr domain, unsigned int flags)
 int
 virDomainDestroy(virDomainPtr domain)
 {
+    VIR_ENTRY_DOMAIN(domain, -1);
+    VIR_ENTRY_WRITE(domain->conn, -1);
     return virDomainDestroyFlags(domain, 0);
 }
 
@@ -274,6 +282,8 @@ virDomainUndefineFlags(virDomainPtr domain, unsigned int flags)
 int
 virDomainUndefine(virDomainPtr domain)
 {
+    VIR_ENTRY_DOMAIN(domain, -1);
+    VIR_ENTRY_WRITE(domain->conn, -1);
     return virDomainUndefineFlags(domain, 0);
 }
 

@@ -52,15 +52,6 @@ historyFile(void)
     return g_build_filename(dir, "history", NULL);
 }
 
-static void
-remember(const char *line)
-{
-    const HIST_ENTRY *last = history_length ? history_get(history_base + history_length - 1) : NULL;
-
-    if (line[0] && (!last || strcmp(last->line, line) != 0))
-        add_history(line);
-}
-
 void
 virshInteractive(virshShell *sh)
 {
@@ -79,7 +70,8 @@ virshInteractive(virshShell *sh)
                         "Type:  'help' for help with commands\n"
                         "       'quit' to quit\n\n");
     while (!sh->quit && (line = readline(prompt))) {
-        remember(line);
+        if (line[0])
+            add_history(line);
         virshRunLine(sh, line);
         free(line);
     }
