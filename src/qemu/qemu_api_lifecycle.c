@@ -174,6 +174,7 @@ qemuLifecycleResume(qemuVM *vm)
         return -1;
     g_mutex_lock(&vm->lock);
     if (qemuVMIsActive(vm)) {
+        vm->preserved = false;
         qemuVMSetState(vm, VIR_DOMAIN_RUNNING, VIR_DOMAIN_RUNNING_UNPAUSED);
         qemuVMPublishLifecycle(vm, VIR_DOMAIN_EVENT_RESUMED, VIR_DOMAIN_EVENT_RESUMED_UNPAUSED);
     }

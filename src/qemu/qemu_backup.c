@@ -40,6 +40,7 @@ typedef struct _beginContext {
     virDomainBackupDef *def;             /* aligned */
     qemuGraph *graph;                    /* borrowed: the books */
     qemuCheckpointPrepared *checkpoint;  /* NULL = none wanted */
+    bool preserve;                       /* QEMU is kept when the guest powers off meanwhile */
     bool checkpointMade;                 /* stopped domain: before the Plan and not by it */
     virJSONValue *checkpointActions;
     GArray *disks;                       /* qemuBackupPlanDisk */
@@ -223,6 +224,7 @@ installJob(qemuVM *vm, beginContext *ctx, bool reuseExternal)
 
     job->checkpoint = ctx->checkpoint ? g_strdup(ctx->checkpoint->def->name) : NULL;
     job->reuseExternal = reuseExternal;
+    job->preserve = ctx->preserve;
     job->plan = g_steal_pointer(&ctx->plan);
     for (guint i = 0; i < ctx->disks->len; i++) {
         const qemuBackupPlanDisk *disk = &g_array_index(ctx->disks, qemuBackupPlanDisk, i);
@@ -378,10 +380,12 @@ beginWithTarget(qemuVM *vm, beginContext *ctx, virDomainCheckpointDef **checkpoi
 
 static int
 beginHeld(qemuVM *vm, virDomainBackupDef **def, virDomainCheckpointDef **checkpoint,
-          bool reuseExternal)
+          unsigned int flags)
 {
+    bool reuseExternal = flags & VIR_DOMAIN_BACKUP_BEGIN_REUSE_EXTERNAL;
     g_auto(beginContext) ctx = {
         .def = g_steal_pointer(def),
+        .preserve = flags & VIR_DOMAIN_BACKUP_BEGIN_PRESERVE_SHUTDOWN_DOMAIN,
         .disks = g_array_new(false, false, sizeof(qemuBackupPlanDisk)),
         .chains = g_ptr_array_new_with_free_func((GDestroyNotify)g_ptr_array_unref),
     };
@@ -401,7 +405,9 @@ qemuDomainBackupBegin(virDomainPtr dom, const char *backupXML, const char *check
     g_autoptr(virDomainCheckpointDef) checkpoint = NULL;
     int rc = -1;
 
-    virCheckFlags(VIR_DOMAIN_BACKUP_BEGIN_REUSE_EXTERNAL, -1);
+    virCheckFlags(VIR_DOMAIN_BACKUP_BEGIN_REUSE_EXTERNAL |
+                      VIR_DOMAIN_BACKUP_BEGIN_PRESERVE_SHUTDOWN_DOMAIN,
+                  -1);
     if (!(vm = qemuVMFromDomain(dom)) || !(def = virDomainBackupDefParse(backupXML)))
         return -1;
     if (checkpointXML && !(checkpoint = virDomainCheckpointDefParse(checkpointXML, 0)))
@@ -409,7 +415,7 @@ qemuDomainBackupBegin(virDomainPtr dom, const char *backupXML, const char *check
     if (qemuJobBegin(&vm->job, QEMU_JOB_MODIFY, "virDomainBackupBegin") < 0)
         return -1;
     qemuReconcileLeftovers(vm);
-    rc = beginHeld(vm, &def, &checkpoint, flags & VIR_DOMAIN_BACKUP_BEGIN_REUSE_EXTERNAL);
+    rc = beginHeld(vm, &def, &checkpoint, flags);
     qemuJobEnd(&vm->job);
     return rc;
 }

@@ -17,6 +17,7 @@
 #include "qemu_checkpoint.h"
 #include "qemu_driver_state.h"
 #include "qemu_plan_run.h"
+#include "qemu_process.h"
 #include "qemu_target_pick.h"
 #include "qemu_workers.h"
 #include "virerror_report.h"
@@ -203,6 +204,29 @@ publishEnd(qemuVM *vm, const qemuBackupJob *job, int type, const virTypedParamLi
     }
 }
 
+/* On a driver thread: a guest that was down and was kept for its backup. */
+static void
+endPreserved(void *data)
+{
+    g_autoptr(qemuVM) vm = data;
+    bool wanted = false;
+
+    {
+        QEMU_VM_LOCK_GUARD(vm);
+
+        wanted = vm->preserved && qemuVMIsActive(vm) && !vm->backup;
+        vm->shutdownSeen |= wanted;
+    }
+    if (wanted)
+        qemuProcessQuit(vm);
+}
+
+void
+qemuBackupEndPreserved(qemuVM *vm)
+{
+    qemuWorkersRun(endPreserved, qemuVMRef(vm));
+}
+
 /* The Job is over for everybody; what may be left is the NBD server, which nobody waits for. */
 static void
 dropJob(qemuVM *vm, qemuBackupJob *job, virTypedParamList *params, bool server)
@@ -213,6 +237,8 @@ dropJob(qemuVM *vm, qemuBackupJob *job, virTypedParamList *params, bool server)
     vm->nbdServerEnding = server;
     publishEnd(vm, job, job->endType, params);
     qemuBackupSetLastJob(vm, job->endType, params);
+    if (vm->preserved)
+        qemuBackupEndPreserved(vm);
     qemuVMSignal(vm);
 }
 

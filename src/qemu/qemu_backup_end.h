@@ -17,5 +17,8 @@ void qemuBackupFinishPushIfDone(qemuVM *vm, qemuBackupJob *job);
 /** The stopped domain shall start: a pull of it is cancelled, a push of it is waited for, however long it
  * takes. Called without the job; afterwards a new backup may have begun. 0, or -1 with an error. */
 int qemuBackupYieldToStart(qemuVM *vm);
+/** The guest had powered off and QEMU was kept for a backup that is over: end it, on a driver thread, unless
+ * somebody has resumed it. With or without the lock. */
+void qemuBackupEndPreserved(qemuVM *vm);
 /** (owned reference to the) running backup, NULL if there is none. */
 qemuBackupJob *qemuBackupOfVM(qemuVM *vm);

@@ -138,9 +138,10 @@ qemuBackupJournalSave(const qemuConfig *config, const char *domain, const qemuBa
     g_autofree char *path = journalPath(config, domain);
     g_autofree char *xml = virDomainBackupDefFormat(job->def);
     g_autoptr(virJSONValue) json = virJSONBuild(
-        "{'version':%d,'phase':%s,'started':%lld,'reuse':%b,'end':%d,'error':%s,'checkpoint':%s,"
+        "{'version':%d,'phase':%s,'started':%lld,'reuse':%b,'preserve':%b,'end':%d,'error':%s,'checkpoint':%s,"
         "'backup':%s,'disks':%v,'plan':%v}",
-        JOURNAL_VERSION, phaseNames[job->phase], job->startedMs, job->reuseExternal, job->endType,
+        JOURNAL_VERSION, phaseNames[job->phase], job->startedMs, job->reuseExternal, job->preserve,
+        job->endType,
         job->endError, job->checkpoint, xml, disksToJSON(job),
         job->plan ? qemuPlanToJSON(job->plan) : NULL);
     g_autofree char *text = virJSONFormat(json, false);
@@ -193,6 +194,7 @@ journalParse(const virJSONValue *json)
     job->phase = phase;
     job->checkpoint = g_strdup(virJSONObjectLookupString(json, "checkpoint"));
     job->reuseExternal = virJSONObjectIsTrue(json, "reuse");
+    job->preserve = virJSONObjectIsTrue(json, "preserve");
     job->endError = g_strdup(virJSONObjectLookupString(json, "error"));
     if (virJSONObjectGetInt(json, "end", &end) < 0 ||
         virJSONObjectGetInt(json, "started", &job->startedMs) < 0 ||

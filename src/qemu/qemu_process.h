@@ -52,5 +52,8 @@ void qemuProcessAutodestroy(const void *conn);
 /** Run `cont`/`stop` as our own: their events are not taken for the guest's. Returns as qemuMonitorCommand. */
 int qemuProcessCont(qemuVM *vm, qemuMonitor *mon);
 int qemuProcessStop(qemuVM *vm, qemuMonitor *mon);
+/** The guest has powered off: if a backup wants QEMU kept, reset it and leave it paused. False: no backup
+ * does, or it could not be done; nothing has changed then. As qemuProcessReset. */
+bool qemuProcessPreserve(qemuVM *vm);
 /** Reset and go on: how a reboot and on_poweroff=restart are done. From a thread that may block. */
 void qemuProcessReset(qemuVM *vm);

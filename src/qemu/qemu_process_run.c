@@ -4,6 +4,7 @@
  * are marked while they last (see qemuVMEventQueue).
  */
 #include "qemu_process.h"
+#include "qemu_backup_job.h"
 #include "qemu_qmp_run.h"
 #include "qemu_status.h"
 #include "virerror_report.h"
@@ -60,6 +61,61 @@ qemuProcessResetGuest(qemuVM *vm)
     }
     g_mutex_unlock(&vm->lock);
     return ret;
+}
+
+/* Lock held. Noted before anything happens: a daemon that dies on the way leaves a guest that still ends
+ * with its backup. */
+static bool
+qemuProcessPreserveNote(qemuVM *vm)
+{
+    if (!qemuVMIsActive(vm) || vm->destroyed || vm->ending || !vm->backup || !vm->backup->preserve)
+        return false;
+    vm->preserved = vm->ownReset = true;
+    vm->shutdownRequested = vm->shutdownSeen = false;
+    qemuVMSetState(vm, VIR_DOMAIN_PAUSED, VIR_DOMAIN_PAUSED_SHUTTING_DOWN);
+    return true;
+}
+
+static bool
+qemuProcessPreserveGuest(qemuVM *vm)
+{
+    g_autoptr(qemuMonitor) mon = qemuVMMonitor(vm);
+
+    {
+        QEMU_VM_LOCK_GUARD(vm);
+
+        if (!qemuProcessPreserveNote(vm))
+            return false;
+    }
+    if (mon && qemuStatusSave(vm) == 0 && qemuQMPSystemReset(mon) == 0) {
+        QEMU_VM_LOCK_GUARD(vm);
+
+        qemuVMPublishLifecycle(vm, VIR_DOMAIN_EVENT_SUSPENDED, VIR_DOMAIN_EVENT_SUSPENDED_GUEST_SHUTDOWN);
+        return true;
+    }
+    VIR_WARN("domain '%s' cannot be kept for its backup: %s", vm->name, virErrorLastMessage());
+    virErrorReset();
+    {
+        QEMU_VM_LOCK_GUARD(vm);
+
+        vm->preserved = vm->ownReset = false;
+        vm->shutdownSeen = true;
+    }
+    return false;
+}
+
+bool
+qemuProcessPreserve(qemuVM *vm)
+{
+    bool kept = false;
+
+    if (qemuJobBegin(&vm->job, QEMU_JOB_MODIFY, "guest power-off during a backup") < 0) {
+        virErrorReset();
+        return false;
+    }
+    kept = qemuProcessPreserveGuest(vm);
+    qemuJobEnd(&vm->job);
+    return kept;
 }
 
 void

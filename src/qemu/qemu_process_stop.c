@@ -157,6 +157,7 @@ qemuProcessClearRun(qemuVM *vm, qemuProcessLeft *left, virDomainDef *stopped)
     vm->exited = vm->starting = false;
     vm->hidePause = vm->ownPause = false;
     vm->shutdownRequested = vm->shutdownSeen = vm->fakeReboot = vm->ending = false;
+    vm->preserved = vm->ownReset = false;
     vm->agentConnected = false;
     vm->autodestroy = NULL;
     vm->nodeCounter = 0;

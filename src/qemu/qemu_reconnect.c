@@ -16,6 +16,7 @@
 #include <signal.h>
 #include <glib/gstdio.h>
 #include <string.h>
+#include "qemu_backup_end.h"
 #include "qemu_checkpoint_list.h"
 #include "qemu_process.h"
 #include "qemu_process_spawn.h"
@@ -171,6 +172,9 @@ qemuReconnectState(qemuVM *vm)
     else {
         QEMU_VM_LOCK_GUARD(vm);
         qemuReconnectCorrect(vm, &status);
+        vm->preserved = vm->preserved && vm->state == VIR_DOMAIN_PAUSED;
+        if (vm->preserved && !vm->backup)
+            qemuBackupEndPreserved(vm);
     }
     return qemuStatusSave(vm);
 }
@@ -251,6 +255,7 @@ qemuReconnectMove(qemuVM *vm, qemuVM *found)
     vm->shutdownSeen = found->shutdownSeen;
     vm->fakeReboot = found->fakeReboot;
     vm->ending = found->ending;
+    vm->preserved = found->preserved;
     vm->destroyed = found->destroyed;
     vm->agentConnected = found->agentConnected;
     vm->iothreadExportSafe = found->iothreadExportSafe;

@@ -59,6 +59,8 @@ qemuStatusFormat(const qemuVM *vm)
                       qemuStatusYesNo(vm->agentConnected), qemuStatusYesNo(vm->iothreadExportSafe));
     if (vm->ending)
         virBufferAsprintf(&buf, " ending='yes' destroyed='%s'", qemuStatusYesNo(vm->destroyed));
+    if (vm->preserved)
+        virBufferAdd(&buf, " preserved='yes'");
     virBufferAdd(&buf, "/>\n");
     qemuLendForEach(vm->def, qemuStatusFormatLent, &buf);
     virDomainDefFormatBuf(&buf, vm->def, VIR_DOMAIN_FORMAT_LIVE | VIR_DOMAIN_FORMAT_SECURE);
@@ -150,6 +152,7 @@ qemuStatusParsePlaces(xmlNodePtr root, qemuVM *vm)
         virXMLPropYesNo(flags, "agent", &vm->agentConnected) < 0 ||
         virXMLPropYesNo(flags, "ending", &vm->ending) < 0 ||
         virXMLPropYesNo(flags, "destroyed", &vm->destroyed) < 0 ||
+        virXMLPropYesNo(flags, "preserved", &vm->preserved) < 0 ||
         virXMLPropYesNo(flags, "iothreadexport", &vm->iothreadExportSafe) < 0)
         return -1;
     return 0;

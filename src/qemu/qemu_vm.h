@@ -70,6 +70,8 @@ typedef struct _qemuVM {
     bool ending;                 /* we have stopped the guest for good, or are about to (qemu_settle.h) */
     qemuSettlePhase settle;      /* how far that is */
     bool fakeReboot;             /* power-off asked for by a reboot: reset and go on */
+    bool preserved;              /* the guest powered off, and is paused anew until the backup is over */
+    bool ownReset;               /* a RESET to come is ours */
     bool agentConnected;         /* guest end of the agent channel is open */
     unsigned long long balloonKiB;     /* what the guest has now; 0 = all of it */
     const void *autodestroy;     /* connection whose end destroys this domain; identity only */

@@ -84,9 +84,10 @@ qemuVMEventWakeup(qemuVM *vm, const qemuVMEvent *event G_GNUC_UNUSED)
     qemuStatusSave(vm);
 }
 
-/* Carry out on_poweroff or on_crash once the guest is down and QEMU stands still. */
+/* Carry out on_poweroff or on_crash once the guest is down and QEMU stands still. @down: it has powered off,
+ * so a backup may want to keep QEMU. */
 static void
-qemuVMEventAct(qemuVM *vm, virDomainLifecycleAction action)
+qemuVMEventAct(qemuVM *vm, virDomainLifecycleAction action, bool down)
 {
     switch (action) {
     case VIR_DOMAIN_ACTION_RESTART:
@@ -98,7 +99,8 @@ qemuVMEventAct(qemuVM *vm, virDomainLifecycleAction action)
         break;
     case VIR_DOMAIN_ACTION_DESTROY:
     case VIR_DOMAIN_ACTION_LAST:
-        qemuProcessQuit(vm);
+        if (!down || !qemuProcessPreserve(vm))
+            qemuProcessQuit(vm);
         break;
     }
 }
@@ -109,6 +111,11 @@ qemuVMEventReset(qemuVM *vm, const qemuVMEvent *event G_GNUC_UNUSED)
     bool end = false;
 
     g_mutex_lock(&vm->lock);
+    if (vm->ownReset) {
+        vm->ownReset = vm->agentConnected = false;
+        g_mutex_unlock(&vm->lock);
+        return;
+    }
     qemuVMPublish(vm, virDomainEventRebootNew(vm->name, vm->uuid, vm->def->id));
     end = vm->def->onReboot == VIR_DOMAIN_ACTION_DESTROY && !vm->destroyed;
     if (end)
@@ -144,7 +151,7 @@ qemuVMEventShutdown(qemuVM *vm, const qemuVMEvent *event)
                            guest ? VIR_DOMAIN_EVENT_SHUTDOWN_GUEST : VIR_DOMAIN_EVENT_SHUTDOWN_HOST);
     g_mutex_unlock(&vm->lock);
     if (!leaves)
-        qemuVMEventAct(vm, action);
+        qemuVMEventAct(vm, action, true);
 }
 
 static void
@@ -157,7 +164,7 @@ qemuVMEventPanicked(qemuVM *vm, const qemuVMEvent *event G_GNUC_UNUSED)
     qemuVMSetState(vm, VIR_DOMAIN_CRASHED, VIR_DOMAIN_CRASHED_PANICKED);
     qemuVMPublishLifecycle(vm, VIR_DOMAIN_EVENT_CRASHED, VIR_DOMAIN_EVENT_CRASHED_PANICKED);
     g_mutex_unlock(&vm->lock);
-    qemuVMEventAct(vm, action);
+    qemuVMEventAct(vm, action, false);
 }
 
 /* Lock held: the disk that reads @node, directly or through a backup's filter; NULL if none. */

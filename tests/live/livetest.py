@@ -46,7 +46,7 @@ def start_event_loop():
     threading.Thread(target=event_loop, daemon=True).start()
 
 
-PUSH_LEFT = 32 << 20      # bytes that a push to be looked at must still have before it
+PUSH_LEFT = 96 << 20      # bytes that a push to be looked at must still have before it
 PUSH_TRIES = 30
 
 
@@ -307,12 +307,12 @@ class LiveTest(unittest.TestCase):
             events.wait("end of the push", lambda e: e[0] == "blockjob" and e[2] == m.targets[-1])
             events.clear()
 
-    def begin_slow_push(self, m, tag, checkpoint=None, rate=1 << 20, events=None):
+    def begin_slow_push(self, m, tag, checkpoint=None, rate=1 << 20, events=None, flags=0):
         """A push whose jobs move @rate bytes a second, so that there is time to look at them. QEMU may be
         faster than we are, even in slow motion: then once more."""
         for _ in range(PUSH_TRIES):
             with SlowMotion(self.qemu_pid()):
-                self.begin(m, self.push_xml(m, tag), checkpoint)
+                self.begin(m, self.push_xml(m, tag), checkpoint, flags)
                 caught = self.slow_down(m, rate)
             if caught:
                 return
