@@ -32,6 +32,8 @@
 #define RECOVER_TERM_MS 20000      /* it may have bitmaps to store */
 #define RECOVER_TERM_STEP_MS 250
 #define RECOVER_KILL_MS 5000
+#define RECOVER_PID_MS 10000       /* from fork to a written pid, on a busy host */
+#define RECOVER_PID_STEP_MS 10
 
 char *
 qemuHelperRunDir(const qemuConfig *config, const unsigned char *uuid)
@@ -98,9 +100,30 @@ helperPid(const char *dir, int *pidfd)
     *pidfd = qemuPidfdOpen((pid_t)pid);
     proc = g_strdup_printf("/proc/%ld/cmdline", pid);
     if (*pidfd < 0 || !g_file_get_contents(proc, &line, &length, NULL) ||
-        !memmem(line, length, pidFile, strlen(pidFile)))
+        !memmem(line, length, pidFile, strlen(pidFile))) {
+        virFileAutoClose(pidfd);
         return 0;
+    }
     return (pid_t)pid;
+}
+
+/* The same. One that was just being started when the daemon died has not written its pid yet, but it
+ * has the monitor's listening socket: while our connection to that stands, there is a pid to come. */
+static pid_t
+awaitHelperPid(const char *dir, int *pidfd)
+{
+    g_autofree char *path = g_build_filename(dir, "monitor.sock", NULL);
+    VIR_AUTOCLOSE fd = virFileConnectUnix(path);
+    struct pollfd gone = { .fd = fd };
+    pid_t pid = helperPid(dir, pidfd);
+    int waited = 0;
+
+    for (waited = 0; pid == 0 && fd >= 0 && waited < RECOVER_PID_MS; waited += RECOVER_PID_STEP_MS) {
+        if (TEMP_FAILURE_RETRY(poll(&gone, 1, RECOVER_PID_STEP_MS)) > 0)
+            break;
+        pid = helperPid(dir, pidfd);
+    }
+    return pid;
 }
 
 static bool
@@ -116,7 +139,7 @@ static void
 endHelper(const qemuVM *vm, const char *dir)
 {
     VIR_AUTOCLOSE pidfd = -1;
-    pid_t pid = helperPid(dir, &pidfd);
+    pid_t pid = awaitHelperPid(dir, &pidfd);
     bool gone = false;
     int waited = 0;
 

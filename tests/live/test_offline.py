@@ -286,6 +286,30 @@ class Crashes(Offline):
         self.assertEqual(self.names(m), ["old"])
         self.usable(m, broken=("old",))
 
+    def test_daemon_dies_while_its_helper_is_still_starting(self):
+        """The helper has not said yet which process it is; the next daemon ends it all the same."""
+        bin, go = os.path.join(self.tmp, "bin"), os.path.join(self.tmp, "go")
+        os.mkdir(bin)
+        os.symlink("/usr/bin/qemu-system-x86_64", os.path.join(bin, "qemu-system-x86_64"))
+        helper = os.path.join(bin, "qemu-storage-daemon")
+        with open(helper, "w") as f:
+            f.write("#!/bin/sh\nuntil [ -e %s ]; do sleep 0.01; done\n"
+                    "exec /usr/bin/qemu-storage-daemon \"$@\"\n" % go)
+        os.chmod(helper, 0o755)
+        m = self.machine(start=False, boots=False, disks=1)
+        m.dom = self.conn.defineXML(m.xml(m.dom.UUIDString()).replace("/usr/bin/", bin + "/"))
+        thread = threading.Thread(target=self.assertRaises,
+                                  args=(libvirt.libvirtError, self.checkpoint, m, "a"))
+        thread.start()
+        wait_until("the helper", self.helpers)
+        self.daemon.kill()
+        thread.join()
+        self.disconnect()
+        self.start_daemon()
+        threading.Timer(0.5, open, (go, "w")).start()
+        self.checkpoint(m, "b")
+        self.assertEqual((self.names(m), self.helpers()), (["b"], []))
+
     def test_failure_at_each_point(self):
         for point in POINTS[:-1]:
             with self.subTest(point):
