@@ -7,6 +7,7 @@
 #include "config.h"
 #include <errno.h>
 #include <fcntl.h>
+#include <signal.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <sys/file.h>
@@ -18,6 +19,8 @@
 #include "virtqemud_detach.h"
 
 #define VIR_FROM_THIS VIR_FROM_NONE
+#define LOCK_WAIT_MS 10000        /* from fork to exec, on a busy host */
+#define LOCK_WAIT_STEP_MS 10
 
 /* Write end of the pipe to the waiting parent, -1 without one. */
 static int readyFd = -1;
@@ -93,9 +96,21 @@ reportHeld(const char *path)
                    pid && pid[0] ? pid : "unknown", path);
 }
 
-/* Returns: 1 locked, 0 the name has moved to another file meanwhile, -1 error. */
+/* A child that a daemon had forked when it died has the lock as well, until it executes its program. */
+static bool
+holderDied(const char *path)
+{
+    g_autofree char *text = NULL;
+    long pid = 0;
+
+    return virFileReadAll(path, 32, &text) > 0 && (pid = strtol(text, NULL, 10)) > 1 &&
+           kill((pid_t)pid, 0) < 0 && errno == ESRCH;
+}
+
+/* Returns: 1 locked, 0 try again: the name has moved to another file meanwhile, or the holder has died;
+ * -1 error. */
 static int
-tryLock(const char *path)
+tryLock(const char *path, bool mayWait)
 {
     VIR_AUTOCLOSE fd = open(path, O_RDWR | O_CREAT | O_CLOEXEC, 0644);
     struct stat ours = { 0 }, named = { 0 };
@@ -105,6 +120,8 @@ tryLock(const char *path)
         return -1;
     }
     if (flock(fd, LOCK_EX | LOCK_NB) < 0) {
+        if (errno == EWOULDBLOCK && mayWait && holderDied(path))
+            return 0;
         if (errno == EWOULDBLOCK)
             reportHeld(path);
         else
@@ -125,11 +142,13 @@ tryLock(const char *path)
 int
 daemonLock(const char *path)
 {
-    int rc;
+    int waited = 0;
+    int rc = 0;
 
-    do {
-        rc = tryLock(path);
-    } while (rc == 0);
+    while ((rc = tryLock(path, waited < LOCK_WAIT_MS)) == 0) {
+        g_usleep(LOCK_WAIT_STEP_MS * 1000);
+        waited += LOCK_WAIT_STEP_MS;
+    }
     return rc < 0 ? -1 : 0;
 }
 

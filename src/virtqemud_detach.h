@@ -15,6 +15,7 @@ daemonReady(void);
 
 /**
  * daemonLock: take @path as pid file and lock, for the life of the process.
+ * Waits, at most some seconds, if the process that took it is gone and only a child of it is not yet.
  * Returns: 0, or -1 with VIR_ERR_OPERATION_FAILED naming the process that holds it.
  */
 int

@@ -1,6 +1,7 @@
 #!/usr/bin/python3
 # SPDX-License-Identifier: LGPL-2.1-or-later
 """The daemon ends, by wish or by SIGKILL, and comes back: what it still knows."""
+import fcntl
 import os
 import signal
 import subprocess
@@ -153,6 +154,20 @@ class Idle(livetest.LiveTest):
         m.dom = None
         self.disconnect()
         self.assertEqual(self.daemon.wait_end(20), 0)
+
+    def test_lock_that_outlives_a_dead_daemon_is_waited_for(self):
+        """A child that it had forked has the lock until it executes its program."""
+        self.disconnect()
+        self.assertEqual(self.daemon.stop(), 0)
+        gone = subprocess.Popen(["true"])
+        gone.wait()
+        lock = open(self.daemon.path("run", "libvirt", "virtqemud.pid"), "w")
+        lock.write("%d\n" % gone.pid)
+        lock.flush()
+        fcntl.flock(lock, fcntl.LOCK_EX)
+        threading.Timer(0.5, lock.close).start()
+        self.start_daemon()
+        self.assertEqual(self.conn.listAllDomains(), [])
 
     def test_second_daemon_on_the_same_root_refuses(self):
         done = subprocess.run(self.daemon.argv(), capture_output=True, text=True, timeout=20)
