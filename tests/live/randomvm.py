@@ -1,0 +1,390 @@
+# SPDX-License-Identifier: LGPL-2.1-or-later
+"""A machine of a random sequence, and the model that judges it.
+
+Nothing is booted: what a guest would write goes through the device's own block backend (QEMU's
+``qemu-io -d``), hence through whatever filter a backup has put below it. The model knows the content
+of every disk now and at every checkpoint, which blocks were touched since, and whether a checkpoint
+can still be trusted: after the death of QEMU it may be refused, and it may be right, but nothing else.
+"""
+import os
+import shutil
+import signal
+import xml.etree.ElementTree as ET
+
+import libvirt
+import libvirt_qemu
+
+import images
+from daemon import wait_until
+from model import changed_blocks, describe_difference, stamp
+from processes import processes_with
+
+SECTOR, BLOCK, MIB = 512, 65536, 1 << 20
+# what a disk's image can be: arguments for qemu-img create; "base": on top of an image with content
+KINDS = {
+    "qcow2": [],
+    "small": ["-o", "cluster_size=4096"],
+    "subclusters": ["-o", "cluster_size=131072,extended_l2=on"],
+    "overlay": [],
+}
+REDEFINE_REFUSED = (libvirt.VIR_ERR_CHECKPOINT_INCONSISTENT, libvirt.VIR_ERR_INVALID_ARG,
+                    libvirt.VIR_ERR_NO_DOMAIN_CHECKPOINT)
+TARGETS = ("vda", "vdb", "vdc")
+
+
+class Wrong(AssertionError):
+    """The product has not done what it must."""
+
+
+class Disk:
+    def __init__(self, target, path, kind, size, cluster):
+        self.target, self.path, self.kind, self.size, self.cluster = target, path, kind, size, cluster
+        self.content = bytearray(size)
+
+    @property
+    def number(self):
+        return TARGETS.index(self.target)
+
+    def xml(self):
+        return ("<disk type='file' device='disk'><driver name='qemu' type='qcow2' discard='unmap'/>"
+                "<source file='%s'/><target dev='%s' bus='virtio'/></disk>" % (self.path, self.target))
+
+
+class Mark:
+    """A checkpoint as the model has it. @trusted: no excuse is left for refusing or missing it."""
+
+    def __init__(self, name, disks, trusted=True):
+        self.name = name
+        self.take_content(disks)
+        self.touched = {d.target: set() for d in disks}
+        self.trusted = {d.target: trusted for d in disks}
+
+    def take_content(self, disks):
+        self.content = {d.target: bytes(d.content) for d in disks}
+
+
+class Vm:
+    def __init__(self, place, name, chance, say):
+        """@place: directories, connection and daemon (see randomwalk.Worker); @say: told each step."""
+        self.place, self.name, self.chance, self.say = place, name, chance, say
+        self.disks, self.marks, self.number, self.filtered = [], [], 0, False
+        self.limbo = []          # marks whose making was interrupted, and that may turn up yet
+        self.strays = []         # (mark, its XML): the record was dropped, bitmaps are left
+        self.precise = True      # no bitmap without a record has been, which every incremental counts in
+        self.branched = False    # a record came back, and its place in the tree is its parent's business
+        self.paused = chance.random() < 0.8
+        for target in TARGETS[:chance.choice((1, 1, 2, 2, 3))]:
+            self.disks.append(self.new_disk(target))
+        self.say("machine with %s%s" % (", ".join("%s: %s, %d bytes" % (d.target, d.kind, d.size)
+                                                  for d in self.disks), ", paused" if self.paused else ""))
+        self.place.conn.defineXML(self.xml())
+
+    def new_disk(self, target):
+        kind = self.chance.choice(list(KINDS))
+        size = self.chance.choice((2 * MIB, 2 * MIB + 37 * SECTOR, 3 * MIB + SECTOR, 4 * MIB, 5 * MIB + 4096))
+        path = os.path.join(self.place.images, "%s-%s.qcow2" % (self.name, target))
+        cluster = {"small": 4096, "subclusters": 131072}.get(kind, BLOCK)
+        disk = Disk(target, path, kind, size, cluster)
+        backing = []
+        if kind == "overlay":
+            base = path + ".base"
+            disk.content[:MIB] = stamp(0, MIB, 0, disk.number)
+            with open(base, "wb") as f:
+                f.write(disk.content)
+            backing = ["-b", base, "-F", "raw"]
+        images.run(["qemu-img", "create", "-q", "-f", "qcow2", *KINDS[kind], *backing, path, str(size)])
+        return disk
+
+    def xml(self):
+        return ("<domain type='qemu'><name>%s</name><memory unit='MiB'>16</memory>"
+                "<os><type arch='x86_64' machine='pc'>hvm</type></os><devices>"
+                "<emulator>/usr/bin/qemu-system-x86_64</emulator>%s"
+                "<controller type='usb' model='none'/><memballoon model='none'/></devices></domain>"
+                % (self.name, "".join(d.xml() for d in self.disks)))
+
+    # The product, as its clients see it
+
+    @property
+    def dom(self):
+        return self.place.conn.lookupByName(self.name)
+
+    def active(self):
+        return bool(self.dom.isActive())
+
+    def names(self):
+        """In the order of their making."""
+        return [c.getName() for c in
+                self.dom.listAllCheckpoints(libvirt.VIR_DOMAIN_CHECKPOINT_LIST_TOPOLOGICAL)]
+
+    def hmp(self, command):
+        return libvirt_qemu.qemuMonitorCommand(
+            self.dom, command, libvirt_qemu.VIR_DOMAIN_QEMU_MONITOR_COMMAND_HMP)
+
+    def job_gone(self):
+        try:
+            return self.dom.jobStats().get("type", 0) == libvirt.VIR_DOMAIN_JOB_NONE
+        except libvirt.libvirtError as e:
+            if "not running" in str(e):
+                return True
+            if e.get_error_code() in (libvirt.VIR_ERR_OPERATION_FAILED, libvirt.VIR_ERR_OPERATION_INVALID):
+                return False        # QEMU is just ending
+            raise
+
+    def wait_job_gone(self):
+        wait_until("the job of %s to end" % self.name, self.job_gone, 60)
+
+    def pids(self, program):
+        return [pid for pid, line in processes_with(self.place.tmp).items() if program in line]
+
+    # Start and stop
+
+    def start(self):
+        self.say("start")
+        self.dom.createWithFlags(libvirt.VIR_DOMAIN_START_PAUSED if self.paused else 0)
+
+    def stop(self):
+        how = self.chance.choice(("destroy", "graceful", "quit"))
+        self.say("stop (%s)" % how)
+        if how == "quit":
+            try:
+                self.hmp("quit")
+            except libvirt.libvirtError:
+                pass                # it may end before it has answered
+        else:
+            self.dom.destroyFlags(libvirt.VIR_DOMAIN_DESTROY_GRACEFUL if how == "graceful" else 0)
+        self.wait_stopped()
+
+    def wait_stopped(self):
+        wait_until("%s to be stopped" % self.name, lambda: not self.active(), 60)
+        wait_until("QEMU to be gone", lambda: not self.pids("qemu-system"), 60)
+
+    def kill(self):
+        """SIGKILL of QEMU: what it had not stored is lost, and no bitmap is to be believed."""
+        for pid in self.pids("qemu-system"):
+            os.kill(pid, signal.SIGKILL)
+        self.wait_stopped()
+        self.distrust()
+        self.adopt_content()
+
+    def known(self):
+        return self.marks + self.limbo + [mark for mark, _ in self.strays]
+
+    def distrust(self, disks=None):
+        for mark in self.known():
+            for d in disks or self.disks:
+                if d.target in mark.trusted:
+                    mark.trusted[d.target] = False
+
+    def adopt_content(self):
+        """The content after a crash is what QEMU says; which acknowledged writes were lost is not our
+        subject."""
+        for d in self.disks:
+            d.content = bytearray(images.content(d.path))
+
+    def check_content(self):
+        for d in self.disks:
+            self.same(d.content, images.content(d.path), "%s, read from the stopped machine's image" % d.target)
+
+    # The guest
+
+    def touch(self, disk, offset, length):
+        blocks = range(offset // BLOCK, (offset + length - 1) // BLOCK + 1)
+        for mark in self.known():
+            if disk.target in mark.touched:
+                mark.touched[disk.target].update(blocks)
+
+    def span(self, disk, unit):
+        """(offset, length), multiples of @unit but for the disk's end; often at the same few places."""
+        units = -(-disk.size // unit)
+        few = min(units, 4 * BLOCK // unit or 1)
+        where = self.chance.random()
+        if where < 0.4:
+            first = self.chance.randrange(few)
+        elif where < 0.55:
+            first = units - 1 - self.chance.randrange(few)
+        else:
+            first = self.chance.randrange(units)
+        count = self.chance.choice((1, 1, 1, 2, 3, 7, 8, 127, 128, 129, 200))
+        while count * unit > MIB:
+            count = count // 2 or 1
+        offset = first * unit
+        return offset, min(count * unit, disk.size - offset)
+
+    def data_file(self, data):
+        path = os.path.join(self.place.tmp, "data")
+        with open(path, "wb") as f:
+            f.write(data)
+        return path
+
+    def next_write(self):
+        """(disk, words, qemu-io command); the model has it already."""
+        disk = self.chance.choice(self.disks)
+        kind = self.chance.choice(("write", "write", "write", "zero", "unmap",
+                                   "unmap" if self.filtered else "discard"))
+        unit = disk.cluster if kind == "discard" else self.chance.choice((SECTOR, SECTOR, 4096, disk.cluster))
+        offset, length = self.span(disk, unit)
+        if kind == "write":
+            return disk, *self.write_command(disk, offset, length)
+        command = {"zero": "write -z", "unmap": "write -z -u", "discard": "discard"}[kind]
+        disk.content[offset:offset + length] = bytes(length)
+        self.touch(disk, offset, length)
+        return (disk, "%s %s %d+%d" % (kind, disk.target, offset, length),
+                "%s %d %d" % (command, offset, length))
+
+    def write_command(self, disk, offset, length):
+        self.number += 1
+        data = stamp(offset, length, self.number, disk.number)
+        disk.content[offset:offset + length] = data
+        self.touch(disk, offset, length)
+        return ("write %s %d+%d" % (disk.target, offset, length),
+                "write -s %s %d %d" % (self.data_file(data), offset, length))
+
+    def in_guest(self, disk, words, command):
+        self.say(words)
+        self.hmp('qemu-io -d /machine/peripheral/virtio-disk%d/virtio-backend "%s"' % (disk.number, command))
+
+    def guest_write(self):
+        self.in_guest(*self.next_write())
+
+    def write_at(self, disk, offset, length):
+        self.in_guest(disk, *self.write_command(disk, offset, length))
+
+    def outside_write(self):
+        """By a program that knows of bitmaps, while the machine is stopped."""
+        wait_until("helpers of a dead daemon to be gone", lambda: not self.pids("qemu-storage-daemon"), 60)
+        disk, words, command = self.next_write()
+        self.say("outside: " + words)
+        images.run(["qemu-io", "-f", "qcow2", "-d", "unmap", "-c", command, disk.path])
+
+    # Checkpoints
+
+    def new_name(self):
+        self.number += 1
+        return "c%d" % self.number
+
+    def some_disks(self, disks=None):
+        disks = list(disks or self.disks)
+        if len(disks) > 1 and self.chance.random() < 0.3:
+            return sorted(self.chance.sample(disks, self.chance.randrange(1, len(disks))),
+                          key=lambda d: d.target)
+        return disks
+
+    def checkpoint_xml(self, name, disks):
+        rows = "".join("<disk name='%s' checkpoint='%s'/>" % (d.target, "bitmap" if d in disks else "no")
+                       for d in self.disks)
+        return "<domaincheckpoint><name>%s</name><disks>%s</disks></domaincheckpoint>" % (name, rows)
+
+    def checkpoint(self):
+        name, disks = self.new_name(), self.some_disks()
+        self.say("checkpoint %s of %s" % (name, " ".join(d.target for d in disks)))
+        self.dom.checkpointCreateXML(self.checkpoint_xml(name, disks), 0)
+        self.marks.append(Mark(name, disks))
+
+    def choose_deletion(self):
+        """(mark, flags, marks that go)"""
+        at = self.chance.randrange(len(self.marks))
+        mark, later = self.marks[at], self.marks[at + 1:]
+        how = 1 if self.branched else self.chance.random()
+        if how < 0.1:
+            return mark, libvirt.VIR_DOMAIN_CHECKPOINT_DELETE_CHILDREN, [mark] + later
+        if how < 0.2:
+            return mark, libvirt.VIR_DOMAIN_CHECKPOINT_DELETE_CHILDREN_ONLY, later
+        return mark, 0, [mark]
+
+    def delete(self):
+        mark, flags, gone = self.choose_deletion()
+        self.say("delete %s, flags %d" % (mark.name, flags))
+        self.dom.checkpointLookupByName(mark.name).delete(flags)
+        self.marks = [m for m in self.marks if m not in gone]
+
+    def forget(self):
+        """Its record goes and its bitmaps stay: what is left may be refused, and may not be wrong."""
+        mark = self.chance.choice(self.marks)
+        self.say("forget %s" % mark.name)
+        checkpoint = self.dom.checkpointLookupByName(mark.name)
+        self.strays.append((mark, checkpoint.getXMLDesc()))
+        checkpoint.delete(libvirt.VIR_DOMAIN_CHECKPOINT_DELETE_METADATA_ONLY)
+        self.marks.remove(mark)
+        self.precise = False
+        self.distrust()
+
+    def redefine(self):
+        mark, xml = self.chance.choice(self.strays)
+        flags = libvirt.VIR_DOMAIN_CHECKPOINT_CREATE_REDEFINE
+        if self.chance.random() < 0.5:
+            flags |= libvirt.VIR_DOMAIN_CHECKPOINT_CREATE_REDEFINE_VALIDATE
+        self.say("redefine %s, flags %d" % (mark.name, flags))
+        try:
+            self.dom.checkpointCreateXML(xml, flags)
+        except libvirt.libvirtError as e:
+            if e.get_error_code() not in REDEFINE_REFUSED:
+                raise
+            self.say("refused: %s" % e.get_error_message())
+            return
+        self.strays.remove((mark, xml))
+        self.marks.append(mark)
+        self.branched = True
+
+    def check_size(self, mark):
+        """What an incremental since @mark would have, by the checkpoint's own words."""
+        self.say("size of %s" % mark.name)
+        if not all(mark.trusted.values()):
+            return
+        xml = self.dom.checkpointLookupByName(mark.name).getXMLDesc(libvirt.VIR_DOMAIN_CHECKPOINT_XML_SIZE)
+        for row in ET.fromstring(xml).findall("disks/disk"):
+            if row.get("checkpoint") != "bitmap":
+                continue
+            disk = next(d for d in self.disks if d.target == row.get("name"))
+            changed = len(changed_blocks(mark.content[disk.target], disk.content)) * BLOCK
+            touched = len(mark.touched[disk.target]) * BLOCK
+            if not changed <= int(row.get("size")) or int(row.get("size")) > touched and self.precise:
+                raise Wrong("size of %s on %s is %s; %d bytes have changed and %d were touched"
+                            % (mark.name, disk.target, row.get("size"), changed, touched))
+
+    def check_names(self):
+        self.find_limbo()
+        want, got = [m.name for m in self.marks], self.names()
+        if self.branched:
+            want, got = sorted(want), sorted(got)
+        if want != got:
+            raise Wrong("checkpoints %s are listed, %s should be" % (got, want))
+
+    def find_limbo(self):
+        """What is left of a checkpoint whose making was interrupted is looked at when the images are next
+        open, and is then a checkpoint or nothing."""
+        names = self.names()
+        for mark in self.limbo:
+            if mark.name in names:
+                self.say("%s was made" % mark.name)
+                self.marks.append(mark)
+                self.marks.sort(key=lambda m: names.index(m.name) if m.name in names else -1)
+        self.limbo = [m for m in self.limbo if m.name not in names and not self.active()]
+
+    def settle(self, new=None, gone=()):
+        """After an operation that was interrupted: it has happened, or it has not.
+        @new: the Mark that may be there; @gone: marks that may not be there any more."""
+        if new:
+            self.limbo.append(new)
+        names = self.names()
+        self.marks = [m for m in self.marks if m not in gone or m.name in names]
+        self.find_limbo()
+
+    # Judgement
+
+    def same(self, want, got, what):
+        difference = describe_difference(bytes(want), bytes(got))
+        if difference:
+            raise Wrong("%s: %s" % (what, difference))
+
+    def remove(self):
+        """The machine and all its files go; nothing of a backup may be left."""
+        if self.active():
+            self.dom.destroy()
+        self.dom.undefineFlags(libvirt.VIR_DOMAIN_UNDEFINE_CHECKPOINTS_METADATA)
+        for name in ("scratch", "nbd"):
+            directory = getattr(self.place, name)
+            wait_until("%s to be empty, but %s" % (directory, os.listdir(directory)),
+                       lambda d=directory: not os.listdir(d), 20)
+        for directory in (self.place.images, self.place.out):
+            shutil.rmtree(directory)
+            os.mkdir(directory)

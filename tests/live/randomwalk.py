@@ -1,0 +1,352 @@
+# SPDX-License-Identifier: LGPL-2.1-or-later
+"""Random sequences of what may happen to a machine with checkpoints: chosen by a seed, run by workers
+that have a daemon of their own, and told step by step when one fails."""
+import os
+import queue
+import random
+import shutil
+import signal
+import threading
+import time
+import traceback
+
+import libvirt
+
+import daemon as daemons
+from daemon import wait_until
+from livetest import LiveTest, files_below
+from processes import processes_with
+from randombackup import Backups, Request
+from randomvm import Mark, Vm, Wrong
+
+# operation: weight while the machine runs, weight while it is stopped
+WEIGHTS = {
+    "write": (30, 12),
+    "checkpoint": (14, 8),
+    "delete": (8, 6),
+    "pull": (14, 8),
+    "push": (9, 6),
+    "size": (3, 3),
+    "forget": (1, 1),
+    "start": (0, 26),
+    "stop": (6, 0),
+    "kill_qemu": (2, 0),
+    "restart_daemon": (3, 3),
+    "suspend": (2, 0),
+    "reset": (1, 0),
+    "interrupt": (5, 4),
+}
+STUCK_SECONDS = 240
+
+
+class Worker:
+    """A directory, a daemon on it, one machine at a time."""
+
+    def __init__(self, tmp):
+        self.tmp = tmp
+        for name in ("images", "scratch", "nbd", "out"):
+            setattr(self, name, os.path.join(tmp, name))
+            os.makedirs(getattr(self, name))
+        self.daemon = daemons.new_daemon(os.path.join(tmp, "root"))
+        self.conn = None
+        self.start_daemon()
+
+    def start_daemon(self):
+        self.daemon.start()
+        self.conn = wait_until("the daemon to answer", self.open)
+
+    def open(self):
+        """None: what took the connection was a child that the daemon had forked when it died."""
+        try:
+            return libvirt.open(self.daemon.uri)
+        except libvirt.libvirtError:
+            return None
+
+    def end_connection(self):
+        try:
+            self.conn.close()
+        except libvirt.libvirtError:
+            pass
+
+    def end_daemon(self, kill):
+        if kill:
+            self.daemon.kill()
+        self.end_connection()
+        if not kill and self.daemon.stop() != 0:
+            raise Wrong("the daemon's exit status is not 0")
+
+    def restart_daemon(self, kill, say):
+        say("%s of the daemon" % ("death" if kill else "restart"))
+        self.end_daemon(kill)
+        self.start_daemon()
+
+    def close(self):
+        """Orderly, after sequences that passed."""
+        self.end_daemon(kill=False)
+        left = files_below(os.path.join(self.tmp, "root"), LiveTest.is_leftover)
+        if left:
+            raise Wrong("files left by the daemon: %s" % left)
+
+    def sweep(self):
+        if self.daemon.running():
+            self.daemon.kill()
+        for pid in processes_with(self.tmp + "/"):
+            try:
+                os.kill(pid, signal.SIGKILL)
+            except ProcessLookupError:
+                pass
+        shutil.rmtree(self.tmp, ignore_errors=True)
+
+
+class Sequence:
+    """The sequence of one seed."""
+
+    def __init__(self, seed, steps, plant=None):
+        self.seed, self.steps, self.plant = seed, steps, plant
+        self.chance = random.Random(seed)
+        self.told, self.begun = [], time.monotonic()
+        self.vm = self.backups = None
+
+    def say(self, words):
+        self.told.append(words)
+
+    def run(self, worker):
+        self.worker = worker
+        self.vm = Vm(worker, "r%d" % self.seed, self.chance, self.say)
+        self.backups = Backups(self.vm)
+        for _ in range(self.steps):
+            self.step()
+        self.end()
+
+    def step(self):
+        vm = self.vm
+        column = 0 if vm.active() else 1
+        name = self.chance.choices(list(WEIGHTS), [w[column] for w in WEIGHTS.values()])[0]
+        if name == "forget" and vm.strays:
+            name = "redefine"
+        if name in ("delete", "size", "forget") and not vm.marks:
+            name = "checkpoint"
+        getattr(self, "do_" + name)()
+        vm.check_names()
+
+    def end(self):
+        """Each checkpoint is asked once more, and the guest's own data is whole."""
+        self.say("the end")
+        if self.plant:
+            self.plant(self)
+        self.backups.pull_every_mark()
+        if self.vm.active():
+            self.vm.stop()
+        self.vm.check_content()
+        self.vm.remove()
+
+    # Operations
+
+    def do_write(self):
+        write = self.vm.guest_write if self.vm.active() else self.vm.outside_write
+        for _ in range(self.chance.choice((1, 2, 5)) if self.vm.active() else 1):
+            write()
+
+    def do_checkpoint(self):
+        self.vm.checkpoint()
+
+    def do_delete(self):
+        self.vm.delete()
+
+    def do_pull(self):
+        self.backups.pull()
+
+    def do_push(self):
+        self.backups.push()
+
+    def do_size(self):
+        self.vm.check_size(self.chance.choice(self.vm.marks))
+
+    def do_forget(self):
+        self.vm.forget()
+
+    def do_redefine(self):
+        self.vm.redefine()
+
+    def do_start(self):
+        self.vm.start()
+
+    def do_stop(self):
+        self.vm.stop()
+
+    def do_kill_qemu(self):
+        self.say("death of QEMU")
+        self.vm.kill()
+
+    def do_restart_daemon(self):
+        self.worker.restart_daemon(self.chance.random() < 0.5, self.say)
+
+    def do_suspend(self):
+        self.say("suspend and resume")
+        if not self.vm.paused:
+            self.vm.dom.suspend()
+            self.vm.guest_write()
+            self.vm.dom.resume()
+
+    def do_reset(self):
+        self.say("reset")
+        self.vm.dom.reset()
+
+    # Interrupted operations
+
+    def do_interrupt(self):
+        """The daemon, or QEMU, or both die at some moment of an operation."""
+        operation = self.chance.choice(("checkpoint", "delete", "pull", "push"))
+        if operation == "delete" and not self.vm.marks:
+            operation = "checkpoint"
+        victims = self.chance.choice(("daemon", "daemon", "QEMU", "both") if self.vm.active() else ("daemon",))
+        delay = self.chance.choice((0, 1)) * self.chance.uniform(0, 0.04)
+        call, new, gone = getattr(self, "interrupted_" + operation)()
+        self.say("... and after %.1f ms the death of %s" % (delay * 1000, victims))
+        self.die_meanwhile(call, delay, victims)
+        if new and victims != "daemon":
+            # if it can be used at all, it was made after that death
+            new.take_content([d for d in self.vm.disks if d.target in new.content])
+        self.vm.settle(new, gone)
+        if victims != "daemon":
+            self.vm.distrust()
+        if operation == "pull" and not self.vm.job_gone():
+            self.say("the backup goes on")
+            self.vm.dom.abortJob()
+        self.vm.wait_job_gone()
+        for path in files_below(self.worker.out):
+            os.unlink(path)
+
+    def die_meanwhile(self, call, delay, victims):
+        """An error of the call is no news: its server dies."""
+        failure = []
+
+        def run():
+            try:
+                call()
+            except libvirt.libvirtError:
+                pass
+            except Exception:
+                failure.append(traceback.format_exc())
+
+        pids = self.vm.pids("qemu-system") if victims != "daemon" else []
+        thread = threading.Thread(target=run, daemon=True)
+        thread.start()
+        time.sleep(delay)
+        for pid in pids:
+            os.kill(pid, signal.SIGKILL)
+        if victims != "QEMU":
+            self.daemon_dies(thread)
+        thread.join(60)
+        if thread.is_alive():
+            raise Wrong("the call does not end")
+        if failure:
+            raise Wrong(failure[0])
+        if victims != "daemon":
+            self.vm.wait_stopped()
+            self.vm.adopt_content()
+
+    def daemon_dies(self, thread):
+        self.worker.daemon.kill()
+        thread.join(60)
+        self.worker.end_connection()
+        self.worker.start_daemon()
+
+    def interrupted_checkpoint(self):
+        vm = self.vm
+        mark = Mark(vm.new_name(), vm.some_disks())
+        self.say("checkpoint %s of %s" % (mark.name, " ".join(mark.content)))
+        xml = vm.checkpoint_xml(mark.name, [d for d in vm.disks if d.target in mark.content])
+        dom = vm.dom
+        return lambda: dom.checkpointCreateXML(xml, 0), mark, ()
+
+    def interrupted_delete(self):
+        mark, flags, gone = self.vm.choose_deletion()
+        self.say("delete %s, flags %d" % (mark.name, flags))
+        checkpoint = self.vm.dom.checkpointLookupByName(mark.name)
+        return lambda: checkpoint.delete(flags), None, gone
+
+    def interrupted_pull(self):
+        request = Request(self.vm, self.chance)
+        self.say("pull %s" % request.words())
+        return self.begin_call(request, self.backups.pull_xml(request)), request.new, ()
+
+    def interrupted_push(self):
+        request = Request(self.vm, self.chance)
+        self.say("push %s" % request.words())
+        return self.begin_call(request, self.backups.push_xml(request)), request.new, ()
+
+    def begin_call(self, request, xml):
+        dom, checkpoint = self.vm.dom, self.backups.checkpoint_xml(request)
+        return lambda: dom.backupBegin(xml, checkpoint, 0)
+
+
+class Walk:
+    """Runs @seeds on @workers threads; failures are words for a person."""
+
+    MAX_FAILURES = 4
+
+    def __init__(self, tmp, seeds, workers, steps, plant=None):
+        self.tmp, self.steps, self.plant = tmp, steps, plant
+        self.seeds = queue.Queue()
+        for seed in seeds:
+            self.seeds.put(seed)
+        self.failures, self.passed, self.number = [], 0, 0
+        self.lock, self.running = threading.Lock(), {}
+        self.threads = [threading.Thread(target=self.work, daemon=True) for _ in range(workers)]
+
+    def run(self):
+        for t in self.threads:
+            t.start()
+        while any(t.is_alive() for t in self.threads):
+            time.sleep(0.1)
+            with self.lock:
+                stuck = [s for s in self.running.values() if time.monotonic() - s.begun > STUCK_SECONDS]
+            for sequence in stuck:
+                self.fail(sequence, "it does not end")
+            if stuck:
+                return
+        return
+
+    def new_worker(self):
+        with self.lock:
+            self.number += 1
+            return Worker(os.path.join(self.tmp, "w%d" % self.number))
+
+    def work(self):
+        worker = None
+        while len(self.failures) < self.MAX_FAILURES:
+            try:
+                seed = self.seeds.get_nowait()
+            except queue.Empty:
+                break
+            worker = self.run_one(worker or self.new_worker(), Sequence(seed, self.steps, self.plant))
+        if worker:
+            try:
+                worker.close()
+            except Exception:
+                self.fail(Sequence(0, 0), traceback.format_exc())
+            worker.sweep()
+
+    def run_one(self, worker, sequence):
+        """The worker, or None if it has to be replaced."""
+        with self.lock:
+            self.running[threading.get_ident()] = sequence
+        try:
+            sequence.run(worker)
+        except Exception as e:
+            text = str(e) if isinstance(e, Wrong) else traceback.format_exc()
+            self.fail(sequence, "%s\ndaemon's log:\n%s" % (text, worker.daemon.log_tail()))
+            worker.sweep()
+            return None
+        with self.lock:
+            self.passed += 1
+            del self.running[threading.get_ident()]
+        return worker
+
+    def fail(self, sequence, text):
+        steps = "".join("  %3d %s\n" % row for row in enumerate(sequence.told, 1))
+        with self.lock:
+            self.failures.append("seed %d failed: %s\nsteps of seed %d:\n%srerun: RANDOM_SEEDS=%d-%d ./run "
+                                 "tests/live/test_random.py Sequences" % (sequence.seed, text, sequence.seed, steps,
+                                                                sequence.seed, sequence.seed))
