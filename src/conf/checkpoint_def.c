@@ -55,8 +55,8 @@ virDomainCheckpointDefDisk(const virDomainCheckpointDef *def, const char *name)
 }
 
 /* It becomes a file name and a bitmap name as it is. */
-static const char *
-nameCheck(const char *name)
+const char *
+virDomainCheckpointNameCheck(const char *name)
 {
     if (!*name || name[0] == '.' ||
         name[strspn(name, G_CSET_A_2_Z G_CSET_a_2_z G_CSET_DIGITS "_-.")])
@@ -106,12 +106,12 @@ static const virXMLElementRule disksChildren[] = {
     {NULL},
 };
 static const virXMLElementRule parentChildren[] = {
-    {"name", VIR_XML_RULE_REQUIRED, .text = nameCheck},
+    {"name", VIR_XML_RULE_REQUIRED, .text = virDomainCheckpointNameCheck},
     {NULL},
 };
 
 #define ROOT_CHILDREN                                                                              \
-    {"name", .text = nameCheck}, {"description", .text = virXMLAnyText},                           \
+    {"name", .text = virDomainCheckpointNameCheck}, {"description", .text = virXMLAnyText},                           \
         {"parent", .children = parentChildren}, {"creationTime", .text = virXMLUnsignedLong},      \
         {"disks", .children = disksChildren},                                                      \
     {                                                                                              \

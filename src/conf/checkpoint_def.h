@@ -33,6 +33,8 @@ typedef struct _virDomainCheckpointDef {
     virCheckpointState state;
 } virDomainCheckpointDef;
 
+/** What a name has to be, if @name is none for a checkpoint; else NULL. */
+const char *virDomainCheckpointNameCheck(const char *name);
 void virDomainCheckpointDefFree(virDomainCheckpointDef *def);
 G_DEFINE_AUTOPTR_CLEANUP_FUNC(virDomainCheckpointDef, virDomainCheckpointDefFree)
 

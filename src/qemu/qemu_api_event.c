@@ -4,6 +4,7 @@
  */
 #include "qemu_api.h"
 #include "qemu_checkpoint_books.h"
+#include "qemu_checkpoint_repair.h"
 #include "qemu_qmp_run.h"
 #include "qemu_vm_list.h"
 #include "virerror_report.h"
@@ -66,7 +67,10 @@ qemuDomainQemuMonitorCommand(virDomainPtr dom, const char *cmd, char **result, u
     vm = qemuVMFromDomain(dom);
     if (!vm || qemuJobBegin(&vm->job, QEMU_JOB_MODIFY, "virDomainQemuMonitorCommand") < 0)
         return -1;
-    ret = qemuMonitorCommandRun(vm, cmd, result, flags & VIR_DOMAIN_QEMU_MONITOR_COMMAND_HMP);
+    if (!flags && qemuCheckpointRepairOwns(cmd))
+        ret = (*result = qemuCheckpointRepairRun(vm, cmd)) ? 0 : -1;
+    else
+        ret = qemuMonitorCommandRun(vm, cmd, result, flags & VIR_DOMAIN_QEMU_MONITOR_COMMAND_HMP);
     qemuJobEnd(&vm->job);
     return ret;
 }

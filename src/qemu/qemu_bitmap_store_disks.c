@@ -189,6 +189,9 @@ storeOfNode(const qemuTargetDisk *disk, const qemuGraphNode *node, const qemuBit
         if (!bitmap->inconsistent && !isTemporary(bitmap, disk->name))
             qemuBitmapStoreAddBitmap(store, bitmap->name, bitmap->recording);
     }
+    /* the order of what is kept, qemu_checkpoint_order.h; of nothing if there is nothing */
+    for (guint i = 0; store->bitmaps->len > 0 && i < node->ledger->len; i++)
+        qemuBitmapStoreAddBitmap(store, ((qemuGraphBitmap *)g_ptr_array_index(node->ledger, i))->name, false);
     store->source = g_strdup(disk->sourcePath);
     if (old) {
         store->generation = old->generation;

@@ -9,6 +9,7 @@
 #include "libvirt-object.h"
 #include "qemu_checkpoint_books.h"
 #include "qemu_checkpoint_list.h"
+#include "qemu_checkpoint_order.h"
 #include "qemu_checkpoint_redefine.h"
 #include "qemu_plan_run.h"
 #include "qemu_reconcile.h"
@@ -151,8 +152,10 @@ qemuCheckpointAnnounce(qemuVM *vm, qemuCheckpointPrepared *prep)
 {
     g_autoptr(virDomainCheckpointDef) listed = copyDef(prep->def);
 
-    if (!listed || qemuCheckpointRecordSave(vm, prep->def, "checkpoint.create.record") < 0)
+    if (!listed || qemuCheckpointOrderBegin(vm) < 0 ||
+        qemuCheckpointRecordSave(vm, prep->def, "checkpoint.create.record") < 0)
         return -1;
+    qemuCheckpointOrderCreated(vm, prep->def);
     {
         QEMU_VM_LOCK_GUARD(vm);
         qemuCheckpointListAdd(vm->checkpoints, g_steal_pointer(&listed));
@@ -188,6 +191,7 @@ qemuCheckpointForget(qemuVM *vm, const char *name)
 
     virErrorPreserveLast(&saved);
     qemuCheckpointBooksForget(vm);
+    qemuCheckpointOrderDeleted(vm, (const char *const[]){ name, NULL });
     if (qemuCheckpointRecordRemove(vm, name, "checkpoint.create.forget") < 0)
         VIR_WARN("record of checkpoint '%s' of domain '%s' stays as 'creating' and is forgotten at the "
                  "next start: %s",
@@ -209,7 +213,10 @@ takeBack(qemuVM *vm, qemuPlanRun *run, const char *name)
 
     virErrorPreserveLast(&saved);
     clean = qemuTargetSetMode(vm, QEMU_HELPER_CHANGE) == 0 &&
-            qemuPlanRunUndo(run, qemuVMTarget(vm), false) == 0 && qemuTargetStore(vm) == 0;
+            qemuPlanRunUndo(run, qemuVMTarget(vm), false) == 0;
+    if (clean)
+        qemuCheckpointOrderDeleted(vm, (const char *const[]){ name, NULL });
+    clean = clean && qemuTargetStore(vm) == 0;
     virErrorRestore(&saved);
     if (clean)
         qemuCheckpointForget(vm, name);

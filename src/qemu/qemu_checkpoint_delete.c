@@ -10,6 +10,7 @@
 #include "qemu_checkpoint.h"
 #include "qemu_checkpoint_books.h"
 #include "qemu_checkpoint_list.h"
+#include "qemu_checkpoint_order.h"
 #include "qemu_plan_run.h"
 #include "qemu_reconcile.h"
 #include "qemu_target_pick.h"
@@ -118,7 +119,12 @@ deleteBitmaps(qemuVM *vm, char **names, bool again)
     plan = qemuCheckpointPlanDelete((const qemuCheckpointPlanDisk *)(void *)input.disks->data,
                                     input.disks->len);
     run.plan = plan;
-    if (!plan || qemuPlanRunAll(&run, qemuVMTarget(vm)) < 0 || qemuTargetStore(vm) < 0) {
+    if (!plan || qemuCheckpointOrderBegin(vm) < 0 || qemuPlanRunAll(&run, qemuVMTarget(vm)) < 0) {
+        qemuCheckpointBooksForget(vm);
+        return -1;
+    }
+    qemuCheckpointOrderDeleted(vm, (const char *const *)names);
+    if (qemuTargetStore(vm) < 0) {
         qemuCheckpointBooksForget(vm);
         return -1;
     }
@@ -320,7 +326,9 @@ qemuCheckpointDeleteFinish(qemuVM *vm, char **names)
         return -1;
     /* The record said 'deleting' while all bitmaps were whole (deleteWithBitmaps saw to that), and
      * the transaction is atomic: none left means that it has happened. */
-    if (findBitmaps(vm, names, books) != BITMAPS_NONE && deleteBitmaps(vm, names, true) < 0)
+    if (findBitmaps(vm, names, books) == BITMAPS_NONE)
+        qemuCheckpointOrderDeleted(vm, (const char *const *)names);
+    else if (deleteBitmaps(vm, names, true) < 0)
         return -1;
     return finishRecords(vm, names, false);
 }

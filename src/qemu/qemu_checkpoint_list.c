@@ -55,6 +55,7 @@ qemuCheckpointListFree(qemuCheckpointList *list)
     g_hash_table_unref(list->stale);
     qemuCheckpointHealthClear(&list->health);
     g_clear_pointer(&list->books, qemuGraphFree);
+    g_clear_pointer(&list->order, g_hash_table_unref);
     g_free(list);
 }
 
@@ -289,6 +290,28 @@ qemuCheckpointListReplace(qemuCheckpointList *list, virDomainCheckpointDef *def)
     virDomainCheckpointDefFree(old);
 }
 
+static gint
+compareRank(gconstpointer a, gconstpointer b, gpointer ranks)
+{
+    const virDomainCheckpointDef *one = *(virDomainCheckpointDef *const *)a;
+    const virDomainCheckpointDef *two = *(virDomainCheckpointDef *const *)b;
+    guint first = GPOINTER_TO_UINT(g_hash_table_lookup(ranks, one->name));
+    guint second = GPOINTER_TO_UINT(g_hash_table_lookup(ranks, two->name));
+
+    /* 0: has no rank, comes last */
+    return first - 1 < second - 1 ? -1 : first - 1 > second - 1;
+}
+
+void
+qemuCheckpointListArrange(qemuCheckpointList *list, const GPtrArray *names)
+{
+    g_autoptr(GHashTable) ranks = g_hash_table_new(g_str_hash, g_str_equal);
+
+    for (guint i = 0; i < names->len; i++)
+        g_hash_table_insert(ranks, g_ptr_array_index(names, i), GUINT_TO_POINTER(i + 1));
+    g_ptr_array_sort_with_data(list->defs, compareRank, ranks);
+}
+
 char **
 qemuCheckpointListOfDisk(const qemuCheckpointList *list, const char *disk, const char *tip)
 {
@@ -334,6 +357,22 @@ void
 qemuCheckpointListNoteStale(qemuCheckpointList *list, const char *name)
 {
     g_hash_table_add(list->stale, g_strdup(name));
+}
+
+void
+qemuCheckpointListNoteLost(qemuVM *vm)
+{
+    g_autoptr(qemuConfig) config = qemuDriverConfig();
+    g_autofree char *dir = recordDirectory(config, vm->name);
+
+    if (vm->checkpoints->defs->len == 0 || virFileExists(dir))
+        return;
+    VIR_WARN("domain '%s': the records of its checkpoints in '%s' are gone; they are written anew", vm->name,
+             dir);
+    for (guint i = 0; i < vm->checkpoints->defs->len; i++)
+        qemuCheckpointListNoteStale(
+            vm->checkpoints,
+            ((virDomainCheckpointDef *)g_ptr_array_index(vm->checkpoints->defs, i))->name);
 }
 
 void

@@ -21,6 +21,8 @@ struct _qemuCheckpointList {
                              * NULL = ask QEMU; touched only under the MODIFY job */
     GHashTable *stale;      /* char * (set): names whose record on disk could not be brought up to date;
                              * touched only under the MODIFY job */
+    GHashTable *order;      /* qemu_checkpoint_order.h: since the first change in this run or of this
+                             * helper, NULL = as the ledgers say; touched only under the MODIFY job */
     qemuCheckpointHealth health;
 };
 void qemuCheckpointListFree(qemuCheckpointList *list);
@@ -40,6 +42,8 @@ virDomainCheckpointDef *qemuCheckpointListCurrent(const qemuCheckpointList *list
 /** @def: consumed; goes behind its parent's other descendants, i.e. last. */
 void qemuCheckpointListAdd(qemuCheckpointList *list, virDomainCheckpointDef *def);
 void qemuCheckpointListRemove(qemuCheckpointList *list, const char *name);
+/** Into the order of @names (char *, oldest first); what is not among them comes behind, as it was. */
+void qemuCheckpointListArrange(qemuCheckpointList *list, const GPtrArray *names);
 /** @def: consumed; takes the place of the one of its name, or the last one. */
 void qemuCheckpointListReplace(qemuCheckpointList *list, virDomainCheckpointDef *def);
 /**
@@ -53,6 +57,8 @@ char **qemuCheckpointListDescendants(const qemuCheckpointList *list, const char 
 
 /** The record of @name on disk is behind the list: qemuCheckpointListSaveStale tries again. */
 void qemuCheckpointListNoteStale(qemuCheckpointList *list, const char *name);
+/** Note all records if their directory is gone (somebody removed it): what we remember is true. */
+void qemuCheckpointListNoteLost(qemuVM *vm);
 /** Write the records noted. What fails stays noted. Resets the error. */
 void qemuCheckpointListSaveStale(qemuVM *vm);
 

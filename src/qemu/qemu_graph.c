@@ -6,6 +6,7 @@
 #include "qemu_graph.h"
 
 #include "qemu_bitmap_store_disks.h"
+#include "qemu_ledger.h"
 #include "virerror_report.h"
 
 #define VIR_FROM_THIS VIR_FROM_QEMU
@@ -26,6 +27,7 @@ qemuGraphNodeFree(qemuGraphNode *node)
     g_clear_pointer(&node->byName, g_hash_table_unref);
     g_free(node->lost);
     g_ptr_array_unref(node->bitmaps);
+    g_ptr_array_unref(node->ledger);
     g_free(node);
 }
 
@@ -69,7 +71,10 @@ qemuGraphParseBitmap(qemuGraphNode *node, const virJSONValue *json)
         return 0;
     bitmap = g_new0(qemuGraphBitmap, 1);
     bitmap->name = g_strdup(name);
-    qemuGraphNodeAdd(node, bitmap);
+    if (qemuLedgerOwns(name))
+        g_ptr_array_add(node->ledger, bitmap);
+    else
+        qemuGraphNodeAdd(node, bitmap);
     if (virJSONObjectGetUInt(json, "granularity", &bitmap->granularity) < 0 ||
         virJSONObjectGetUInt(json, "count", &bitmap->count) < 0 ||
         virJSONObjectGetBool(json, "persistent", &bitmap->persistent) < 0 ||
@@ -117,6 +122,7 @@ qemuGraphParseNode(qemuGraph *graph, const virJSONValue *json)
     node->stored = qemuGraphNodeIsStored(driver, image);
     node->bitmaps = g_ptr_array_new_with_free_func((GDestroyNotify)qemuGraphBitmapFree);
     node->byName = g_hash_table_new(g_str_hash, g_str_equal);
+    node->ledger = g_ptr_array_new_with_free_func((GDestroyNotify)qemuGraphBitmapFree);
     g_hash_table_insert(graph->nodes, node->name, node);
     virJSONObjectGetUInt(image, "actual-size", &node->allocated);
     if (!driver || virJSONObjectGetUInt(image, "virtual-size", &node->virtualSize) < 0) {

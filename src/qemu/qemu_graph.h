@@ -26,6 +26,8 @@ typedef struct _qemuGraphNode {
     unsigned long long allocated;  /* bytes the image takes on its host; 0 if unknown */
     bool readonly;
     GPtrArray *bitmaps;            /* qemuGraphBitmap *, in no order */
+    GPtrArray *ledger;             /* qemuGraphBitmap *: those of its ledger (qemu_ledger.h), which
+                                    * are no checkpoint's and nobody else's */
     GHashTable *byName;            /* the same by name, borrowed; NULL = not made */
     bool stored;                   /* an image that cannot hold bitmaps: they are kept in the bitmap store */
     char *lost;                    /* why earlier bitmaps are not there any more, or NULL */

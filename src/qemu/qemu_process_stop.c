@@ -12,6 +12,7 @@
 #include "qemu_backup_recover.h"
 #include "qemu_bitmap_store_disks.h"
 #include "qemu_checkpoint_list.h"
+#include "qemu_checkpoint_order.h"
 #include "qemu_domain_log.h"
 #include "qemu_guard.h"
 #include "qemu_lend.h"
@@ -210,6 +211,7 @@ qemuProcessFinish(qemuVM *vm, qemuEnd end)
         qemuBackupVMDied(vm);
         qemuBackupSweep(vm);
     }
+    qemuCheckpointOrderForget(vm);
     stopped = qemuVMCopyDef(vm);
     stopped->id = -1;
 

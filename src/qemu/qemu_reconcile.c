@@ -173,6 +173,7 @@ qemuReconcileCheckpoints(qemuVM *vm)
 void
 qemuReconcileLeftovers(qemuVM *vm)
 {
+    qemuCheckpointListNoteLost(vm);
     qemuCheckpointListSaveStale(vm);
     /* of a stopped domain the helper settles them, when it has its images open */
     if (!qemuVMIsActive(vm) || !qemuReconcilePending(vm))

@@ -5,6 +5,7 @@
  */
 #include "qemu_settle.h"
 #include "qemu_bitmap_store_disks.h"
+#include "qemu_checkpoint_order.h"
 #include "qemu_process.h"
 #include "qemu_status.h"
 #include "qemu_workers.h"
@@ -16,6 +17,7 @@
 #define QEMU_SETTLE_MS 30000
 
 static const qemuSettleStep *const steps[] = {
+    &qemuCheckpointOrderSettle,   /* adds to what the next one saves */
     &qemuBitmapStoreSettleStep,
     NULL,
 };

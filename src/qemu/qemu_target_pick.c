@@ -7,6 +7,7 @@
 #include "qemu_backup.h"
 #include "qemu_backup_end.h"
 #include "qemu_checkpoint_books.h"
+#include "qemu_checkpoint_order.h"
 #include "qemu_reconcile.h"
 #include "qemu_workers.h"
 #include "virerror_report.h"
@@ -80,6 +81,7 @@ install(qemuVM *vm, qemuHelper *helper)
         vm->helper = helper;
     }
     qemuCheckpointBooksForget(vm);
+    qemuCheckpointOrderForget(vm);
 }
 
 static int
@@ -94,7 +96,10 @@ stop(qemuVM *vm)
         vm->helperHeld = false;
     }
     qemuCheckpointBooksForget(vm);
-    return helper ? qemuHelperStop(helper) : 0;
+    if (!helper)
+        return 0;
+    qemuCheckpointOrderForget(vm);
+    return qemuHelperStop(helper);
 }
 
 static int
@@ -111,6 +116,7 @@ startHelper(qemuVM *vm, qemuHelperMode mode)
     if (!pending)
         return 0;
     qemuReconcileCheckpoints(vm);
+    qemuCheckpointOrderStore(vm);
     if (qemuHelperSetMode(helper, mode) == 0)
         return 0;
     stop(vm);
@@ -159,6 +165,7 @@ qemuTargetStore(qemuVM *vm)
 {
     if (!vm->helper || qemuHelperGetMode(vm->helper) != QEMU_HELPER_CHANGE)
         return 0;
+    qemuCheckpointOrderStore(vm);
     return qemuHelperSetMode(vm->helper, QEMU_HELPER_LOOK);
 }
 

@@ -178,7 +178,8 @@ class Walk:
 
     # The daemon
 
-    def restart(self, fault=None, log=False):
+    def restart(self, fault=None, log=False, forget=False):
+        """@forget: the new daemon finds no order of checkpoints, and begins to keep one."""
         t = self.t
         t.disconnect()
         if t.daemon.process is not None:
@@ -186,8 +187,10 @@ class Walk:
                 t.daemon.kill()
             else:
                 t.daemon.wait_end()
-        if os.path.exists(self.log):
-            os.unlink(self.log)
+        order = t.daemon.path("run", "libvirt", "qemu", self.m.name + ".order")
+        for path in [self.log] + ([order] if forget else []):
+            if os.path.exists(path):
+                os.unlink(path)
         t.daemon.start(fault, {"VIR_TEST_FAULT_LOG": self.log} if log else None)
         self.attach()
 
@@ -239,7 +242,8 @@ class Walk:
         for node in nodes:
             found += ["bitmap %s on %s" % (b.get("name"), node["node-name"])
                       for b in node.get("dirty-bitmaps", [])
-                      if b.get("name") not in names and b.get("name") not in self.scenario.strays]
+                      if b.get("name") not in names and b.get("name") not in self.scenario.strays
+                      and not images.is_ledger(b.get("name", ""))]
         for i, target in enumerate(m.targets):
             drive = t.qmp(m.dom, "qom-get", path="/machine/peripheral/virtio-disk%d" % i, property="drive")
             if drive != "libvirt-%d-format" % (i + 1):
@@ -428,7 +432,7 @@ class Walk:
         fault = "%s:%s:%d" % (name, "kill" if effect == "both" else effect, number)
         self.setup_point()
         pids = self.qemu_pids()
-        self.restart(fault)
+        self.restart(fault, forget=True)
         done = self.operate()
         t = self.t
         if effect in ("fail", "enospc"):
@@ -445,6 +449,8 @@ class Walk:
             if effect == "both":
                 self.kill_qemu()
             self.restart()
+            if effect == "kill" and name.startswith("settle."):
+                wait_until("the end that the dead daemon had begun", lambda: not self.m.dom.isActive())
             if effect == "kill" and not self.scenario.stopped and self.qemu_pids() != pids:
                 raise Problem("QEMU does not run on")
         self.verify(effect, done)
@@ -490,7 +496,7 @@ class Walk:
 
     def record(self):
         self.setup_point()
-        self.restart(log=True)
+        self.restart(log=True, forget=True)
         if os.path.exists(self.log):
             os.unlink(self.log)
         self.scenario.operate(self)
@@ -532,7 +538,7 @@ class Walk:
     def repair(self, first, fault=None, log=False):
         """Operate until the daemon is killed at @first; then a second one with @fault."""
         self.setup_point()
-        self.restart(first + ":kill")
+        self.restart(first + ":kill", forget=True)
         self.operate()
         self.t.daemon.wait_end(5)
         try:

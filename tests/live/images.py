@@ -25,10 +25,15 @@ def info(path):
     return json.loads(run(["qemu-img", "info", "-U", "--output=json", path]).stdout)
 
 
-def bitmaps(path):
-    """{name: [flags]} of the bitmaps stored in a qcow2."""
+def is_ledger(name):
+    """Bitmaps that are no checkpoint's: the ledger that tells the order of the others."""
+    return name.startswith("fleece:")
+
+
+def bitmaps(path, ledger=False):
+    """{name: [flags]} of the bitmaps stored in a qcow2; those of its @ledger, or the others."""
     data = info(path).get("format-specific", {}).get("data", {})
-    return {b["name"]: b["flags"] for b in data.get("bitmaps", [])}
+    return {b["name"]: b["flags"] for b in data.get("bitmaps", []) if is_ledger(b["name"]) == ledger}
 
 
 def content(path, format="qcow2"):

@@ -218,12 +218,13 @@ class LiveTest(unittest.TestCase):
         return pids[0]
 
     def bitmaps(self, m):
-        """{target: {bitmap: its query}} as QEMU has them now, on the disk's own image."""
+        """{target: {bitmap: its query}} as QEMU has them now, on the disk's own image, but the ledger."""
         nodes = self.qmp(m.dom, "query-named-block-nodes", flat=True)
         found = {}
         for d in m.disks:
             found[d.target] = {b["name"]: b for node in nodes if node["drv"] == d.format
-                               and node.get("file") == d.path for b in node.get("dirty-bitmaps", [])}
+                               and node.get("file") == d.path for b in node.get("dirty-bitmaps", [])
+                               if not images.is_ledger(b["name"])}
         return found
 
     # Checkpoints and backups

@@ -1,6 +1,7 @@
 #!/usr/bin/python3
 # SPDX-License-Identifier: LGPL-2.1-or-later
 """Checkpoints, backups and domains interrupted at every fault point (see faultwalk.py)."""
+import json
 import os
 import re
 import subprocess
@@ -8,6 +9,7 @@ import sys
 from concurrent.futures import ThreadPoolExecutor
 
 import libvirt
+import libvirt_qemu
 
 import livetest
 from daemon import wait_until
@@ -179,6 +181,66 @@ class Undefine(Stopped):
             raise Problem("undefine succeeded, and the domain is there")
 
 
+class CreateAfterStop(Stopped):
+    """The first change in a run: the ledger's seal is taken away."""
+    may, after, kills_qemu, stopped = ("c",), ("a", "b", "c"), True, False
+
+    def prepare(self, w):
+        super().prepare(w)
+        w.m.dom.create()
+
+    def operate(self, w):
+        w.checkpoint("c")
+
+
+class Strays(Stopped):
+    """Bitmaps whose records are lost, of a stopped domain."""
+    must, strays, fresh = (), ("a", "b", "c"), True
+
+    def prepare(self, w):
+        w.chain("a", "b", "c")
+        for name in self.lost:
+            w.lookup(name).delete(libvirt.VIR_DOMAIN_CHECKPOINT_DELETE_METADATA_ONLY)
+        w.m.dom.destroy()
+
+    def command(self, w, verb, *names):
+        arguments = {"names": list(names)} if names else {}
+        w.m.dom.listAllCheckpoints()
+        libvirt_qemu.qemuMonitorCommand(w.m.dom, json.dumps(
+            {"execute": "fleece-strays-" + verb, "arguments": arguments}), 0)
+
+
+class AdoptStopped(Strays):
+    lost, may, after = ("a", "b", "c"), ("a", "b", "c"), ("a", "b", "c")
+
+    def operate(self, w):
+        self.command(w, "adopt")
+
+
+class Adopt(AdoptStopped):
+    stopped, kills_qemu = False, True
+    lost, must = ("b",), ("a", "c")
+
+    def prepare(self, w):
+        super().prepare(w)
+        w.m.dom.create()
+
+
+class RemoveStopped(Strays):
+    lost, must, after = ("b",), ("a", "c"), ("a", "c")
+
+    def operate(self, w):
+        self.command(w, "remove", "b")
+
+
+class Remove(RemoveStopped):
+    stopped, kills_qemu = False, True
+
+    def prepare(self, w):
+        super().prepare(w)
+        w.m.dom.create()
+
+
 class Start(Stopped):
     after, kills_qemu = ("a", "b"), True
 
@@ -217,7 +279,7 @@ class Define(Scenario):
 
 WALKED = (CreateFirst, Create, DeleteOldest, DeleteMiddle, DeleteActive, DeleteChildren, DeleteChildrenOnly,
           DeleteFirstWithAll, DeleteMetadata, Redefine, CreateStopped, DeleteStopped, Undefine, Define,
-          Start, Destroy, PullFullCheckpoint, PullIncremental, PushFullCheckpoint, PushIncremental)
+          Start, Destroy, CreateAfterStop, AdoptStopped, Adopt, RemoveStopped, Remove, PullFullCheckpoint, PullIncremental, PushFullCheckpoint, PushIncremental)
 # Where a daemon dies for a repair of which each step is walked
 REPAIRED = ((Create, "checkpoint.create.transaction.done"),
             (DeleteMiddle, "checkpoint.delete.record.renamed"),

@@ -14,7 +14,7 @@ import sys
 # Options of ours that stock virsh does not have: {command: [option, ...]}; they stand last.
 OWN_OPTIONS = {}
 # Commands of ours that stock virsh does not have.
-OWN_COMMANDS = []
+OWN_COMMANDS = ["checkpoint-repair"]
 # They do something without a daemon.
 OFFLINE = ("cd", "connect", "echo", "exit", "help", "pwd", "quit")
 

@@ -393,5 +393,8 @@ const virshCommand virshCheckpointCommands[] = {
     {"checkpoint-parent", cmdCheckpointParent, parentOptions,
      "Get the name of the parent of a checkpoint", "Extract the checkpoint's parent, if any",
      false},
+    {"checkpoint-repair", virshCheckpointRepair, virshCheckpointRepairOptions,
+     "list, adopt or remove bitmaps that belong to no checkpoint",
+     "Make checkpoints whose records were lost from the bitmaps in the images, or remove these.", false},
     {0},
 };

@@ -83,6 +83,9 @@ extern const virshCommand virshSelfCommands[];
 /* commands with a file of their own */
 extern const virshOption virshCheckpointListOptions[];
 bool virshCheckpointList(virshShell *sh, const virshCommandArgs *args);
+/* virsh-checkpoint-repair.c */
+extern const virshOption virshCheckpointRepairOptions[];
+bool virshCheckpointRepair(virshShell *sh, const virshCommandArgs *args);
 extern const virshOption virshListOptions[];
 bool virshList(virshShell *sh, const virshCommandArgs *args);
 extern const virshOption virshDomstatsOptions[];
