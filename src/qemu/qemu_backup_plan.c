@@ -472,6 +472,17 @@ planStoresEnd(qemuPlan *plan, const qemuBackupPlanEndDisk *disks, size_t n, bool
     }
 }
 
+/* For what the clients of the server must have let go of. */
+static qemuPlanStep *
+planWait(qemuPlan *plan, qemuPlanStepKind kind, const virDomainBackupDef *def, const char *name)
+{
+    bool isUnix = def->server.transport == VIR_BACKUP_SERVER_UNIX;
+    qemuPlanStep *step = qemuPlanAddStep(plan, kind, isUnix ? def->server.socket : NULL, "%s", name);
+
+    step->size = isUnix ? 0 : def->server.port;
+    return step;
+}
+
 static void
 planPullEnd(qemuPlan *plan, const virDomainBackupDef *def, const qemuBackupPlanEndDisk *disks,
             size_t n, const char *privateDir)
@@ -482,7 +493,7 @@ planPullEnd(qemuPlan *plan, const virDomainBackupDef *def, const qemuBackupPlanE
         qemuPlanAddQMP(plan, exportDelete(disks[i].disk->name), NULL, "backup.end.export.%s",
                        disks[i].disk->name);
     joinSteps(plan, first);
-    qemuPlanAddStep(plan, QEMU_STEP_WAIT_EXPORTS, NULL, "backup.end.exports");
+    planWait(plan, QEMU_STEP_WAIT_EXPORTS, def, "backup.end.exports");
     first = plan->steps->len;
     for (size_t i = 0; i < n; i++) {
         const qemuTargetDisk *disk = disks[i].disk;
@@ -523,12 +534,8 @@ qemuPlan *
 qemuBackupPlanServerStop(const virDomainBackupDef *def)
 {
     g_autoptr(qemuPlan) plan = qemuPlanNew("backup-server-stop");
-    bool isUnix = def->server.transport == VIR_BACKUP_SERVER_UNIX;
-    qemuPlanStep *wait = qemuPlanAddStep(plan, QEMU_STEP_WAIT_CLIENTS,
-                                         isUnix ? def->server.socket : NULL, "backup.end.clients");
 
-    wait->size = isUnix ? 0 : def->server.port;
-    wait->goOn = true;
+    planWait(plan, QEMU_STEP_WAIT_CLIENTS, def, "backup.end.clients")->goOn = true;
     qemuPlanAddQMP(plan, simpleCommand("nbd-server-stop"), NULL, "backup.end.server")->goOn = true;
     if (def->server.tls)
         qemuPlanAddQMP(plan, credsDelete(), NULL, "backup.end.tls")->goOn = true;
@@ -546,7 +553,11 @@ qemuBackupPlanEnd(const virDomainBackupDef *def, const qemuBackupPlanEndDisk *di
         planPullEnd(plan, def, disks, n, privateDir);
     else
         planPushEnd(plan, def, disks, n);
-    for (guint i = 0; i < plan->steps->len; i++)
-        ((qemuPlanStep *)g_ptr_array_index(plan->steps, i))->goOn = true;
+    for (guint i = 0; i < plan->steps->len; i++) {
+        qemuPlanStep *step = g_ptr_array_index(plan->steps, i);
+
+        /* with a client's request still under way, the switch would wait for it and the guest stand still */
+        step->goOn = step->kind != QEMU_STEP_WAIT_EXPORTS;
+    }
     return g_steal_pointer(&plan);
 }

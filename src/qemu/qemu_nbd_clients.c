@@ -5,10 +5,24 @@
  */
 #include "qemu_nbd_clients.h"
 
+#include <arpa/inet.h>
+#include <errno.h>
+#include <netinet/in.h>
 #include <stdio.h>
+#include <string.h>
+#include <sys/pidfd.h>
+#include <sys/socket.h>
 #include <sys/stat.h>
+#include <sys/un.h>
 #include <unistd.h>
 #include <glib.h>
+
+#include "virfile.h"
+#include "virlog.h"
+
+#define VIR_FROM_THIS VIR_FROM_QEMU
+/* More than four times what a UNIX socket's buffer is by default: it counts as full from a quarter on. */
+#define BREAK_BUFFER (4 << 20)
 
 #define TCP_STATE_ESTABLISHED 0x01
 #define TCP_STATE_CLOSE_WAIT 0x08
@@ -114,6 +128,58 @@ qemuNbdClientsCount(pid_t pid, const char *path, unsigned int port)
     return countTcp(pid, "tcp", port, inodes) + countTcp(pid, "tcp6", port, inodes);
 }
 
+/* Is @fd connected to the server at @path, or TCP @port? */
+static bool
+socketIsClient(int fd, const char *path, unsigned int port)
+{
+    struct sockaddr_storage address = { 0 };
+    const struct sockaddr_un *local = (const struct sockaddr_un *)(void *)&address;
+    socklen_t length = sizeof(address);
+    int listens = 0;
+    socklen_t size = sizeof(listens);
+
+    if (getsockopt(fd, SOL_SOCKET, SO_ACCEPTCONN, &listens, &size) < 0 || listens ||
+        getsockname(fd, (struct sockaddr *)&address, &length) < 0)
+        return false;
+    if (path)
+        return address.ss_family == AF_UNIX && strncmp(local->sun_path, path, sizeof(local->sun_path)) == 0;
+    /* the port stands at the same place in both */
+    return (address.ss_family == AF_INET || address.ss_family == AF_INET6) &&
+           ntohs(((const struct sockaddr_in *)(void *)&address)->sin_port) == port;
+}
+
+static void
+breakSocket(int fd)
+{
+    int buffer = BREAK_BUFFER;
+
+    shutdown(fd, SHUT_RDWR);
+    if (setsockopt(fd, SOL_SOCKET, SO_SNDBUFFORCE, &buffer, sizeof(buffer)) < 0 &&
+        setsockopt(fd, SOL_SOCKET, SO_SNDBUF, &buffer, sizeof(buffer)) < 0)
+        VIR_DEBUG("no larger buffer for a connection: %s", g_strerror(errno));
+}
+
+void
+qemuNbdClientsBreak(pid_t pid, const char *path, unsigned int port)
+{
+    g_autofree char *dirName = g_strdup_printf("/proc/%lld/fd", (long long)pid);
+    g_autoptr(GDir) dir = g_dir_open(dirName, 0, NULL);
+    VIR_AUTOCLOSE process = dir ? pidfd_open(pid, 0) : -1;
+    const char *entry = NULL;
+
+    while (process >= 0 && (entry = g_dir_read_name(dir))) {
+        g_autofree char *link = g_build_filename(dirName, entry, NULL);
+        g_autofree char *text = g_file_read_link(link, NULL);
+        VIR_AUTOCLOSE fd = -1;
+
+        if (!text || !g_str_has_prefix(text, "socket:["))
+            continue;
+        fd = pidfd_getfd(process, (int)g_ascii_strtoll(entry, NULL, 10), 0);
+        if (fd >= 0 && socketIsClient(fd, path, port))
+            breakSocket(fd);
+    }
+}
+
 /* Somebody may stand in the listener's queue, not accepted yet: two looks some time apart. */
 static bool
 serverIsAlone(pid_t pid, const char *path, unsigned int port)
@@ -133,6 +199,7 @@ qemuNbdClientsWait(pid_t pid, const char *path, unsigned int port, unsigned int 
 
     if (path && lstat(path, &st) == 0 && S_ISSOCK(st.st_mode))
         unlink(path);
+    qemuNbdClientsBreak(pid, path, port);
     while (pid > 0 && !serverIsAlone(pid, path, port)) {
         if (g_get_monotonic_time() >= end)
             return false;

@@ -15,6 +15,15 @@
 
 /** Connections open at the server of process @pid. @path: its UNIX socket, or NULL for TCP @port. */
 unsigned int qemuNbdClientsCount(pid_t pid, const char *path, unsigned int port);
+/**
+ * qemuNbdClientsBreak: break all these connections, from outside: for what is left of a server whose
+ * exports have been removed. QEMU 7.2 shuts a connection down itself, but then goes on waiting for
+ * room in a UNIX socket whose client has stopped reading in the middle of a reply: room there is made
+ * by the client alone, or by a larger buffer, which this gives the socket. A client that never spoke
+ * is disconnected at once and not after its 10 s. Needs the right to take sockets from that process
+ * (ptrace), and for the buffer a net.core.wmem_max of 1 MiB or CAP_NET_ADMIN; without them nothing happens.
+ */
+void qemuNbdClientsBreak(pid_t pid, const char *path, unsigned int port);
 /** Wait until there is none, at most @timeoutMs. The UNIX socket's file is removed first, so that no
  * new client comes. Call it when the exports are gone: those who used them are disconnected then.
  * Returns true when the server is alone. */

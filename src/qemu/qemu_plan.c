@@ -150,7 +150,7 @@ qemuPlanFormatFile(virBuffer *buf, const qemuPlanStep *step)
                           virStorageFormatToString(step->format), step->size);
     if (step->kind == QEMU_STEP_WINDOW_CREATE)
         virBufferAsprintf(buf, "%llu bytes\n", step->size);
-    if (step->kind == QEMU_STEP_WAIT_CLIENTS && !step->path)
+    if ((step->kind == QEMU_STEP_WAIT_CLIENTS || step->kind == QEMU_STEP_WAIT_EXPORTS) && !step->path)
         virBufferAsprintf(buf, "port: %llu\n", step->size);
 }
 

@@ -22,7 +22,7 @@ typedef enum {
     QEMU_STEP_SHOW_PAUSE,
     QEMU_STEP_FREEZE,         /* the guest's file systems, with a guard that thaws them; undo: thaw */
     QEMU_STEP_THAW,           /* fails if they were not frozen until now */
-    QEMU_STEP_WAIT_EXPORTS,   /* until query-block-exports lists none of ours */
+    QEMU_STEP_WAIT_EXPORTS,   /* until query-block-exports lists none of ours: path or size as WAIT_CLIENTS */
     QEMU_STEP_WAIT_CLIENTS,   /* until no NBD connection is open: with the exports gone, those left are
                                * un-negotiated (bounded); the next step is skipped when some stay */
     QEMU_STEP_UNLINK,         /* take access back, remove file at path */

@@ -19,6 +19,7 @@
 
 #define VIR_FROM_THIS VIR_FROM_QEMU
 #define EXPORTS_TIMEOUT_MS 10000
+#define EXPORTS_PATIENCE_MS 50       /* so long a removed export may take to let go of its clients */
 #define JOB_TIMEOUT_MS 30000
 #define EXPORT_PREFIX "fleece-export-"
 
@@ -258,13 +259,19 @@ pollJob(qemuTarget *target, const char *id)
 }
 
 int
-qemuPlanQMPWaitExports(qemuTarget *target)
+qemuPlanQMPWaitExports(qemuTarget *target, const char *path, unsigned int port)
 {
-    int more = pollUntil(pollExports, target, NULL, EXPORTS_TIMEOUT_MS);
+    int more = pollUntil(pollExports, target, NULL, EXPORTS_PATIENCE_MS);
+
+    if (more > 0) {
+        qemuNbdClientsBreak(target->ops->pid(target), path, port);
+        more = pollUntil(pollExports, target, NULL, EXPORTS_TIMEOUT_MS);
+    }
 
     if (more > 0)
         virReportError(VIR_ERR_OPERATION_TIMEOUT,
-                       "the NBD exports of the backup are still in use %d s after they were removed",
+                       "the NBD exports of the backup are still in use %d s after they were removed; its "
+                       "filters stay, because to remove them now would freeze the guest",
                        EXPORTS_TIMEOUT_MS / 1000);
     return more == 0 ? 0 : -1;
 }

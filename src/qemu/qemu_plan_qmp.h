@@ -15,7 +15,8 @@ int qemuPlanQMPSend(qemuPlanStep *const *steps, size_t n, qemuTarget *target,
 /** One step's undo, and wait until it took effect. @tolerant: it may never have happened.
  * Returns 0 also when QEMU is gone; -1 with an error otherwise. */
 int qemuPlanQMPUndo(const qemuPlanStep *step, qemuTarget *target, bool tolerant);
-/** Until QEMU lists no export of ours. */
-int qemuPlanQMPWaitExports(qemuTarget *target);
+/** Until QEMU lists no export of ours; clients of the server at @path, or TCP @port, that keep it from
+ * letting go are cut off. -1 with VIR_ERR_OPERATION_TIMEOUT. */
+int qemuPlanQMPWaitExports(qemuTarget *target, const char *path, unsigned int port);
 /** Until no NBD client is connected at @path, or TCP @port. -1 with VIR_ERR_OPERATION_TIMEOUT. */
 int qemuPlanQMPWaitClients(qemuTarget *target, const char *path, unsigned int port);

@@ -74,7 +74,7 @@ runSingle(const qemuPlanStep *step, qemuTarget *target)
     case QEMU_STEP_THAW:
         return target->ops->thaw(target, false);
     case QEMU_STEP_WAIT_EXPORTS:
-        return qemuPlanQMPWaitExports(target);
+        return qemuPlanQMPWaitExports(target, step->path, step->size);
     case QEMU_STEP_WAIT_CLIENTS:
         return qemuPlanQMPWaitClients(target, step->path, step->size);
     case QEMU_STEP_QMP:

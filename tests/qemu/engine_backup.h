@@ -12,6 +12,7 @@ typedef struct _engineBackup {
     GPtrArray *since[ENGINE_MAX_DISKS];
     virJSONValue *checkpointActions;
     qemuPlan *plan;                  /* begin */
+    int ended;                       /* atomic; for a test with an end on another thread */
 } engineBackup;
 
 /**

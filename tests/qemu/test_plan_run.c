@@ -231,10 +231,15 @@ testEndWithReader(void)
 static gpointer
 endInThread(gpointer data)
 {
-    return GINT_TO_POINTER(engineBackupEnd(data, false));
+    engineBackup *b = data;
+    int ret = engineBackupEnd(b, false);
+
+    g_atomic_int_set(&b->ended, 1);
+    return GINT_TO_POINTER(ret);
 }
 
-/* A client that says nothing: the guest's main loop answers all the while, and QEMU drops it. */
+/* A client that says nothing: the guest's main loop answers all the while, and the client is cut off, or
+ * dropped by QEMU where we may not take its socket. */
 static void
 testEndWithSilentClient(void)
 {
@@ -252,17 +257,16 @@ testEndWithSilentClient(void)
     g_assert_cmpint(fd, >=, 0);
     start = g_get_monotonic_time();
     thread = g_thread_new("end", endInThread, b);
-    while (g_get_monotonic_time() - start < 9000000) {
+    while (!g_atomic_int_get(&b->ended)) {
         gint64 asked = g_get_monotonic_time();
         g_autoptr(virJSONValue) status = engineQemuCommand(q, "{\"execute\":\"query-status\"}");
 
         longest = MAX(longest, g_get_monotonic_time() - asked);
-        g_usleep(100000);
+        g_usleep(10000);
     }
     g_assert_cmpint(GPOINTER_TO_INT(g_thread_join(thread)), ==, 0);
     g_test_message("end took %lld ms, longest answer %lld us",
                    (long long)(g_get_monotonic_time() - start) / 1000, (long long)longest);
-    g_assert_cmpint(g_get_monotonic_time() - start, >, 9000000);
     g_assert_cmpint(longest, <, 500000);
     assertState(q, before);
 }
@@ -289,9 +293,11 @@ testClientsTcp(void)
     g_assert_nonnull(connection);
     while (qemuNbdClientsCount(pid, NULL, port) != 1)
         g_usleep(1000);
-    g_assert_false(qemuNbdClientsWait(pid, NULL, port, 50));
-    g_clear_object(&connection);
-    g_assert_true(qemuNbdClientsWait(pid, NULL, port, 5000));
+    /* cut off, or where that is not allowed, gone by itself */
+    if (!qemuNbdClientsWait(pid, NULL, port, 1000)) {
+        g_clear_object(&connection);
+        g_assert_true(qemuNbdClientsWait(pid, NULL, port, 5000));
+    }
     stopped = engineQemuCommand(q, "{\"execute\":\"nbd-server-stop\"}");
 }
 
