@@ -58,6 +58,16 @@ virDomainBlockStatsFlags(virDomainPtr dom, const char *disk, virTypedParameterPt
 }
 
 int
+virDomainBlockResize(virDomainPtr dom, const char *disk, unsigned long long size,
+                     unsigned int flags)
+{
+    VIR_ENTRY_DOMAIN(dom, -1);
+    VIR_ENTRY_WRITE(dom->conn, -1);
+    VIR_ENTRY_NONNULL(disk, -1);
+    VIR_ENTRY_CALL(dom->conn, -1, domainBlockResize, dom, disk, size, flags);
+}
+
+int
 virDomainGetBlockJobInfo(virDomainPtr dom, const char *disk, virDomainBlockJobInfoPtr info,
                          unsigned int flags)
 {

@@ -81,6 +81,14 @@ typedef struct _virDriver {
     int (*domainSetMetadata)(virDomainPtr dom, int type, const char *metadata, const char *key,
                              const char *uri, unsigned int flags);
 
+    int (*domainAttachDevice)(virDomainPtr dom, const char *xml);
+    int (*domainAttachDeviceFlags)(virDomainPtr dom, const char *xml, unsigned int flags);
+    int (*domainDetachDevice)(virDomainPtr dom, const char *xml);
+    int (*domainDetachDeviceFlags)(virDomainPtr dom, const char *xml, unsigned int flags);
+    int (*domainDetachDeviceAlias)(virDomainPtr dom, const char *alias, unsigned int flags);
+    int (*domainUpdateDeviceFlags)(virDomainPtr dom, const char *xml, unsigned int flags);
+    int (*domainBlockResize)(virDomainPtr dom, const char *disk, unsigned long long size,
+                             unsigned int flags);
     int (*domainGetBlockInfo)(virDomainPtr dom, const char *disk, virDomainBlockInfoPtr info,
                               unsigned int flags);
     int (*domainBlockStats)(virDomainPtr dom, const char *disk, virDomainBlockStatsPtr stats);

@@ -1191,6 +1191,22 @@ char *virDomainGetMetadata(virDomainPtr domain, int type, const char *uri, unsig
 int virDomainSetMetadata(virDomainPtr domain, int type, const char *metadata, const char *key,
                          const char *uri, unsigned int flags);
 
+/* ---- devices: @xml is one device element. @flags of all: virDomainDeviceModifyFlags ---- */
+
+/** The same as virDomainAttachDeviceFlags() with VIR_DOMAIN_AFFECT_LIVE. */
+int virDomainAttachDevice(virDomainPtr domain, const char *xml);
+/** The device is there when this returns (DEVICE_ADDED), or nothing has changed. */
+int virDomainAttachDeviceFlags(virDomainPtr domain, const char *xml, unsigned int flags);
+/** The same as virDomainDetachDeviceFlags() with VIR_DOMAIN_AFFECT_LIVE. */
+int virDomainDetachDevice(virDomainPtr domain, const char *xml);
+/** A running guest is asked to let go of the device. This waits a few seconds for it, and returns 0
+ * also when it has not done so yet: DEVICE_REMOVED comes when the device is gone. */
+int virDomainDetachDeviceFlags(virDomainPtr domain, const char *xml, unsigned int flags);
+/** @alias: from the XML of the running domain. Does not wait for the guest. Since: 4.4.0 */
+int virDomainDetachDeviceAlias(virDomainPtr domain, const char *alias, unsigned int flags);
+/** Change what can be changed of a device that is there, e.g. the medium of a CD-ROM drive. */
+int virDomainUpdateDeviceFlags(virDomainPtr domain, const char *xml, unsigned int flags);
+
 /* ---- disks: @disk is a target name such as vda, or the path of the source ---- */
 
 int virDomainGetBlockInfo(virDomainPtr domain, const char *disk, virDomainBlockInfoPtr info,
@@ -1201,6 +1217,10 @@ int virDomainBlockStats(virDomainPtr dom, const char *disk, virDomainBlockStatsP
 /** With *@nparams 0: sets it to the number there are. Else fills at most that many of @params. */
 int virDomainBlockStatsFlags(virDomainPtr dom, const char *disk, virTypedParameterPtr params,
                              int *nparams, unsigned int flags);
+/** The running guest's disk gets the size @size: KiB, or bytes with VIR_DOMAIN_BLOCK_RESIZE_BYTES. The
+ * guest sees it at once. */
+int virDomainBlockResize(virDomainPtr dom, const char *disk, unsigned long long size,
+                         unsigned int flags);
 /** Returns: 1 and *@info filled, 0 when the disk has no job, or -1. */
 int virDomainGetBlockJobInfo(virDomainPtr dom, const char *disk, virDomainBlockJobInfoPtr info,
                              unsigned int flags);

@@ -88,6 +88,15 @@ char *qemuDomainGetMetadata(virDomainPtr dom, int type, const char *uri, unsigne
 int qemuDomainSetMetadata(virDomainPtr dom, int type, const char *metadata, const char *key,
                           const char *uri, unsigned int flags);
 
+/* qemu_api_device.c: disks come, go and change. */
+int qemuDomainAttachDevice(virDomainPtr dom, const char *xml);
+int qemuDomainAttachDeviceFlags(virDomainPtr dom, const char *xml, unsigned int flags);
+int qemuDomainDetachDevice(virDomainPtr dom, const char *xml);
+int qemuDomainDetachDeviceFlags(virDomainPtr dom, const char *xml, unsigned int flags);
+int qemuDomainDetachDeviceAlias(virDomainPtr dom, const char *alias, unsigned int flags);
+int qemuDomainUpdateDeviceFlags(virDomainPtr dom, const char *xml, unsigned int flags);
+int qemuDomainBlockResize(virDomainPtr dom, const char *disk, unsigned long long size, unsigned int flags);
+
 /* qemu_api_block.c: disks. */
 int qemuDomainGetBlockInfo(virDomainPtr dom, const char *disk, virDomainBlockInfoPtr info, unsigned int flags);
 int qemuDomainBlockStats(virDomainPtr dom, const char *disk, virDomainBlockStatsPtr stats);

@@ -20,6 +20,7 @@
 #include "qemu_checkpoint.h"
 #include "qemu_checkpoint_books.h"
 #include "qemu_checkpoint_list.h"
+#include "qemu_checkpoint_source.h"
 #include "qemu_driver_state.h"
 #include "qemu_nbd_target.h"
 #include "qemu_plan_run.h"
@@ -150,6 +151,10 @@ collectDisk(qemuVM *vm, beginContext *ctx, const virDomainBackupDiskDef *disk)
     if (disk->incremental) {
         if (!(since = sinceOfDisk(vm, disk, node)))
             return -1;
+        if (qemuCheckpointCheckSource(vm, disk->name, td->sourcePath, disk->incremental) < 0) {
+            g_ptr_array_unref(since);
+            return -1;
+        }
         g_ptr_array_add(ctx->chains, since);
     }
     plan.size = node->virtualSize;

@@ -29,6 +29,7 @@
  * its event. */
 #define ABORT_WAIT_MS 1500
 #define ABORT_POLL_MS 20
+#define BREAK_WAIT_MS 30000
 #define YIELD_WAIT_MS 1000
 
 qemuBackupJob *
@@ -412,10 +413,11 @@ qemuBackupYieldToStart(qemuVM *vm)
     return 0;
 }
 
+/* Until the jobs of a push have ended, or @waitMs are over. */
 static void
-abortPush(qemuVM *vm, qemuBackupJob *job)
+cancelPush(qemuVM *vm, qemuBackupJob *job, unsigned int waitMs)
 {
-    gint64 deadline = g_get_monotonic_time() + ABORT_WAIT_MS * G_TIME_SPAN_MILLISECOND;
+    gint64 deadline = g_get_monotonic_time() + waitMs * G_TIME_SPAN_MILLISECOND;
     bool done = false;
 
     {
@@ -434,7 +436,21 @@ abortPush(qemuVM *vm, qemuBackupJob *job)
             break;
         g_usleep(ABORT_POLL_MS * G_TIME_SPAN_MILLISECOND);
     }
+}
+
+static void
+abortPush(qemuVM *vm, qemuBackupJob *job)
+{
+    cancelPush(vm, job, ABORT_WAIT_MS);
     qemuBackupFinishPushIfDone(vm, job);
+}
+
+void
+qemuBackupBreak(qemuVM *vm, qemuBackupJob *job, const char *why)
+{
+    if (job->def->mode == VIR_BACKUP_MODE_PUSH)
+        cancelPush(vm, job, BREAK_WAIT_MS);
+    qemuBackupFinish(vm, job, VIR_DOMAIN_JOB_FAILED, why);
 }
 
 int

@@ -12,6 +12,9 @@ void qemuBackupFinish(qemuVM *vm, qemuBackupJob *job, int type, const char *errm
 /** Nodes, exports, bitmaps and files of a backup that ends with job->endType, but for the NBD server.
  * May be repeated. 0, or -1 with the first error; what can go has gone. Holds MODIFY. */
 int qemuBackupTakeApart(qemuVM *vm, const qemuBackupJob *job);
+/** @job cannot succeed any more, for the reason @why: jobs of QEMU are cancelled, and it has failed. Holds
+ * MODIFY. */
+void qemuBackupBreak(qemuVM *vm, qemuBackupJob *job, const char *why);
 /** Push: if every disk's job has concluded, finish with the result; otherwise nothing. */
 void qemuBackupFinishPushIfDone(qemuVM *vm, qemuBackupJob *job);
 /** The stopped domain shall start: a pull of it is cancelled, a push of it is waited for, however long it

@@ -7,6 +7,7 @@
 #include <glib.h>
 #include "domain_def.h"
 #include "qemu_capabilities.h"
+#include "virjson.h"
 
 typedef struct _qemuCommandInput {
     const virDomainDef
@@ -25,6 +26,13 @@ typedef struct _qemuCommandInput {
  * option that this QEMU, machine or driver cannot do.
  */
 char **qemuCommandBuild(const qemuCommandInput *input);
+/**
+ * qemuCommandDiskProps: the arguments of device_add for @disk, which is in @input->def and has its
+ * alias and node numbers; of @input the facts and the Def are used. Where the Def has no address, QEMU
+ * chooses one. Pure.
+ * Returns: (owned), or NULL with VIR_ERR_CONFIG_UNSUPPORTED.
+ */
+virJSONValue *qemuCommandDiskProps(const qemuCommandInput *input, const virDomainDiskDef *disk);
 /** One option with its value a line, for goldens and the domain's log. (owned) */
 char *qemuCommandFormat(char *const *argv);
 /** Socket or file of a chardev as QEMU is told: its own path or, for a channel without one, below

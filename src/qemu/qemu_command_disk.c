@@ -1,6 +1,7 @@
 /* SPDX-License-Identifier: LGPL-2.1-or-later */
 /* Command line: disks, each as explicit block nodes (qemu_nodes) and one guest device on the top
  * node. */
+#include <string.h>
 #include "qemu_command_priv.h"
 #include "qemu_nodes.h"
 #include "virerror_report.h"
@@ -227,18 +228,16 @@ qemuCommandDiskBootIndex(const virDomainDef *def, const virDomainDiskDef *disk)
                                                                            : VIR_DOMAIN_BOOT_HD);
 }
 
+/* The guest's device on the top node. */
 static int
-qemuCommandDiskOne(qemuCommandBuilder *b, const virDomainDiskDef *disk)
+qemuCommandDiskText(qemuCommandBuilder *b, GString *dev, const virDomainDiskDef *disk,
+                    unsigned int bootIndex)
 {
-    g_autoptr(GString) dev = g_string_new(NULL);
-    unsigned int bootIndex = qemuCommandDiskBootIndex(b->def, disk);
-
     if (qemuCommandDiskCheck(b, disk) < 0 || qemuCommandDiskDevice(b, dev, disk) < 0)
         return -1;
     if (disk->src) {
         g_autofree char *node = qemuNodeNameFormat(disk->src->index);
 
-        qemuCommandDiskNodes(b, disk, disk->src, true);
         g_string_append_printf(dev, ",drive=%s", node);
         if (disk->device == VIR_DISK_DEVICE_DISK)
             qemuCommandOpt(dev, "write-cache", qemuCommandDiskWriteCache(disk->cache));
@@ -250,8 +249,74 @@ qemuCommandDiskOne(qemuCommandBuilder *b, const virDomainDiskDef *disk)
         g_string_append(dev, ",share-rw=on");
     qemuCommandOpt(dev, "serial", disk->serial);
     qemuCommandDiskErrors(dev, disk->errorPolicy);
+    return 0;
+}
+
+static int
+qemuCommandDiskOne(qemuCommandBuilder *b, const virDomainDiskDef *disk)
+{
+    g_autoptr(GString) dev = g_string_new(NULL);
+
+    if (qemuCommandDiskText(b, dev, disk, qemuCommandDiskBootIndex(b->def, disk)) < 0)
+        return -1;
+    if (disk->src)
+        qemuCommandDiskNodes(b, disk, disk->src, true);
     qemuCommandAddString(b, "-device", g_steal_pointer(&dev));
     return 0;
+}
+
+/* QMP wants numbers and switches as such; every other property of a disk is text. */
+static virJSONValue *
+qemuCommandDiskValue(const char *key, const char *value)
+{
+    static const char *const numbers[] = {"scsi-id", "lun", "channel", "unit", "bootindex", NULL};
+    static const char *const switches[] = {"multifunction", "share-rw", NULL};
+
+    if (g_strv_contains(numbers, key))
+        return virJSONBuild("%llu", (unsigned long long)g_ascii_strtoull(value, NULL, 10));
+    if (g_strv_contains(switches, key))
+        return virJSONBuild("%b", g_str_equal(value, "on"));
+    return virJSONNewString(value);
+}
+
+/* Up to the next comma that is not doubled; *@text moves behind it, to NULL at the end. */
+static char *
+qemuCommandDiskOption(const char **text)
+{
+    GString *option = g_string_new(NULL);
+    const char *p = *text;
+
+    for (; *p && (*p != ',' || p[1] == ','); p++) {
+        g_string_append_c(option, *p);
+        if (*p == ',')
+            p++;
+    }
+    *text = *p ? p + 1 : NULL;
+    return g_string_free(option, FALSE);
+}
+
+virJSONValue *
+qemuCommandDiskProps(const qemuCommandInput *input, const virDomainDiskDef *disk)
+{
+    qemuCommandBuilder b = {.in = input, .def = input->def, .q35 = virDomainDefIsQ35(input->def)};
+    g_autoptr(GString) dev = g_string_new(NULL);
+    const char *text = NULL;
+    g_autofree char *driver = NULL;
+    virJSONValue *props = NULL;
+
+    if (qemuCommandDiskText(&b, dev, disk, disk->bootOrder) < 0)
+        return NULL;
+    text = dev->str;
+    driver = qemuCommandDiskOption(&text);
+    props = virJSONBuild("{'driver':%s}", driver);
+    while (text) {
+        g_autofree char *option = qemuCommandDiskOption(&text);
+        char *value = strchr(option, '=');
+
+        *value++ = '\0';
+        virJSONObjectSet(props, option, qemuCommandDiskValue(option, value));
+    }
+    return props;
 }
 
 int

@@ -139,22 +139,27 @@ qemuLendNote(const char *path, uid_t user, gid_t group)
     g_mutex_unlock(&loanLock);
 }
 
+static void
+qemuLendForEachOfDisk(const virDomainDiskDef *disk,
+                      void (*func)(const char *path, bool writable, void *opaque), void *opaque)
+{
+    const virStorageSource *src = disk->src;
+    bool writable = !disk->readonly;
+
+    for (; src && src->path; src = src->backing) {
+        func(src->path, writable, opaque);
+        writable = false;
+    }
+}
+
 void
 qemuLendForEach(const virDomainDef *def, void (*func)(const char *path, bool writable, void *opaque),
                 void *opaque)
 {
     guint i = 0;
 
-    for (i = 0; i < def->disks->len; i++) {
-        const virDomainDiskDef *disk = g_ptr_array_index(def->disks, i);
-        const virStorageSource *src = disk->src;
-        bool writable = !disk->readonly;
-
-        for (; src && src->path; src = src->backing) {
-            func(src->path, writable, opaque);
-            writable = false;
-        }
-    }
+    for (i = 0; i < def->disks->len; i++)
+        qemuLendForEachOfDisk(g_ptr_array_index(def->disks, i), func, opaque);
     if (def->kernel)
         func(def->kernel, false, opaque);
     if (def->initrd)
@@ -179,25 +184,47 @@ qemuLendOne(const char *path, bool writable, void *opaque)
         g_ptr_array_add(run->done, (char *)path);
 }
 
+/* All or none. */
+static int
+qemuLendSettle(const qemuLendRun *run)
+{
+    guint i = 0;
+
+    for (i = 0; run->failed && i < run->done->len; i++)
+        qemuLendReturn(g_ptr_array_index(run->done, i));
+    return run->failed ? -1 : 0;
+}
+
 int
 qemuLendDomain(const virDomainDef *def)
 {
     g_autoptr(GPtrArray) done = g_ptr_array_new();
     qemuLendRun run = { .done = done };
-    guint i = 0;
 
     qemuLendForEach(def, qemuLendOne, &run);
-    if (!run.failed)
-        return 0;
-    for (i = 0; i < done->len; i++)
-        qemuLendReturn(g_ptr_array_index(done, i));
-    return -1;
+    return qemuLendSettle(&run);
+}
+
+int
+qemuLendDisk(const virDomainDiskDef *disk)
+{
+    g_autoptr(GPtrArray) done = g_ptr_array_new();
+    qemuLendRun run = { .done = done };
+
+    qemuLendForEachOfDisk(disk, qemuLendOne, &run);
+    return qemuLendSettle(&run);
 }
 
 static void
 qemuLendReturnOne(const char *path, bool writable G_GNUC_UNUSED, void *opaque G_GNUC_UNUSED)
 {
     qemuLendReturn(path);
+}
+
+void
+qemuLendReturnDisk(const virDomainDiskDef *disk)
+{
+    qemuLendForEachOfDisk(disk, qemuLendReturnOne, NULL);
 }
 
 void

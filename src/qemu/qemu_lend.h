@@ -15,6 +15,9 @@ void qemuLendReturn(const char *path);
 /** All files of a domain: disks with their stated backing chain, kernel and initrd. */
 int qemuLendDomain(const virDomainDef *def);
 void qemuLendReturnDomain(const virDomainDef *def);
+/** The files of one disk. */
+int qemuLendDisk(const virDomainDiskDef *disk);
+void qemuLendReturnDisk(const virDomainDiskDef *disk);
 /** For the status file: old owner of a lent @path; false if it is not lent. */
 bool qemuLendOwner(const char *path, uid_t *user, gid_t *group);
 /** A restarted daemon: @path was lent by us, its old owner is known from the status file. */

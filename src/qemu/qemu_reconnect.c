@@ -18,6 +18,7 @@
 #include <string.h>
 #include "qemu_backup_end.h"
 #include "qemu_checkpoint_list.h"
+#include "qemu_hotplug.h"
 #include "qemu_process.h"
 #include "qemu_process_spawn.h"
 #include "qemu_process_watch.h"
@@ -190,7 +191,8 @@ qemuReconnectManage(qemuVM *vm)
                        vm->name);
         return -1;
     }
-    if (qemuReconnectMonitor(vm) < 0 || qemuReconnectAgent(vm) < 0 || qemuReconcileVM(vm, true) < 0)
+    if (qemuReconnectMonitor(vm) < 0 || qemuReconnectAgent(vm) < 0 || qemuReconcileVM(vm, true) < 0 ||
+        qemuHotplugReconcile(vm) < 0)
         return -1;
     return qemuReconnectState(vm);
 }

@@ -57,6 +57,7 @@ qemuVMUnref(qemuVM *vm)
     if (vm->lastJob)
         virTypedParamListClear(vm->lastJob);
     g_free(vm->lastJob);
+    g_free(vm->unplugAlias);
     g_free(vm->privateDir);
     g_free(vm->monitorPath);
     g_free(vm->name);

@@ -85,6 +85,9 @@ typedef struct _qemuVM {
     qemuJob job;                 /* has its own lock and condition */
     qemuCheckpointList *checkpoints;   /* guarded by lock */
     qemuBackupJob *backup;       /* NULL = none; guarded by lock */
+    char *unplugAlias;           /* device whose removal somebody waits for (qemu_hotplug.c) */
+    bool unplugDone;             /* it is gone */
+    bool unplugRefused;          /* the guest keeps it */
     bool nbdServerEnding;        /* the NBD server of an ended backup is still to be stopped */
     virTypedParamList *lastJob;  /* statistics of the last completed job, or NULL */
     int lastJobType;             /* VIR_DOMAIN_JOB_COMPLETED, ... */

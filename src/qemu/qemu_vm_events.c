@@ -7,6 +7,7 @@
 #include "qemu_vm_events.h"
 #include "qemu_backup.h"
 #include "qemu_backup_plan.h"
+#include "qemu_hotplug.h"
 #include "qemu_process.h"
 #include "qemu_status.h"
 #include "virlog.h"
@@ -288,6 +289,24 @@ qemuVMEventBalloon(qemuVM *vm, const qemuVMEvent *event)
         vm->balloonKiB = actual / 1024;
 }
 
+static void
+qemuVMEventDevice(qemuVM *vm, const qemuVMEvent *event)
+{
+    qemuHotplugEvent(vm, event->name, virJSONObjectLookupString(event->data, "device"));
+}
+
+static void
+qemuVMEventTray(qemuVM *vm, const qemuVMEvent *event)
+{
+    const char *id = virJSONObjectLookupString(event->data, "id");
+    int reason = virJSONObjectIsTrue(event->data, "tray-open") ? VIR_DOMAIN_EVENT_TRAY_CHANGE_OPEN
+                                                               : VIR_DOMAIN_EVENT_TRAY_CHANGE_CLOSE;
+    QEMU_VM_LOCK_GUARD(vm);
+
+    if (id)
+        qemuVMPublish(vm, virDomainEventTrayChangeNew(vm->name, vm->uuid, vm->def->id, id, reason));
+}
+
 static const struct {
     const char *name;
     void (*handle)(qemuVM *vm, const qemuVMEvent *event);
@@ -308,6 +327,9 @@ static const struct {
     { "BLOCK_JOB_CANCELLED", qemuVMEventJob },
     { "BLOCK_JOB_ERROR", qemuVMEventJob },
     { "BLOCK_EXPORT_DELETED", qemuVMEventJob },
+    { "DEVICE_TRAY_MOVED", qemuVMEventTray },
+    { "DEVICE_DELETED", qemuVMEventDevice },
+    { "DEVICE_UNPLUG_GUEST_ERROR", qemuVMEventDevice },
 };
 
 static void

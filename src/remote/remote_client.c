@@ -222,6 +222,7 @@ remoteClientDriver(void)
         remoteClientAddDomain(&driver);
         remoteClientAddState(&driver);
         remoteClientAddBlock(&driver);
+        remoteClientAddDevice(&driver);
         remoteClientAddJob(&driver);
         remoteClientAddCheckpoint(&driver);
         remoteClientAddEvent(&driver);

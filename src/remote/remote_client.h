@@ -87,6 +87,7 @@ void remoteClientAddConnect(virDriver *driver);
 void remoteClientAddDomain(virDriver *driver);
 void remoteClientAddState(virDriver *driver);
 void remoteClientAddBlock(virDriver *driver);
+void remoteClientAddDevice(virDriver *driver);
 void remoteClientAddJob(virDriver *driver);
 void remoteClientAddCheckpoint(virDriver *driver);
 void remoteClientAddEvent(virDriver *driver);

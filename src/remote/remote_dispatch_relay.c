@@ -161,6 +161,48 @@ relayBlockThreshold(virConnectPtr conn, virDomainPtr dom, const char *dev, const
     SEND(cb, BLOCK_THRESHOLD, block_threshold, &body);
 }
 
+static void
+relayTrayChange(virConnectPtr conn, virDomainPtr dom, const char *alias, int reason, void *opaque)
+{
+    remoteEventCallback *cb = opaque;
+    remote_domain_event_tray_change_msg body = { .devAlias = g_strdup(alias), .reason = reason };
+
+    remotePutDomain(&body.dom, dom);
+    SEND_BOTH(cb, TRAY_CHANGE, tray_change, body);
+}
+
+static void
+relayDeviceRemoved(virConnectPtr conn, virDomainPtr dom, const char *alias, void *opaque)
+{
+    remoteEventCallback *cb = opaque;
+    remote_domain_event_device_removed_msg body = { .devAlias = g_strdup(alias) };
+
+    remotePutDomain(&body.dom, dom);
+    SEND_BOTH(cb, DEVICE_REMOVED, device_removed, body);
+}
+
+static void
+relayDeviceAdded(virConnectPtr conn, virDomainPtr dom, const char *alias, void *opaque)
+{
+    remoteEventCallback *cb = opaque;
+    remote_domain_event_callback_device_added_msg body = {
+        .callbackID = remoteEventCallbackID(cb), .devAlias = g_strdup(alias) };
+
+    remotePutDomain(&body.dom, dom);
+    SEND(cb, CALLBACK_DEVICE_ADDED, callback_device_added, &body);
+}
+
+static void
+relayDeviceRemovalFailed(virConnectPtr conn, virDomainPtr dom, const char *alias, void *opaque)
+{
+    remoteEventCallback *cb = opaque;
+    remote_domain_event_callback_device_removal_failed_msg body = {
+        .callbackID = remoteEventCallbackID(cb), .devAlias = g_strdup(alias) };
+
+    remotePutDomain(&body.dom, dom);
+    SEND(cb, CALLBACK_DEVICE_REMOVAL_FAILED, callback_device_removal_failed, &body);
+}
+
 /* Events this driver never raises. They can be registered all the same, because a program that
  * asks for one of them takes a refusal for a failure. */
 static void
@@ -192,6 +234,14 @@ remoteEventRelay(int eventID)
         return VIR_DOMAIN_EVENT_CALLBACK(relayMetadataChange);
     case VIR_DOMAIN_EVENT_ID_BLOCK_THRESHOLD:
         return VIR_DOMAIN_EVENT_CALLBACK(relayBlockThreshold);
+    case VIR_DOMAIN_EVENT_ID_TRAY_CHANGE:
+        return VIR_DOMAIN_EVENT_CALLBACK(relayTrayChange);
+    case VIR_DOMAIN_EVENT_ID_DEVICE_REMOVED:
+        return VIR_DOMAIN_EVENT_CALLBACK(relayDeviceRemoved);
+    case VIR_DOMAIN_EVENT_ID_DEVICE_ADDED:
+        return VIR_DOMAIN_EVENT_CALLBACK(relayDeviceAdded);
+    case VIR_DOMAIN_EVENT_ID_DEVICE_REMOVAL_FAILED:
+        return VIR_DOMAIN_EVENT_CALLBACK(relayDeviceRemovalFailed);
     default:
         return relayNothing;
     }

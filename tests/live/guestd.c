@@ -450,6 +450,20 @@ cmdSize(char **args)
         reply("ok %" PRIu64, size);
 }
 
+/* Before a disk is unplugged: a name in use would not be given to the next one. */
+static void
+cmdClose(char **args)
+{
+    for (unsigned int i = 0; i < ndisks; i++) {
+        if (strcmp(disks[i].name, args[0]) == 0) {
+            close(disks[i].fd);
+            disks[i] = disks[--ndisks];
+            break;
+        }
+    }
+    reply("ok");
+}
+
 static void
 cmdSync(char **args)
 {
@@ -559,7 +573,7 @@ static const struct {
 } commands[] = {
     { "ping", 1, cmdPing },       { "write", 4, cmdWrite }, { "sum", 3, cmdSum },
     { "discard", 3, cmdDiscard }, { "zero", 3, cmdZero },   { "size", 1, cmdSize },
-    { "sync", 0, cmdSync },       { "disks", 0, cmdDisks }, { "sh", -1, cmdShell },
+    { "sync", 0, cmdSync },       { "close", 1, cmdClose },       { "disks", 0, cmdDisks }, { "sh", -1, cmdShell },
     { "storm", 6, cmdStorm },     { "stat", 0, cmdStat },   { "calm", 0, cmdCalm },
     { "poweroff", 0, cmdPoweroff }, { "reboot", 0, cmdReboot },
     { "relay", 2, cmdRelay },

@@ -144,7 +144,10 @@ checkRequired(virshShell *sh, const virshCommand *command, const virshCommandArg
     for (const virshOption *o = command->options; o && o->name; o++) {
         if (!o->required || argsHave(args, o->name))
             continue;
-        virshError(sh, "command '%s' requires <%s> option", command->name, o->name);
+        virshError(sh,
+                   o->type == VIRSH_OPT_INT ? "command '%s' requires --%s option"
+                                            : "command '%s' requires <%s> option",
+                   command->name, o->name);
         return false;
     }
     return true;
@@ -255,6 +258,55 @@ virshArgULL(virshShell *sh, const virshCommandArgs *args, const char *name,
         return 1;
     virshError(sh, "Numeric value '%s' for <%s> option is malformed or out of range", text, name);
     return -1;
+}
+
+/* Bytes that one of @suffix is: "" is @unit, b and B one; else a letter, with iB or without, is a power of
+ * 1024, and with B one of 1000. 0: no such suffix. */
+static unsigned long long
+scaleOf(const char *suffix, unsigned long long unit)
+{
+    static const char *const letters = "KMGTPE";
+    const char *letter = *suffix ? strchr(letters, g_ascii_toupper(*suffix)) : NULL;
+    unsigned long long scale = 1;
+    bool decimal = *suffix && g_ascii_strcasecmp(suffix + 1, "b") == 0;
+
+    if (!*suffix)
+        return unit;
+    if (g_ascii_strcasecmp(suffix, "b") == 0 || g_ascii_strcasecmp(suffix, "byte") == 0 ||
+        g_ascii_strcasecmp(suffix, "bytes") == 0)
+        return 1;
+    if (!letter || (suffix[1] && !decimal && g_ascii_strcasecmp(suffix + 1, "ib") != 0))
+        return 0;
+    for (const char *l = letters; l <= letter; l++)
+        scale *= decimal ? 1000 : 1024;
+    return scale;
+}
+
+bool
+virshArgScaled(virshShell *sh, const virshCommandArgs *args, const char *name,
+               unsigned long long unit, unsigned long long *bytes)
+{
+    const char *text = virshArgString(args, name);
+    unsigned long long number = 0;
+    unsigned long long scale = 0;
+    bool digits = false;
+    char *end = NULL;
+
+    errno = 0;
+    number = text ? strtoull(text, &end, 10) : 0;
+    digits = text && errno == 0 && end != text && !strchr(text, '-');
+    scale = digits ? scaleOf(end, unit) : 0;
+    if (scale > 0 && number <= G_MAXUINT64 / scale) {
+        *bytes = number * scale;
+        return true;
+    }
+    virshError(sh, "Scaled numeric value '%s' for <%s> option is malformed or out of range",
+               text ? text : "", name);
+    if (digits && scale == 0)
+        virshError(sh, "invalid argument: unknown suffix '%s'", end);
+    else if (digits)
+        virshError(sh, "numerical overflow: value too large: %s", text);
+    return false;
 }
 
 int

@@ -3,6 +3,7 @@
  * Commands that manage domains: define, start, stop, change.
  */
 #include "virsh.h"
+#include "virsh-device.h"
 
 #include <stdlib.h>
 #include <string.h>
@@ -589,14 +590,29 @@ cmdThaw(virshShell *sh, const virshCommandArgs *args)
 }
 
 const virshCommand virshDomainCommands[] = {
+    {"attach-device", virshAttachDevice, virshAttachDeviceOptions,
+     "attach device from an XML file", "Attach device from an XML <file>.", false},
+    {"attach-disk", virshAttachDisk, virshAttachDiskOptions, "attach disk device",
+     "Attach new disk device.", false},
     {"autostart", cmdAutostart, autostartOptions, "autostart a domain",
      "Configure a domain to be automatically started at boot.", false},
+    {"blockresize", virshBlockResize, virshBlockResizeOptions, "Resize block device of domain.",
+     "Resize block device of domain.", false},
+    {"change-media", virshChangeMedia, virshChangeMediaOptions,
+     "Change media of CD or floppy drive", "Change media of CD or floppy drive.", false},
     {"create", cmdCreate, createOptions, "create a domain from an XML file", "Create a domain.",
      false},
     {"define", cmdDefine, fileOptions, "define (but don't start) a domain from an XML file",
      "Define a domain.", false},
     {"destroy", cmdDestroy, destroyOptions, "destroy (stop) a domain",
      "Forcefully stop a given domain, but leave its resources intact.", false},
+    {"detach-device", virshDetachDevice, virshAttachDeviceOptions,
+     "detach device from an XML file", "Detach device from an XML <file>", false},
+    {"detach-device-alias", virshDetachDeviceAlias, virshDetachDeviceAliasOptions,
+     "detach device from an alias",
+     "Detach device identified by the given alias from a domain", false},
+    {"detach-disk", virshDetachDisk, virshDetachDiskOptions, "detach disk device",
+     "Detach disk device.", false},
     {"domfsfreeze", cmdFreeze, freezeOptions, "Freeze domain's mounted filesystems.",
      "Freeze domain's mounted filesystems.", false},
     {"domfsthaw", cmdThaw, thawOptions, "Thaw domain's mounted filesystems.",
@@ -632,5 +648,7 @@ const virshCommand virshDomainCommands[] = {
     {"suspend", cmdSuspend, activeOptions, "suspend a domain", "Suspend a running domain.", false},
     {"undefine", cmdUndefine, undefineOptions, "undefine a domain",
      "Undefine an inactive domain, or convert persistent to transient.", false},
+    {"update-device", virshUpdateDevice, virshUpdateDeviceOptions,
+     "update device from an XML file", "Update device from an XML <file>.", false},
     {0},
 };

@@ -83,7 +83,7 @@ synopsisOf(const virshOption *o)
     case VIRSH_OPT_BOOL:
         return g_strdup_printf(o->required ? "--%s" : "[--%s]", o->name);
     case VIRSH_OPT_INT:
-        return g_strdup_printf(o->required ? "--%s <number>" : "[--%s <number>]", o->name);
+        return g_strdup_printf(o->required ? "<%s>" : "[--%s <number>]", o->name);
     case VIRSH_OPT_STRING:
         return g_strdup_printf(o->required ? "--%s <string>" : "[--%s <string>]", o->name);
     case VIRSH_OPT_DATA:

@@ -112,6 +112,9 @@ const char *virshArgString(const virshCommandArgs *args, const char *name);
 int virshArgInt(virshShell *sh, const virshCommandArgs *args, const char *name, int *value);
 int virshArgULL(virshShell *sh, const virshCommandArgs *args, const char *name,
                 unsigned long long *value);
+/** A size such as 10M or 1000B, in bytes; a bare number counts @unit bytes. False after a message. */
+bool virshArgScaled(virshShell *sh, const virshCommandArgs *args, const char *name,
+                    unsigned long long unit, unsigned long long *bytes);
 /** All values of a repeated option, NULL-terminated; borrowed. */
 const char *const *virshArgList(const virshCommandArgs *args, const char *name);
 /** (owned) the parts of "vda,checkpoint=bitmap"; ",," stands for a comma inside a part. */

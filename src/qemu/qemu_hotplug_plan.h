@@ -1,0 +1,39 @@
+/* SPDX-License-Identifier: LGPL-2.1-or-later */
+/*
+ * Plans that change the disks of a running QEMU: one is added, one is gone, one has another size.
+ * Pure.
+ */
+#pragma once
+#include <stdbool.h>
+#include "domain_def.h"
+#include "qemu_graph.h"
+#include "qemu_plan.h"
+
+/** Nodes of @disk's chain, the lowest first, then its device. @device: consumed arguments of
+ * device_add. */
+qemuPlan *qemuHotplugPlanAttach(const virDomainDiskDef *disk, virJSONValue *device);
+/** The medium of the drive @old becomes that of @drive; either may be none. The nodes of the old
+ * one stay. */
+qemuPlan *qemuHotplugPlanMedium(const virDomainDiskDef *old, const virDomainDiskDef *drive,
+                                bool force);
+/** The device of @disk is gone: its nodes go, the highest first. Closing the top one brings the
+ * bitmaps of a qcow2 image into it. Every step goes on after a failure, and may be repeated. */
+qemuPlan *qemuHotplugPlanRemoved(const virDomainDiskDef *disk);
+
+/*
+ * A disk that grows: QEMU grows the bitmaps of its image along, and calls the new part unchanged.
+ * So it is marked as changed in each bitmap that records. The marks come from the bitmap of a node
+ * that holds no data ("fleece-marks-DISK"), and on which just that part was written.
+ */
+#define QEMU_HOTPLUG_MARKS "marks"
+/** (owned) */
+char *qemuHotplugMarksNode(const char *disk);
+/** Does @node grow, and have bitmaps that must know of it? */
+bool qemuHotplugResizeNeedsMarks(const qemuGraphNode *node, unsigned long long size);
+/** Make that node and its bitmap. The monitor's qemu-io does not fail when it fails: look at the
+ * bitmap. */
+qemuPlan *qemuHotplugPlanMarks(const char *disk, unsigned long long from, unsigned long long size);
+/** The new size, and the marks in the same write: both happen even if we do not live to see it. If
+ * QEMU refuses the size, it refuses the marks, too, for they are of another size. */
+qemuPlan *qemuHotplugPlanResize(const char *disk, const qemuGraphNode *node,
+                                unsigned long long size);
