@@ -671,31 +671,37 @@ openPorts(void)
     }
 }
 
-/* The power button (virDomainShutdown) must end the guest as on a real machine. Its device may appear
- * after us, so new ones are looked for all the time. */
+/* The power button (virDomainShutdown) must end the guest as on a real machine. What is pressed before
+ * somebody listens is lost, so it is opened before we say that we are ready. */
+static int
+openPowerButton(void)
+{
+    for (int i = 0; i < 16; i++) {
+        char path[32], name[64] = "";
+        int fd = -1;
+
+        snprintf(path, sizeof(path), "/dev/input/event%d", i);
+        fd = open(path, O_RDONLY | O_CLOEXEC);
+        if (fd < 0)
+            continue;
+        if (ioctl(fd, EVIOCGNAME(sizeof(name) - 1), name) >= 0 && !strcmp(name, "Power Button"))
+            return fd;
+        close(fd);
+    }
+    return -1;
+}
+
 static void *
 powerButton(void *opaque)
 {
-    int fds[16];
+    int fd = *(int *)opaque;
+    struct input_event event;
 
-    (void) opaque;
-    memset(fds, -1, sizeof(fds));
-    for (;;) {
-        for (int i = 0; i < 16; i++) {
-            char path[32];
-            struct input_event event;
-
-            snprintf(path, sizeof(path), "/dev/input/event%d", i);
-            if (fds[i] < 0)
-                fds[i] = open(path, O_RDONLY | O_NONBLOCK | O_CLOEXEC);
-            while (fds[i] >= 0 && read(fds[i], &event, sizeof(event)) == sizeof(event)) {
-                if (event.type == EV_KEY && event.code == KEY_POWER && event.value == 1) {
-                    sync();
-                    reboot(RB_POWER_OFF);
-                }
-            }
+    while (read(fd, &event, sizeof(event)) == sizeof(event)) {
+        if (event.type == EV_KEY && event.code == KEY_POWER && event.value == 1) {
+            sync();
+            reboot(RB_POWER_OFF);
         }
-        usleep(100000);
     }
     return NULL;
 }
@@ -741,8 +747,14 @@ main(void)
     setvbuf(stdout, NULL, _IONBF, 0);
     loadModules();
     openPorts();
+    static int button = -1;
     pthread_t thread;
-    pthread_create(&thread, NULL, powerButton, NULL);
+    for (int i = 0; i < 100 && (button = openPowerButton()) < 0; i++)
+        usleep(50000);
+    if (button >= 0)
+        pthread_create(&thread, NULL, powerButton, &button);
+    else
+        printf("no power button\n");
     printf("READY\n");
     readCommands();
     return 0;
