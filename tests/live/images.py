@@ -36,6 +36,12 @@ def bitmaps(path, ledger=False):
     return {b["name"]: b["flags"] for b in data.get("bitmaps", []) if is_ledger(b["name"]) == ledger}
 
 
+def allocation(path):
+    """Extents that a qcow2 itself holds, without what is below it."""
+    rows = json.loads(run(["qemu-img", "map", "-U", "--output=json", path]).stdout)
+    return [row for row in rows if row["depth"] == 0 and (row["data"] or row["zero"] and row.get("present", True))]
+
+
 def content(path, format="qcow2"):
     """All bytes of an image as a guest would read them, backing files included."""
     raw = path + ".raw"
