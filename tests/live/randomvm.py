@@ -324,6 +324,7 @@ class Vm:
         self.strays.remove((mark, xml))
         self.marks.append(mark)
         self.branched = True
+        self.distrust()              # what does not descend from the one before the newest is refused
 
     def check_size(self, mark):
         """What an incremental since @mark would have, by the checkpoint's own words."""

@@ -339,6 +339,8 @@ class Walk:
             self.fail(sequence, "%s\ndaemon's log:\n%s" % (text, worker.daemon.log_tail()))
             worker.sweep()
             return None
+        finally:
+            sequence.vm = sequence.backups = None       # megabytes, in a ring
         with self.lock:
             self.passed += 1
             del self.running[threading.get_ident()]
