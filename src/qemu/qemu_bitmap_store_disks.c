@@ -92,37 +92,57 @@ whyNotUsable(qemuTarget *target, const qemuBitmapStore *store, const qemuTargetD
     return g_strdup_printf("the disk was changed while the domain was stopped: %s", changed);
 }
 
-static void
-loadDisk(qemuTarget *target, const qemuTargetDisk *disk)
+static int
+loadBitmaps(qemuTarget *target, const qemuTargetDisk *disk, const qemuBitmapStore *store)
+{
+    g_autofree char *image = qemuBitmapStoreImagePath(uuidOf(target), store);
+    int rc = -1;
+
+    if (qemuLendFile(image, false) < 0)
+        return -1;
+    rc = qemuBitmapStoreMoveIn(target, disk->node, store, image);
+    qemuLendReturn(image);
+    return rc;
+}
+
+static int
+loadDisk(qemuTarget *target, const qemuTargetDisk *disk, bool guest)
 {
     g_autoptr(qemuBitmapStore) store = qemuBitmapStoreRead(uuidOf(target), disk->name);
-    g_autofree char *image = NULL;
+    g_autofree char *why = NULL;
     char *reason = NULL;
 
     if (!store || store->state == QEMU_BITMAP_STORE_LOST)
-        return;
+        return 0;
     if ((reason = whyNotUsable(target, store, disk))) {
         noteLost(target, store, reason);
-        return;
+        return 0;
     }
-    image = qemuBitmapStoreImagePath(uuidOf(target), store);
-    if (qemuLendFile(image, false) < 0) {
-        noteLost(target, store, g_strdup(virErrorLastMessage()));
-        return;
+    if (loadBitmaps(target, disk, store) == 0)
+        return 0;
+    why = g_strdup(virErrorLastMessage());
+    if (guest) {
+        noteLost(target, store, g_strdup_printf("they cannot be loaded: %s", why));
+        return 0;
     }
-    if (qemuBitmapStoreMoveIn(target, disk->node, store, image) < 0)
-        noteLost(target, store, g_strdup_printf("they cannot be loaded: %s", virErrorLastMessage()));
-    qemuLendReturn(image);
+    virReportError(VIR_ERR_OPERATION_FAILED,
+                   "the bitmaps that are kept for disk '%s' of domain '%s' cannot be loaded: %s; if they are "
+                   "damaged, start the domain: its checkpoints are then broken, and can be deleted",
+                   disk->name, target->ops->def(target)->name, why);
+    return -1;
 }
 
-void
-qemuBitmapStoreLoad(qemuTarget *target)
+int
+qemuBitmapStoreLoad(qemuTarget *target, bool guest)
 {
     size_t n = 0;
     const qemuTargetDisk *disks = target->ops->disks(target, &n);
 
-    for (size_t i = 0; i < n; i++)
-        loadDisk(target, &disks[i]);
+    for (size_t i = 0; i < n; i++) {
+        if (loadDisk(target, &disks[i], guest) < 0)
+            return -1;
+    }
+    return 0;
 }
 
 static int
@@ -247,8 +267,11 @@ saveDisk(qemuTarget *target, const qemuTargetDisk *disk, const qemuGraphNode *no
     g_autoptr(qemuBitmapStore) store = storeOfNode(disk, node, old);
     int rc = 0;
 
-    if (store->bitmaps->len == 0)
-        return qemuBitmapStoreRemove(uuidOf(target), disk->name);
+    if (store->bitmaps->len == 0) {
+        bool explains = old && old->state == QEMU_BITMAP_STORE_LOST;
+
+        return explains ? 0 : qemuBitmapStoreRemove(uuidOf(target), disk->name);
+    }
     rc = saveNew(target, disk, node, store);
     if (rc < 0 && old && old->state == QEMU_BITMAP_STORE_IN_USE) {
         virErrorPtr first = NULL;
@@ -388,10 +411,35 @@ settleWanted(qemuVM *vm)
     return false;
 }
 
+void
+qemuBitmapStoreTidy(qemuVM *vm)
+{
+    g_autoptr(virDomainDef) def = qemuVMCopyDef(vm);
+
+    for (guint i = 0; def && i < def->disks->len; i++) {
+        const virDomainDiskDef *disk = g_ptr_array_index(def->disks, i);
+        g_autoptr(qemuBitmapStore) store = qemuBitmapStoreRead(vm->uuid, disk->dst);
+        bool needed = false;
+
+        if (!store || store->state != QEMU_BITMAP_STORE_LOST)
+            continue;
+        {
+            QEMU_VM_LOCK_GUARD(vm);
+
+            needed = diskHasCheckpoint(vm, disk->dst);
+        }
+        if (!needed && qemuBitmapStoreRemove(vm->uuid, disk->dst) < 0)
+            VIR_WARN("domain '%s': %s", vm->name, virErrorLastMessage());
+    }
+}
+
 static int
 settleRun(qemuVM *vm)
 {
-    return qemuBitmapStoreSave(&vm->target);
+    int rc = qemuBitmapStoreSave(&vm->target);
+
+    qemuBitmapStoreTidy(vm);
+    return rc;
 }
 
 const qemuSettleStep qemuBitmapStoreSettleStep = {

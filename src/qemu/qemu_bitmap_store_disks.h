@@ -11,9 +11,13 @@
 #include "qemu_settle.h"
 #include "qemu_target.h"
 
-/** Put the saved bitmaps of disks that match their stamps onto their nodes; note at the others why
- * theirs are lost. What fails is noted and logged. */
-void qemuBitmapStoreLoad(qemuTarget *target);
+/**
+ * qemuBitmapStoreLoad: put the saved bitmaps of disks that match their stamps onto their nodes; note at
+ * the others why theirs are lost.
+ * @guest: a guest is going to write whatever happens, so those that cannot be loaded now are lost, too.
+ * Returns 0; or -1 with an error, without @guest only: what is saved is as it was.
+ */
+int qemuBitmapStoreLoad(qemuTarget *target, bool guest);
 /** From here on the guest may write: make durable that what is saved is not good any more.
  * Returns 0, or -1 with VIR_ERR_SYSTEM_ERROR, and then it is as before. */
 int qemuBitmapStoreMarkInUse(qemuTarget *target);
@@ -21,6 +25,8 @@ int qemuBitmapStoreMarkInUse(qemuTarget *target);
  * on after a failure. Returns 0, or -1 with the first error: then the record of that disk says lost if it
  * had been in use, else what it said before. */
 int qemuBitmapStoreSave(qemuTarget *target);
+/** Remove records that only say why bitmaps were lost, of disks that no checkpoint covers any more. */
+void qemuBitmapStoreTidy(qemuVM *vm);
 /** Fill in why bitmaps of nodes were lost (qemuGraphNode.lost). */
 void qemuBitmapStoreAnnotate(qemuTarget *target, qemuGraph *graph);
 

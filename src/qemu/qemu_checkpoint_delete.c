@@ -7,6 +7,7 @@
 #include "qemu_checkpoint_delete.h"
 
 #include "libvirt-object.h"
+#include "qemu_bitmap_store_disks.h"
 #include "qemu_checkpoint.h"
 #include "qemu_checkpoint_books.h"
 #include "qemu_checkpoint_list.h"
@@ -444,6 +445,8 @@ qemuDomainCheckpointDelete(virDomainCheckpointPtr chk, unsigned int flags)
         return -1;
     qemuReconcileLeftovers(vm);
     rc = deleteHeld(vm, chk->name, flags);
+    if (rc == 0)
+        qemuBitmapStoreTidy(vm);
     qemuJobEnd(&vm->job);
     return rc;
 }

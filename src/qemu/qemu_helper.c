@@ -294,9 +294,10 @@ helperReturn(qemuHelper *helper)
 static int
 helperOpen(qemuHelper *helper)
 {
-    if (qemuHelperImagesOpen(helper) < 0)
+    helper->bitmapsLoaded = false;
+    if (qemuHelperImagesOpen(helper) < 0 || qemuBitmapStoreLoad(&helper->target, false) < 0)
         return -1;
-    qemuBitmapStoreLoad(&helper->target);
+    helper->bitmapsLoaded = true;
     return 0;
 }
 
@@ -335,7 +336,7 @@ helperStore(qemuHelper *helper)
 
     if (ret == 0)
         ret = qemuHelperImagesSetWritable(helper, false);
-    if (ret == 0)
+    if (ret == 0 && helper->bitmapsLoaded)
         ret = qemuBitmapStoreSave(&helper->target);
     if (ret < 0) {
         g_autofree char *why = g_strdup(virErrorLastMessage());

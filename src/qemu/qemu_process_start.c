@@ -322,7 +322,8 @@ qemuStartBitmaps(qemuVM *vm)
 {
     bool pending = qemuReconcilePending(vm);
 
-    qemuBitmapStoreLoad(&vm->target);
+    if (qemuBitmapStoreLoad(&vm->target, true) < 0)
+        return -1;
     if (pending && qemuBitmapStoreMarkInUse(&vm->target) < 0)
         return -1;
     return qemuReconcileVM(vm, false);

@@ -33,6 +33,13 @@ qemuVMEventFree(qemuVMEvent *event)
 }
 G_DEFINE_AUTOPTR_CLEANUP_FUNC(qemuVMEvent, qemuVMEventFree)
 
+/* Lock held. The run may be finished while its last events are being handled. */
+static bool
+qemuVMEventIsCurrent(const qemuVM *vm, const qemuVMEvent *event)
+{
+    return vm->run == event->run && qemuVMIsActive(vm);
+}
+
 static void
 qemuVMEventStop(qemuVM *vm, const qemuVMEvent *event)
 {
@@ -107,11 +114,15 @@ qemuVMEventAct(qemuVM *vm, virDomainLifecycleAction action, bool down)
 }
 
 static void
-qemuVMEventReset(qemuVM *vm, const qemuVMEvent *event G_GNUC_UNUSED)
+qemuVMEventReset(qemuVM *vm, const qemuVMEvent *event)
 {
     bool end = false;
 
     g_mutex_lock(&vm->lock);
+    if (!qemuVMEventIsCurrent(vm, event)) {
+        g_mutex_unlock(&vm->lock);
+        return;
+    }
     if (vm->ownReset) {
         vm->ownReset = vm->agentConnected = false;
         g_mutex_unlock(&vm->lock);
@@ -136,7 +147,7 @@ qemuVMEventShutdown(qemuVM *vm, const qemuVMEvent *event)
     virDomainLifecycleAction action = VIR_DOMAIN_ACTION_DESTROY;
 
     g_mutex_lock(&vm->lock);
-    if (vm->shutdownSeen) {
+    if (vm->shutdownSeen || !qemuVMEventIsCurrent(vm, event)) {
         g_mutex_unlock(&vm->lock);
         return;
     }
@@ -156,11 +167,15 @@ qemuVMEventShutdown(qemuVM *vm, const qemuVMEvent *event)
 }
 
 static void
-qemuVMEventPanicked(qemuVM *vm, const qemuVMEvent *event G_GNUC_UNUSED)
+qemuVMEventPanicked(qemuVM *vm, const qemuVMEvent *event)
 {
     virDomainLifecycleAction action = VIR_DOMAIN_ACTION_DESTROY;
 
     g_mutex_lock(&vm->lock);
+    if (!qemuVMEventIsCurrent(vm, event)) {
+        g_mutex_unlock(&vm->lock);
+        return;
+    }
     action = vm->def->onCrash;
     qemuVMSetState(vm, VIR_DOMAIN_CRASHED, VIR_DOMAIN_CRASHED_PANICKED);
     qemuVMPublishLifecycle(vm, VIR_DOMAIN_EVENT_CRASHED, VIR_DOMAIN_EVENT_CRASHED_PANICKED);
@@ -351,7 +366,7 @@ qemuVMEventHandle(void *data)
     size_t i = 0;
 
     g_mutex_lock(&vm->lock);
-    current = vm->run == event->run && qemuVMIsActive(vm);
+    current = qemuVMEventIsCurrent(vm, event);
     g_mutex_unlock(&vm->lock);
     if (!current)
         return;

@@ -16,6 +16,7 @@ are written through QEMU's own monitor, so that one point costs a fraction of a 
     FAULT_ALL=1                   also points between which nothing happens (steps sent in one write)
 """
 import glob
+import json
 import os
 import shutil
 import signal
@@ -41,6 +42,9 @@ class Scenario:
     there afterwards whatever happens, names in @may can be."""
 
     disks = 1
+    formats = None          # of the disks' images, default qcow2
+    points = ("",)          # what the names of the points to walk begin with
+    name_of_point = None    # that is being walked
     must, may = (), ()
     after = None            # the names that are there when operate() succeeded
     strays = ()             # bitmaps that may stay behind without a record
@@ -67,7 +71,8 @@ class Problem(AssertionError):
 
 
 def writes_a_file(name):
-    return name.endswith(".written") or ".create." in name or "journal" in name
+    return (name.endswith(".written") or ".create." in name or "journal" in name or
+            name in ("store.create", "store.write", "store.synced"))
 
 
 def effects_of(name):
@@ -136,7 +141,7 @@ class Walk:
         for path in glob.glob(os.path.join(t.images, "*")):
             os.unlink(path)
         t.machines = []
-        self.m = t.machine(disks=self.scenario.disks, size=SIZE, boots=False)
+        self.m = t.machine(disks=self.scenario.disks, formats=self.scenario.formats, size=SIZE, boots=False)
         self.content = {target: bytearray(SIZE // BLOCK) for target in self.m.targets}
         self.since = {}
 
@@ -258,7 +263,23 @@ class Walk:
                    and (self.m.dom is None or not self.m.dom.isActive())]
         for top, _, names in os.walk(t.daemon.root):
             strays += [os.path.join(top, n) for n in names if n.startswith(".fleece-new.")]
-        return strays + glob.glob(t.out + "/*")
+        return strays + glob.glob(t.out + "/*") + self.stray_stores()
+
+    def stray_stores(self):
+        """Kept bitmaps: one image a record at most, and nothing of a domain that is gone."""
+        found = []
+        for directory in glob.glob(self.t.daemon.path("var", "lib", "libvirt", "qemu", "bitmap-store", "*")):
+            if self.m.dom is None or not os.path.basename(directory) == self.m.dom.UUIDString():
+                found.append(directory)
+                continue
+            names = {}
+            for path in glob.glob(directory + "/*.json"):
+                with open(path) as file:
+                    record = json.load(file)
+                names[record["disk"]] = "%s.%d.qcow2" % (record["disk"], record["generation"])
+            found += [path for path in glob.glob(directory + "/*.qcow2")
+                      if os.path.basename(path) not in names.values()]
+        return found
 
     def stray_records(self):
         """Records that no visible checkpoint has; for a stopped domain a half-done one may wait."""
@@ -430,6 +451,7 @@ class Walk:
 
     def point(self, name, effect, number):
         fault = "%s:%s:%d" % (name, "kill" if effect == "both" else effect, number)
+        self.scenario.name_of_point = name
         self.setup_point()
         pids = self.qemu_pids()
         self.restart(fault, forget=True)
@@ -530,6 +552,7 @@ class Walk:
         passed = self.record()
         if not os.environ.get("FAULT_ALL"):
             passed = distinct(passed)
+        passed = [(name, n) for name, n in passed if name.startswith(self.scenario.points)]
         return [(name, effect, n) for name, n in passed for effect in effects_of(name)
                 if effect != "both" or self.scenario.kills_qemu]
 

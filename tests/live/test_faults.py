@@ -262,6 +262,55 @@ class Destroy(Scenario):
         w.m.dom.destroy()
 
 
+# Disks whose bitmaps are kept in the bitmap store. Points of any disk are walked above.
+
+
+class StartStored(Start):
+    formats, points = ("raw",), ("start.", "store.")
+
+    def verdict(self, effect):
+        """What cannot be loaded is lost, because the guest comes first. Killed behind the mark and before
+        the guest runs, nobody knows that it did not."""
+        if self.name_of_point == "store.load" and effect == "fail":
+            return "broken"
+        return "any" if effect in ("kill", "both") else "good"
+
+
+class DestroyStored(Destroy):
+    formats, points = ("raw",), ("settle.", "store.")
+
+    def check(self, w, done):
+        wait_until("the end of the domain", lambda: w.m.dom.state()[0] == libvirt.VIR_DOMAIN_SHUTOFF, 20)
+
+    def verdict(self, effect):
+        """What cannot be saved is lost; who dies in it is followed by one that saves it."""
+        return "any" if effect in ("fail", "enospc") else "good"
+
+
+class CreateStoppedMixed(CreateStopped):
+    disks, formats, points = 2, ("qcow2", "raw"), ("store.", "helper.store")
+
+
+class DeleteStoppedMixed(Stopped):
+    disks, formats, points = 2, ("qcow2", "raw"), ("store.", "helper.store")
+    must, may, after = ("a",), ("b",), ("a",)
+
+    def operate(self, w):
+        w.lookup("b").delete()
+
+
+class DeleteStoppedLast(Stopped):
+    formats, points = ("raw",), ("store.",)
+    must, may, after = (), ("a", "b"), ()
+
+    def operate(self, w):
+        w.lookup("a").delete(libvirt.VIR_DOMAIN_CHECKPOINT_DELETE_CHILDREN)
+
+
+class UndefineStored(Undefine):
+    formats, points = ("raw",), ("store.", "checkpoint.drop")
+
+
 class Define(Scenario):
     after = ()
 
@@ -279,7 +328,9 @@ class Define(Scenario):
 
 WALKED = (CreateFirst, Create, DeleteOldest, DeleteMiddle, DeleteActive, DeleteChildren, DeleteChildrenOnly,
           DeleteFirstWithAll, DeleteMetadata, Redefine, CreateStopped, DeleteStopped, Undefine, Define,
-          Start, Destroy, CreateAfterStop, AdoptStopped, Adopt, RemoveStopped, Remove, PullFullCheckpoint, PullIncremental, PushFullCheckpoint, PushIncremental)
+          Start, Destroy, CreateAfterStop, AdoptStopped, Adopt, RemoveStopped, Remove, StartStored, DestroyStored,
+          CreateStoppedMixed, DeleteStoppedMixed, DeleteStoppedLast, UndefineStored, PullFullCheckpoint,
+          PullIncremental, PushFullCheckpoint, PushIncremental)
 # Where a daemon dies for a repair of which each step is walked
 REPAIRED = ((Create, "checkpoint.create.transaction.done"),
             (DeleteMiddle, "checkpoint.delete.record.renamed"),

@@ -237,10 +237,22 @@ class Doubt(StoreTest):
         m.dom.destroy()
         self.start_machine(m)
         self.assert_since(m, "new", before)
-        self.assert_broken(m, "a", "bitmap 'a' is missing")
+        self.assert_broken(m, "a", "bitmap 'a' is missing: QEMU ended without saving")
         for name in ("a", "new"):
             m.dom.checkpointLookupByName(name).delete()
         m.dom.destroy()
+        self.assertEqual(self.kept(), [])
+
+    def test_broken_checkpoint_of_a_stopped_domain(self):
+        m = self.machine(start=False, boots=False, disks=1, formats=["raw"])
+        self.checkpoint(m, "a")
+        self.overwrite(m["vda"].path)
+        self.assert_broken(m, "a", "bitmap 'a' is missing: the disk was changed")
+        self.assert_broken(m, "a", "bitmap 'a' is missing: the disk was changed")
+        self.checkpoint(m, "b")
+        self.assert_broken(m, "a", "bitmap 'a' is missing: the disk was changed")
+        for name in ("b", "a"):
+            m.dom.checkpointLookupByName(name).delete()
         self.assertEqual(self.kept(), [])
 
     # Changes of the disk while nobody looks
