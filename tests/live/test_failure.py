@@ -41,16 +41,18 @@ class Failure(livetest.LiveTest):
             c.delete()
 
     def assert_gone(self, m, events):
-        """The domain is down, the job with it, and its files are removed."""
+        """The domain is down, the job with it, which says that it failed, and its files are removed."""
         events.wait("stopped", lambda e: e[0] == "lifecycle" and e[2] == libvirt.VIR_DOMAIN_EVENT_STOPPED, 20)
         self.assertFalse(m.dom.isActive())
+        events.wait("job failed", lambda e: e[0] == "job" and not e[2].get("success", 0) and
+                    e[2]["operation"] == libvirt.VIR_DOMAIN_JOB_OPERATION_BACKUP)
         wait_until("scratch files and sockets to be removed",
                    lambda: not os.listdir(self.scratch) and not os.listdir(self.nbd), 10)
 
     def kill_qemu(self, kind):
         m = self.big_machine()
-        events = livetest.Events(self.conn)
         self.begin_kind(m, kind)
+        events = livetest.Events(self.conn)     # of this backup, not of a push that was too fast to be caught
         os.kill(self.qemu_pid(), signal.SIGKILL)
         self.assert_gone(m, events)
         self.assertError(libvirt.VIR_ERR_OPERATION_INVALID, "not running", m.dom.abortJob)
@@ -76,8 +78,8 @@ class Failure(livetest.LiveTest):
 
     def destroy(self, kind):
         m = self.big_machine()
-        events = livetest.Events(self.conn)
         self.begin_kind(m, kind)
+        events = livetest.Events(self.conn)     # of this backup, not of a push that was too fast to be caught
         m.dom.destroy()
         self.assert_gone(m, events)
         events.close()
@@ -99,8 +101,6 @@ class Failure(livetest.LiveTest):
         self.begin(m, self.pull_xml(m), "a")
         m.tell("poweroff")
         self.assert_gone(m, events)
-        job = events.wait("job completed", lambda e: e[0] == "job")
-        self.assertEqual(job[2].get("success", 0), 0)
         events.close()
         m.channel.close()
         self.start_machine(m)

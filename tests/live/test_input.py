@@ -87,6 +87,12 @@ DOMAINS = [
      libvirt.VIR_ERR_NO_NAME), "(?i)name"),
     ("unknown element", "<domain type='qemu'><name>x</name><memory>65536</memory><os><type>hvm</type></os>"
      "<devices><warpdrive/></devices></domain>", (UNSUPPORTED,), "warpdrive"),
+    ("attribute of a plain element", "<domain type='qemu'><name odd='1'>x</name><memory>65536</memory>"
+     "<os><type>hvm</type></os></domain>", (UNSUPPORTED,), "'odd' in element <name>"),
+    ("child of a plain element", "<domain type='qemu'><name>x</name><memory>65536</memory><os><type>hvm</type></os>"
+     "<features><acpi><odd/></acpi></features></domain>", (UNSUPPORTED,), "<odd> in <acpi>"),
+    ("stray text", "<domain type='qemu'><name>x</name><memory>65536</memory>odd<os><type>hvm</type></os></domain>",
+     (UNSUPPORTED,), "'odd' in element <domain>"),
     ("slash in the name", "<domain type='qemu'><name>a/b</name><memory>65536</memory><os><type>hvm</type></os>"
      "</domain>", (XML_ERROR,), "a/b|name"),
     ("bad uuid", "<domain type='qemu'><name>x</name><uuid>123</uuid><memory>65536</memory>"
@@ -142,7 +148,7 @@ class Input(livetest.LiveTest):
 
     def test_domain_documents(self):
         for what, xml, codes, words in DOMAINS:
-            if self.daemon.kind == "stock" and what == "unknown element":
+            if self.daemon.kind == "stock" and codes == (UNSUPPORTED,):
                 continue                     # libvirt drops what it does not know
             self.refuse("domain: " + what, codes, words, self.conn.defineXML, xml)
         self.assertEqual(self.conn.listAllDomains(), [])
@@ -153,8 +159,8 @@ class Input(livetest.LiveTest):
         m = self.machine(boots=False)
         for function in (self.conn.defineXML, lambda xml: m.dom.backupBegin(xml, None, 0),
                          lambda xml: m.dom.checkpointCreateXML(xml, 0)):
-            with self.assertRaises(libvirt.libvirtError):
-                function("<domain>" + HUGE + "</domain>")
+            self.assertError(libvirt.VIR_ERR_RPC, "(?i)too (big|large)|Unable to encode", function,
+                             "<domain>" + HUGE + "</domain>")
         self.disconnect()
         self.conn = self.connect()
         m.dom = self.conn.lookupByName("vm")
@@ -216,6 +222,20 @@ class Input(livetest.LiveTest):
             self.assertSame(m[t].model.data, data, t)
             self.assertEqual(dirty, [])
         self.end_pull(m)
+        self.assert_next_works(m)
+
+    def test_what_is_not_there(self):
+        m = self.machine(boots=False)
+        self.assertError(CHECKPOINT_MISSING, "'nope'", m.dom.checkpointLookupByName, "nope")
+        self.assertError(libvirt.VIR_ERR_NO_DOMAIN, "'nobody'", self.conn.lookupByName, "nobody")
+        path = os.path.join(self.tmp, "no-such-socket")
+        for open_it in (libvirt.open, libvirt.openReadOnly):
+            self.assertError(libvirt.VIR_ERR_SYSTEM_ERROR, "%s.*No such file" % path, open_it,
+                             "qemu+unix:///system?socket=" + path)
+        # and the same by our own library
+        done = self.virsh("-c", "qemu+unix:///system?socket=" + path, "list", ours=True, check=False, connect=False)
+        self.assertEqual(done.returncode, 1)
+        self.assertRegex(done.stderr, "%s.*No such file" % path)
         self.assert_next_works(m)
 
     def test_abort_without_a_job(self):
