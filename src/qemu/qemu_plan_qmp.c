@@ -129,15 +129,23 @@ switchIsMoot(const virJSONValue *command, const virJSONValue *stats, qemuTarget 
     return ret;
 }
 
+void
+qemuPlanQMPNewsClear(qemuPlanQMPNews *news)
+{
+    g_clear_pointer(&news->exports, virJSONValueFree);
+    g_clear_pointer(&news->devices, virJSONValueFree);
+}
+
 /* Which of @commands would give a device the node that it has? One question for all devices, none if
  * there are no switches: a qom-get a device is 100 bytes of QMP, and bytes are slow (qemu_monitor.c).
  * @skip[i] is set for those. */
 static int
-findSwitched(virJSONValue *const *commands, size_t n, qemuTarget *target, bool *skip)
+findSwitched(virJSONValue *const *commands, size_t n, qemuTarget *target, bool *skip,
+             qemuPlanQMPNews *news)
 {
     g_autoptr(virJSONValue) question = virJSONBuild("{'execute':'query-blockstats'}");
-    g_autoptr(virJSONValue) stats = NULL;
-    bool asked = false;
+    g_autoptr(virJSONValue) stats = news ? g_steal_pointer(&news->devices) : NULL;
+    bool asked = stats != NULL;
 
     for (size_t i = 0; i < n; i++) {
         int moot = 0;
@@ -172,20 +180,46 @@ judgeReply(const qemuPlanStep *step, const virJSONValue *reply, qemuPlanStepStat
     *failed = -1;
 }
 
-int
-qemuPlanQMPSend(qemuPlanStep *const *steps, size_t n, qemuTarget *target, qemuPlanStepState *states)
+#define NEWS_QUESTIONS 2
+
+/* In this order they are answered; @questions live as long as the commands that point to them. */
+static void
+askNews(virJSONValue **commands, virJSONValue **questions)
 {
-    g_autofree virJSONValue **commands = g_new0(virJSONValue *, n);
+    questions[0] = virJSONBuild("{'execute':'query-block-exports'}");
+    questions[1] = virJSONBuild("{'execute':'query-blockstats'}");
+    for (size_t i = 0; i < NEWS_QUESTIONS; i++)
+        commands[i] = questions[i];
+}
+
+/* An answer that is an error is none: whoever needs it asks again. */
+static void
+keepNews(qemuPlanQMPNews *news, virJSONValue *const *replies, virJSONValue **questions)
+{
+    qemuPlanQMPNewsClear(news);
+    news->exports = virJSONCopy(virJSONObjectLookupArray(replies[0], "return"));
+    news->devices = virJSONCopy(virJSONObjectLookupArray(replies[1], "return"));
+    for (size_t i = 0; i < NEWS_QUESTIONS; i++)
+        g_clear_pointer(&questions[i], virJSONValueFree);
+}
+
+int
+qemuPlanQMPSend(qemuPlanStep *const *steps, size_t n, qemuTarget *target, qemuPlanStepState *states,
+                qemuPlanQMPNews *news)
+{
+    g_autofree virJSONValue **commands = g_new0(virJSONValue *, n + NEWS_QUESTIONS);
     g_autofree size_t *index = g_new0(size_t, n);
     g_autofree bool *skip = g_new0(bool, n);
+    virJSONValue *questions[NEWS_QUESTIONS] = { NULL };
     virJSONValue **replies = NULL;
     size_t count = 0;
+    size_t more = news && news->wanted ? NEWS_QUESTIONS : 0;
     int failed = 0;
     int ret = 0;
 
     for (size_t i = 0; i < n; i++)
         commands[i] = steps[i]->command;
-    if (steps[0]->goOn && findSwitched(commands, n, target, skip) < 0)
+    if (steps[0]->goOn && findSwitched(commands, n, target, skip, news) < 0)
         return -1;
     for (size_t i = 0; i < n; i++) {
         states[i] = QEMU_PLAN_STEP_DONE;
@@ -197,11 +231,15 @@ qemuPlanQMPSend(qemuPlanStep *const *steps, size_t n, qemuTarget *target, qemuPl
     }
     if (count == 0)
         return 0;
-    replies = g_new0(virJSONValue *, count);
-    ret = target->ops->batch(target, commands, count, replies);
+    if (more)
+        askNews(commands + count, questions);
+    replies = g_new0(virJSONValue *, count + more);
+    ret = target->ops->batch(target, commands, count + more, replies);
     for (size_t i = 0; ret == 0 && i < count; i++)
         judgeReply(steps[index[i]], replies[i], &states[index[i]], &failed);
-    freeReplies(replies, count);
+    if (more)
+        keepNews(news, replies + count, questions);
+    freeReplies(replies, count + more);
     return ret < 0 ? ret : failed;
 }
 
@@ -224,6 +262,18 @@ pollUntil(pollFunc poll, qemuTarget *target, const char *id, unsigned int timeou
 }
 
 /* @id: that export, or NULL for any of ours. */
+static bool
+exportListed(const virJSONValue *exports, const char *id)
+{
+    for (size_t i = 0; i < virJSONArraySize(exports); i++) {
+        const char *name = virJSONObjectLookupString(virJSONArrayAt(exports, i), "id");
+
+        if (name && (id ? g_str_equal(name, id) : g_str_has_prefix(name, EXPORT_PREFIX)))
+            return true;
+    }
+    return false;
+}
+
 static int
 pollExports(qemuTarget *target, const char *id)
 {
@@ -232,13 +282,7 @@ pollExports(qemuTarget *target, const char *id)
 
     if (target->ops->command(target, command, &exports) < 0)
         return -1;
-    for (size_t i = 0; i < virJSONArraySize(exports); i++) {
-        const char *name = virJSONObjectLookupString(virJSONArrayAt(exports, i), "id");
-
-        if (name && (id ? g_str_equal(name, id) : g_str_has_prefix(name, EXPORT_PREFIX)))
-            return 1;
-    }
-    return 0;
+    return exportListed(exports, id);
 }
 
 static int
@@ -259,9 +303,11 @@ pollJob(qemuTarget *target, const char *id)
 }
 
 int
-qemuPlanQMPWaitExports(qemuTarget *target, const char *path, unsigned int port)
+qemuPlanQMPWaitExports(qemuTarget *target, const char *path, unsigned int port,
+                       const qemuPlanQMPNews *news)
 {
-    int more = pollUntil(pollExports, target, NULL, EXPORTS_PATIENCE_MS);
+    bool gone = news && news->exports && !exportListed(news->exports, NULL);
+    int more = gone ? 0 : pollUntil(pollExports, target, NULL, EXPORTS_PATIENCE_MS);
 
     if (more > 0) {
         qemuNbdClientsBreak(target->ops->pid(target), path, port);
@@ -339,7 +385,7 @@ qemuPlanQMPUndo(const qemuPlanStep *step, qemuTarget *target, bool tolerant)
         return 0;
     if (commandIs(step->undo, "nbd-server-stop") && waitClientsOf(step->command, target) < 0)
         return -1;
-    if (findSwitched(&step->undo, 1, target, &skip) < 0 || skip)
+    if (findSwitched(&step->undo, 1, target, &skip, NULL) < 0 || skip)
         return 0;
     if (target->ops->batch(target, &step->undo, 1, &reply) < 0)
         return 0;

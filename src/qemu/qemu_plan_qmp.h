@@ -6,17 +6,29 @@
 
 typedef enum { QEMU_PLAN_STEP_PENDING, QEMU_PLAN_STEP_DONE, QEMU_PLAN_STEP_FAILED } qemuPlanStepState;
 
+/* What later steps need to know, asked in the write of a step before them: a round trip each saved.
+ * Exports may go on the way; which node a device has changes by nobody but the plan itself. */
+typedef struct _qemuPlanQMPNews {
+    bool wanted;              /* the next write asks */
+    virJSONValue *exports;    /* query-block-exports, NULL = not known */
+    virJSONValue *devices;    /* query-blockstats, NULL = not known; forgotten when used */
+} qemuPlanQMPNews;
+void qemuPlanQMPNewsClear(qemuPlanQMPNews *news);
+G_DEFINE_AUTO_CLEANUP_CLEAR_FUNC(qemuPlanQMPNews, qemuPlanQMPNewsClear)
+
 /**
  * qemuPlanQMPSend: the commands of @steps[0..n) in one write; @states[i] says what became of each.
+ * @news: or NULL, see above.
  * Returns 0 when all are done; -1 with the first failed step's error, or QEMU's death.
  */
 int qemuPlanQMPSend(qemuPlanStep *const *steps, size_t n, qemuTarget *target,
-                    qemuPlanStepState *states);
+                    qemuPlanStepState *states, qemuPlanQMPNews *news);
 /** One step's undo, and wait until it took effect. @tolerant: it may never have happened.
  * Returns 0 also when QEMU is gone; -1 with an error otherwise. */
 int qemuPlanQMPUndo(const qemuPlanStep *step, qemuTarget *target, bool tolerant);
 /** Until QEMU lists no export of ours; clients of the server at @path, or TCP @port, that keep it from
- * letting go are cut off. -1 with VIR_ERR_OPERATION_TIMEOUT. */
-int qemuPlanQMPWaitExports(qemuTarget *target, const char *path, unsigned int port);
+ * letting go are cut off. @news may know that there is none. -1 with VIR_ERR_OPERATION_TIMEOUT. */
+int qemuPlanQMPWaitExports(qemuTarget *target, const char *path, unsigned int port,
+                           const qemuPlanQMPNews *news);
 /** Until no NBD client is connected at @path, or TCP @port. -1 with VIR_ERR_OPERATION_TIMEOUT. */
 int qemuPlanQMPWaitClients(qemuTarget *target, const char *path, unsigned int port);

@@ -54,7 +54,7 @@ qemuPlanRunValidate(const qemuPlan *plan)
 }
 
 static int
-runSingle(const qemuPlanStep *step, qemuTarget *target)
+runSingle(const qemuPlanStep *step, qemuTarget *target, const qemuPlanQMPNews *news)
 {
     switch (step->kind) {
     case QEMU_STEP_SCRATCH_CREATE:
@@ -74,7 +74,7 @@ runSingle(const qemuPlanStep *step, qemuTarget *target)
     case QEMU_STEP_THAW:
         return target->ops->thaw(target, false);
     case QEMU_STEP_WAIT_EXPORTS:
-        return qemuPlanQMPWaitExports(target, step->path, step->size);
+        return qemuPlanQMPWaitExports(target, step->path, step->size, news);
     case QEMU_STEP_WAIT_CLIENTS:
         return qemuPlanQMPWaitClients(target, step->path, step->size);
     case QEMU_STEP_QMP:
@@ -130,8 +130,8 @@ redoStep(const qemuPlanStep *step, qemuTarget *target)
     if (step->kind == QEMU_STEP_QMP && !target->ops->guestRuns(target))
         return 0;
     if (step->kind == QEMU_STEP_QMP)
-        return qemuPlanQMPSend(steps, 1, target, &state);
-    return runSingle(step, target);
+        return qemuPlanQMPSend(steps, 1, target, &state, NULL);
+    return runSingle(step, target, NULL);
 }
 
 static int
@@ -182,7 +182,7 @@ groupEnd(const qemuPlan *plan, size_t first)
 
 static int
 runGroup(const qemuPlan *plan, size_t first, size_t end, qemuTarget *target,
-         qemuPlanStepState *states)
+         qemuPlanStepState *states, qemuPlanQMPNews *news)
 {
     const qemuPlanStep *step = planStep(plan, first);
 
@@ -190,8 +190,11 @@ runGroup(const qemuPlan *plan, size_t first, size_t end, qemuTarget *target,
     if (faultBefore(plan, first, end) < 0)
         return -1;
     if (step->kind == QEMU_STEP_QMP) {
+        /* behind that wait devices are switched, too: both answers come along */
+        news->wanted =
+            end < plan->steps->len && planStep(plan, end)->kind == QEMU_STEP_WAIT_EXPORTS;
         if (qemuPlanQMPSend((qemuPlanStep *const *)plan->steps->pdata + first, end - first, target,
-                            states + first) < 0)
+                            states + first, news) < 0)
             return -1;
     } else if (step->kind == QEMU_STEP_FLUSH) {
         qemuPlanFilesFlush((qemuPlanStep *const *)plan->steps->pdata + first, end - first);
@@ -199,7 +202,7 @@ runGroup(const qemuPlan *plan, size_t first, size_t end, qemuTarget *target,
             states[i] = QEMU_PLAN_STEP_DONE;
     } else {
         states[first] = QEMU_PLAN_STEP_FAILED;
-        if (runSingle(step, target) < 0)
+        if (runSingle(step, target, news) < 0)
             return -1;
         states[first] = QEMU_PLAN_STEP_DONE;
     }
@@ -231,6 +234,7 @@ qemuPlanRunAll(qemuPlanRun *run, qemuTarget *target)
 {
     const qemuPlan *plan = run->plan;
     g_autofree qemuPlanStepState *states = g_new0(qemuPlanStepState, plan->steps->len);
+    g_auto(qemuPlanQMPNews) news = { 0 };
     virErrorPtr first = NULL;
     size_t i = 0;
 
@@ -246,7 +250,7 @@ qemuPlanRunAll(qemuPlanRun *run, qemuTarget *target)
             i = end;
             continue;
         }
-        if (runGroup(plan, i, end, target, states) < 0) {
+        if (runGroup(plan, i, end, target, states, &news) < 0) {
             if (!step->goOn) {
                 rollBack(plan, target, states);
                 return -1;

@@ -89,6 +89,7 @@ typedef struct _qemuVM {
     bool unplugDone;             /* it is gone */
     bool unplugRefused;          /* the guest keeps it */
     bool nbdServerEnding;        /* the NBD server of an ended backup is still to be stopped */
+    bool pushLookDue;            /* QEMU jobs of a push concluded, and somebody is about to look */
     virTypedParamList *lastJob;  /* statistics of the last completed job, or NULL */
     int lastJobType;             /* VIR_DOMAIN_JOB_COMPLETED, ... */
 

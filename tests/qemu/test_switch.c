@@ -17,7 +17,9 @@ typedef struct _fakeQemu {
     char *has[NDEVICES];
     bool unlisted[NDEVICES]; /* query-blockstats does not know the device */
     bool aborted;
-    bool deaf;     /* answers no more */
+    bool deaf;   /* answers no more */
+    int exports; /* questions after which the exports are gone */
+    int trips;
     GString *sent; /* qom-set and qom-get, one a line */
 } fakeQemu;
 
@@ -83,6 +85,8 @@ fakeReply(fakeQemu *q, const virJSONValue *command)
         g_string_append_printf(q->sent, "get %s\n", names[i]);
         return virJSONBuild("{'return':%s}", q->has[i]);
     }
+    if (g_str_equal(name, "query-block-exports") && q->exports-- > 0)
+        return virJSONBuild("{'return':[{'id':'fleece-export-vda'}]}");
     if (g_str_equal(name, "query-blockstats"))
         return virJSONBuild("{'return':%v}", fakeStats(q));
     if (g_str_has_prefix(name, "query-"))
@@ -100,6 +104,7 @@ fakeBatch(qemuTarget *target, virJSONValue *const *commands, size_t n, virJSONVa
                            "%s", "QEMU is gone");
         return -1;
     }
+    q->trips++;
     for (size_t i = 0; i < n; i++)
         replies[i] = fakeReply(q, commands[i]);
     return 0;
@@ -197,8 +202,23 @@ testAllSwitched(void)
 
     fakeInit(&q);
     g_assert_cmpint(runEnd(&q), ==, 0);
+    g_assert_cmpint(q.trips, ==, 2); /* exports off with all questions; the rest */
     assertEnded(&q, "set vda libvirt-1-format\nset sda libvirt-2-format\n"
                     "set vdb libvirt-3-format\n");
+}
+
+/* Exports that are not gone when QEMU is first asked are asked for again, devices are not. */
+static void
+testExportsTakeTime(void)
+{
+    fakeQemu q;
+
+    fakeInit(&q);
+    q.exports = 3;
+    fakeHas(&q, 1, formats[1]);
+    g_assert_cmpint(runEnd(&q), ==, 0);
+    g_assert_cmpint(q.trips, ==, 5);
+    assertEnded(&q, "set vda libvirt-1-format\nset vdb libvirt-3-format\n");
 }
 
 /* A daemon that died in the middle of an end ends again: some devices have their node already. */
@@ -284,6 +304,7 @@ main(int argc, char **argv)
 {
     g_test_init(&argc, &argv, NULL);
     g_test_add_func("/switch/all-switched", testAllSwitched);
+    g_test_add_func("/switch/exports-take-time", testExportsTakeTime);
     g_test_add_func("/switch/some-have-theirs", testSomeHaveTheirs);
     g_test_add_func("/switch/twice", testTwice);
     g_test_add_func("/switch/unlisted", testUnlisted);
