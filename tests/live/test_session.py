@@ -173,7 +173,7 @@ class Session(livetest.LiveTest):
 
     def test_completion(self):
         self.both([
-            ("domin" + TAB, "dominfo"), "vm\n",                       # a command
+            ("domuu" + TAB, "domuuid"), "vm\n",                       # a command
             ("domst" + TAB, "domstat"), "e vm\n",                      # as far as it is certain
             ("domstate v" + TAB, "domstate vm"), "\n",                # a domain
             ("start o" + TAB, "start off"), "--nonsense\n",
