@@ -119,9 +119,9 @@ appendCounters(virJSONValue *list, const char *dir)
                        n + 11, n + 12, n + 13);
     if (!device || !serial || found < 14)
         return -1;
-    virJSONArrayAppend(list, virJSONBuild("{'device':%s,'serial':%s,'writes':%llu,'sectors':%llu,"
-                                          "'discards':%llu,'discarded':%llu}",
-                                          device, serial, n[4], n[6], n[11], n[13]));
+    /* sectors and not requests: a flush counts as a request to write, too */
+    virJSONArrayAppend(list, virJSONBuild("{'device':%s,'serial':%s,'written':%llu,'discarded':%llu}",
+                                          device, serial, n[6], n[13]));
     return 0;
 }
 

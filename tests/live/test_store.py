@@ -300,6 +300,67 @@ class Doubt(StoreTest):
         self.assert_broken(m, "a", "bitmap 'a' is missing")
 
 
+class BlockDevice(StoreTest):
+    """A loop device stands for all of them: its counters of writes are the kernel's, as any other's."""
+
+    def setUp(self):
+        super().setUp()
+        if os.geteuid() != 0 or not os.path.exists("/dev/loop-control"):
+            self.skipTest("only root makes loop devices")
+        self.file = os.path.join(self.images, "below")
+        images.create(self.file, 32 * MIB, "raw")
+        self.device = self.attach()
+
+    def attach(self):
+        device = images.run(["losetup", "--find", "--show", self.file]).stdout.strip()
+        self.addCleanup(images.run, ["losetup", "--detach", device], check=False)
+        return device
+
+    def block_machine(self):
+        m = self.machine(start=False, boots=False, disks=1, formats=["raw"])
+        m.dom = self.conn.defineXML(m.xml(m.dom.UUIDString()).replace(
+            "<disk type='file'", "<disk type='block'").replace("<source file='%s'" % m["vda"].path,
+                                                               "<source dev='%s'" % self.device))
+        self.start_machine(m)
+        return m
+
+    def test_kept_over_a_stop_and_broken_by_any_write(self):
+        m = self.block_machine()
+        self.checkpoint(m, "a")
+        a = m.models()
+        self.poke(m, "vda", MIB)
+        m.dom.destroy()
+        self.assertEqual(self.store(m, "vda")["stamp"]["kind"], "block")
+        with open(self.device, "rb") as f:
+            f.read(MIB)
+        self.assert_since(m, "a", a)
+        self.start_machine(m)
+        self.poke(m, "vda", 3 * MIB)
+        self.assert_since(m, "a", a)
+        for change in (self.write_device, self.write_file_below, self.attach_again):
+            with self.subTest(change=change.__name__):
+                self.checkpoint(m, change.__name__)
+                m.dom.destroy()
+                change()
+                self.start_machine(m)
+                self.assert_broken(m, change.__name__, "is missing: the disk was changed .* written to or set up")
+
+    def write_device(self):
+        """Not synced: it is still in the page cache when it is looked for."""
+        with open(self.device, "r+b", buffering=0) as f:
+            f.seek(5 * MIB)
+            f.write(b"x" * 4096)
+
+    def write_file_below(self):
+        with open(self.file, "r+b") as f:
+            f.seek(6 * MIB)
+            f.write(b"x" * 4096)
+
+    def attach_again(self):
+        images.run(["losetup", "--detach", self.device])
+        images.run(["losetup", self.device, self.file])
+
+
 class Stopped(StoreTest):
     """The same through the block helper, on a qcow2 and a raw disk at once."""
 
