@@ -188,6 +188,45 @@ qemuBitmapStoreMarkInUse(qemuTarget *target)
     return 0;
 }
 
+static const qemuTargetDisk *
+diskByName(qemuTarget *target, const char *name)
+{
+    size_t n = 0;
+    const qemuTargetDisk *disks = target->ops->disks(target, &n);
+
+    for (size_t i = 0; i < n; i++) {
+        if (g_str_equal(disks[i].name, name))
+            return &disks[i];
+    }
+    return NULL;
+}
+
+int
+qemuBitmapStorePlug(qemuTarget *target, const char *disk)
+{
+    const qemuTargetDisk *found = diskByName(target, disk);
+
+    if (!found)
+        return 0;
+    if (loadDisk(target, found, true) < 0)
+        return -1;
+    return markDisk(target, disk, QEMU_BITMAP_STORE_SAVED, QEMU_BITMAP_STORE_IN_USE, "store.inuse");
+}
+
+void
+qemuBitmapStorePlugUndo(qemuTarget *target, const char *disk)
+{
+    virErrorPtr saved = NULL;
+
+    if (virErrorLastCode() != VIR_ERR_OK)
+        virErrorPreserveLast(&saved);
+    if (markDisk(target, disk, QEMU_BITMAP_STORE_IN_USE, QEMU_BITMAP_STORE_SAVED, NULL) < 0)
+        VIR_WARN("the bitmaps of disk '%s' will count as lost: %s", disk, virErrorLastMessage());
+    virErrorReset();
+    if (saved)
+        virErrorRestore(&saved);
+}
+
 /* Bitmaps of ours that live as long as an operation or a backup. */
 static bool
 isTemporary(const qemuGraphBitmap *bitmap, const char *disk)
@@ -324,6 +363,21 @@ qemuBitmapStoreSave(qemuTarget *target)
         return 0;
     virErrorRestore(&first);
     return -1;
+}
+
+int
+qemuBitmapStoreUnplug(qemuTarget *target, const char *disk)
+{
+    const qemuTargetDisk *found = diskByName(target, disk);
+    g_autoptr(qemuGraph) graph = NULL;
+    const qemuGraphNode *node = NULL;
+
+    if (!found || found->readonly || !imageNeedsStore(found->sourcePath, found->format))
+        return 0;
+    if (!(graph = qemuGraphFetch(target)))
+        return -1;
+    node = qemuGraphNodeLookup(graph, found->node);
+    return node && node->stored ? saveDisk(target, found, node) : 0;
 }
 
 void

@@ -25,6 +25,13 @@ int qemuBitmapStoreMarkInUse(qemuTarget *target);
  * on after a failure. Returns 0, or -1 with the first error: then the record of that disk says lost if it
  * had been in use, else what it said before. */
 int qemuBitmapStoreSave(qemuTarget *target);
+/** One disk of a running domain. Its nodes are open, its device comes next: as Load (@guest) and Mark. */
+int qemuBitmapStorePlug(qemuTarget *target, const char *disk);
+/** But the device has not come. Keeps the current error. */
+void qemuBitmapStorePlugUndo(qemuTarget *target, const char *disk);
+/** The device is gone, the nodes are still open: as Save. */
+int qemuBitmapStoreUnplug(qemuTarget *target, const char *disk);
+
 /** Remove records that only say why bitmaps were lost, of disks that no checkpoint covers any more. */
 void qemuBitmapStoreTidy(qemuVM *vm);
 /** Fill in why bitmaps of nodes were lost (qemuGraphNode.lost). */

@@ -12,6 +12,7 @@
 #include <unistd.h>
 
 #include "domain_device.h"
+#include "qemu_bitmap_store_disks.h"
 #include "qemu_checkpoint_books.h"
 #include "qemu_command.h"
 #include "qemu_driver_state.h"
@@ -133,6 +134,16 @@ attachRun(qemuVM *vm, const qemuPlan *plan, virDomainDef *def, unsigned int coun
     return qemuHotplugInstall(vm, def) < 0 || qemuPlanRunAll(&run, &vm->target) < 0 ? -1 : 0;
 }
 
+static int
+attachLend(const virDomainDef *def, const virDomainDiskDef *disk)
+{
+    GPtrArray *stores = qemuBitmapStoreBeforeChown(def);
+    int rc = qemuLendDisk(disk);
+
+    qemuBitmapStoreAfterChown(stores);
+    return rc;
+}
+
 int
 qemuHotplugAttach(qemuVM *vm, virDomainDiskDef **disk)
 {
@@ -145,7 +156,7 @@ qemuHotplugAttach(qemuVM *vm, virDomainDiskDef **disk)
 
     if (!installed)
         return -1;
-    if (qemuLendDisk(added) < 0) {
+    if (attachLend(def, added) < 0) {
         virDomainDefFree(installed);
         return -1;
     }

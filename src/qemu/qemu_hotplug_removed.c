@@ -13,6 +13,7 @@
 
 #include "domain_device.h"
 #include "qemu_backup_end.h"
+#include "qemu_bitmap_store_disks.h"
 #include "qemu_hotplug_plan.h"
 #include "qemu_lend.h"
 #include "qemu_plan_run.h"
@@ -55,6 +56,26 @@ breakBackup(qemuVM *vm, const char *dst)
         qemuBackupBreak(vm, job, why);
 }
 
+/* Bitmaps that its image cannot hold. */
+static void
+saveBitmaps(qemuVM *vm, const virDomainDiskDef *disk)
+{
+    if (qemuBitmapStoreUnplug(&vm->target, disk->dst) == 0)
+        return;
+    VIR_WARN("domain '%s': the bitmaps of disk '%s' are lost with it: %s", vm->name, disk->dst,
+             virErrorLastMessage());
+    virErrorReset();
+}
+
+static void
+giveBack(const virDomainDef *def, const virDomainDiskDef *disk)
+{
+    GPtrArray *stores = qemuBitmapStoreBeforeChown(def);
+
+    qemuLendReturnDisk(disk);
+    qemuBitmapStoreAfterChown(stores);
+}
+
 static void
 closeNodes(qemuVM *vm, const virDomainDiskDef *disk)
 {
@@ -78,6 +99,7 @@ qemuHotplugRemoved(qemuVM *vm, const char *alias)
     if (!disk)
         return;
     breakBackup(vm, disk->dst);
+    saveBitmaps(vm, disk);
     closeNodes(vm, disk);
     virDomainDefRemoveDisk(def, disk->dst);
     if (qemuHotplugInstall(vm, g_steal_pointer(&def)) < 0) {
@@ -87,7 +109,7 @@ qemuHotplugRemoved(qemuVM *vm, const char *alias)
                  vm->name, disk->dst, virErrorLastMessage());
         virErrorReset();
     }
-    qemuLendReturnDisk(disk);
+    giveBack(old, disk);
     VIR_INFO("domain '%s': disk '%s' ('%s') is gone", vm->name, disk->dst, alias);
     {
         QEMU_VM_LOCK_GUARD(vm);

@@ -21,6 +21,7 @@ static const char *const kindNames[] = {
     [QEMU_STEP_FLUSH] = "flush",
     [QEMU_STEP_HIDE_PAUSE] = "hide-pause",
     [QEMU_STEP_SHOW_PAUSE] = "show-pause",
+    [QEMU_STEP_BITMAPS] = "bitmaps",
     [QEMU_STEP_FREEZE] = "freeze",
     [QEMU_STEP_THAW] = "thaw",
     [QEMU_STEP_WAIT_EXPORTS] = "wait-exports",
@@ -221,6 +222,7 @@ qemuPlanStepIsComplete(const qemuPlanStep *step)
     case QEMU_STEP_WINDOW_CREATE:
     case QEMU_STEP_LEND:
     case QEMU_STEP_RETURN:
+    case QEMU_STEP_BITMAPS:
     case QEMU_STEP_UNLINK:
         return step->path;
     case QEMU_STEP_FLUSH:

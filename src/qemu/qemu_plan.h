@@ -20,6 +20,8 @@ typedef enum {
     QEMU_STEP_FLUSH,          /* fdatasync the file at path; no undo */
     QEMU_STEP_HIDE_PAUSE,     /* from here STOP/RESUME are ours; undo: show again */
     QEMU_STEP_SHOW_PAUSE,
+    QEMU_STEP_BITMAPS,        /* load what the bitmap store has of the disk that path names (a target), whose
+                               * device comes next; undo: it has not come */
     QEMU_STEP_FREEZE,         /* the guest's file systems, with a guard that thaws them; undo: thaw */
     QEMU_STEP_THAW,           /* fails if they were not frozen until now */
     QEMU_STEP_WAIT_EXPORTS,   /* until query-block-exports lists none of ours: path or size as WAIT_CLIENTS */

@@ -10,6 +10,7 @@
 #include "qemu_plan_run.h"
 
 #include <sys/stat.h>
+#include "qemu_bitmap_store_disks.h"
 #include "qemu_plan_files.h"
 #include "qemu_plan_qmp.h"
 #include "virerror_report.h"
@@ -69,6 +70,8 @@ runSingle(const qemuPlanStep *step, qemuTarget *target, const qemuPlanQMPNews *n
     case QEMU_STEP_SHOW_PAUSE:
         target->ops->hidePause(target, step->kind == QEMU_STEP_HIDE_PAUSE);
         return 0;
+    case QEMU_STEP_BITMAPS:
+        return qemuBitmapStorePlug(target, step->path);
     case QEMU_STEP_FREEZE:
         return target->ops->freeze(target);
     case QEMU_STEP_THAW:
@@ -103,6 +106,9 @@ undoStep(const qemuPlanStep *step, qemuTarget *target, bool tolerant)
         return qemuPlanFileUndo(step, target);
     case QEMU_STEP_HIDE_PAUSE:
         target->ops->hidePause(target, false);
+        return 0;
+    case QEMU_STEP_BITMAPS:
+        qemuBitmapStorePlugUndo(target, step->path);
         return 0;
     case QEMU_STEP_FREEZE:
         return target->ops->thaw(target, tolerant);

@@ -54,8 +54,8 @@ class StoreTest(livetest.LiveTest):
         self.pattern = self.pattern % 250 + 1
         alias = next(d.find("alias").get("name") for d in ET.fromstring(m.dom.XMLDesc()).iter("disk")
                      if d.find("target").get("dev") == target)
-        line = ("qemu-io -d /machine/peripheral/%s/virtio-backend \"write -P %d %d %d\""
-                % (alias, self.pattern, offset, length))
+        device = "/machine/peripheral/%s%s" % (alias, "/virtio-backend" if alias.startswith("virtio") else "")
+        line = "qemu-io -d %s \"write -P %d %d %d\"" % (device, self.pattern, offset, length)
         said = libvirt_qemu.qemuMonitorCommand(m.dom, line, libvirt_qemu.VIR_DOMAIN_QEMU_MONITOR_COMMAND_HMP)
         self.assertNotRegex(said, "(?i)error|failed|not found|unknown")
         m[target].model.data[offset:offset + length] = bytes([self.pattern]) * length
@@ -191,6 +191,26 @@ class RegularEnds(StoreTest):
         self.start_machine(m)
         self.poke(m, "vda", 2 * MIB)
         self.assert_since(m, "a", a)
+
+    def test_disk_that_is_taken_out_and_put_back(self):
+        m = self.machine(boots=False, disks=2, formats=["qcow2", "raw"], buses=["scsi", "scsi"])
+        self.checkpoint(m, "a")
+        a = m.models()
+        self.poke(m, "sdb", MIB)
+        xml = m["sdb"].xml()
+        m.dom.detachDeviceFlags(xml, libvirt.VIR_DOMAIN_AFFECT_LIVE)
+        wait_until("sdb to be gone", lambda: "'sdb'" not in m.dom.XMLDesc())
+        self.assertEqual(self.store(m, "sdb")["state"], "saved")
+        m.dom.attachDeviceFlags(xml, libvirt.VIR_DOMAIN_AFFECT_LIVE)
+        self.assertEqual(self.store(m, "sdb")["state"], "in-use")
+        self.poke(m, "sdb", 2 * MIB)
+        self.assert_since(m, "a", a)
+        m.dom.detachDeviceFlags(xml, libvirt.VIR_DOMAIN_AFFECT_LIVE)
+        wait_until("sdb to be gone", lambda: "'sdb'" not in m.dom.XMLDesc())
+        with open(m["sdb"].path, "r+b") as f:
+            f.write(b"x")
+        m.dom.attachDeviceFlags(xml, libvirt.VIR_DOMAIN_AFFECT_LIVE)
+        self.assert_broken(m, "a", "bitmap 'a' is missing: the disk was changed .* written to")
 
     def test_daemon_dies_while_it_ends_a_domain(self):
         """The guest is stopped for good then: the next daemon ends it, and nothing is lost."""
