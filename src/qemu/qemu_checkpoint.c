@@ -8,6 +8,7 @@
 
 #include "libvirt-object.h"
 #include "qemu_checkpoint_books.h"
+#include "qemu_checkpoint_line.h"
 #include "qemu_checkpoint_list.h"
 #include "qemu_checkpoint_order.h"
 #include "qemu_checkpoint_redefine.h"
@@ -80,10 +81,7 @@ prepareDisk(qemuVM *vm, qemuCheckpointPrepared *prep, const virDomainCheckpointD
         reportNoImage(vm, prep->def->name, disk->name);
         return -1;
     }
-    {
-        QEMU_VM_LOCK_GUARD(vm);
-        chain = qemuCheckpointListOfDisk(vm->checkpoints, disk->name, NULL);
-    }
+    chain = qemuCheckpointLineEnd(vm, disk->name, node);
     g_ptr_array_add(prep->chains, chain);
     plan->name = disk->name;
     plan->node = node;

@@ -8,6 +8,7 @@
 #include "qemu_checkpoint_books.h"
 
 #include "qemu_checkpoint_health.h"
+#include "qemu_checkpoint_line.h"
 #include "qemu_checkpoint_list.h"
 
 static qemuGraphNode *
@@ -35,28 +36,15 @@ qemuCheckpointBooksForget(qemuVM *vm)
         return;
     g_clear_pointer(&vm->checkpoints->books, qemuGraphFree);
     qemuCheckpointHealthForget(vm);
+    qemuCheckpointLinesForget(vm);
 }
 
-/* The usual case, in which the effect of a transaction can be told without asking: every bitmap of
- * the chain is there and whole, and only the last one records. */
-static bool
-chainIsPlain(const qemuGraphNode *node, const char *const *chain)
-{
-    for (gsize i = 0; chain[i]; i++) {
-        const qemuGraphBitmap *bitmap = qemuGraphBitmapLookup(node, chain[i]);
-
-        if (!bitmap || bitmap->inconsistent || !bitmap->persistent || bitmap->busy ||
-            bitmap->recording != !chain[i + 1])
-            return false;
-    }
-    return true;
-}
-
+/* The usual case, in which the effect of a transaction can be told without asking. */
 static bool
 disksArePlain(const qemuCheckpointPlanDisk *disks, size_t n)
 {
     for (size_t i = 0; i < n; i++) {
-        if (!chainIsPlain(disks[i].node, disks[i].checkpoints))
+        if (!qemuCheckpointLineIsPlain(disks[i].node, disks[i].checkpoints))
             return false;
     }
     return true;
@@ -100,6 +88,7 @@ qemuCheckpointBooksCreated(qemuVM *vm, const qemuCheckpointPlanDisk *disks, size
         if (last > 0)
             bitmapSetRecording(node, disks[i].checkpoints[last - 1], false);
         qemuGraphNodeAdd(node, bitmapNew(disks[i].bitmap));
+        qemuCheckpointLineCreated(vm, disks[i].name, disks[i].bitmap);
     }
 }
 
@@ -137,6 +126,8 @@ qemuCheckpointBooksDeleted(qemuVM *vm, const qemuCheckpointPlanDisk *disks, size
         qemuCheckpointBooksForget(vm);
         return;
     }
-    for (size_t i = 0; i < n; i++)
+    for (size_t i = 0; i < n; i++) {
         bitmapsDeleted(booksNode(books, disks[i].node->name), disks[i].checkpoints, disks[i].bitmaps);
+        qemuCheckpointLineDeleted(vm, disks[i].name, disks[i].bitmaps);
+    }
 }

@@ -10,6 +10,7 @@
 #include "qemu_bitmap_store_disks.h"
 #include "qemu_checkpoint.h"
 #include "qemu_checkpoint_books.h"
+#include "qemu_checkpoint_line.h"
 #include "qemu_checkpoint_list.h"
 #include "qemu_checkpoint_order.h"
 #include "qemu_plan_run.h"
@@ -34,23 +35,6 @@ deleteInputClear(deleteInput *input)
     g_clear_pointer(&input->strings, g_ptr_array_unref);
 }
 G_DEFINE_AUTO_CLEANUP_CLEAR_FUNC(deleteInput, deleteInputClear)
-
-/* The chain of a disk along the whole line, with those being deleted in their places. */
-static char **
-chainWithDeleting(const qemuCheckpointList *list, const char *disk)
-{
-    g_autoptr(GStrvBuilder) builder = g_strv_builder_new();
-
-    for (guint i = 0; i < list->defs->len; i++) {
-        const virDomainCheckpointDef *def = g_ptr_array_index(list->defs, i);
-        const virDomainCheckpointDiskDef *entry = virDomainCheckpointDefDisk(def, disk);
-
-        if (entry && entry->type == VIR_CHECKPOINT_DISK_BITMAP &&
-            def->state != VIR_CHECKPOINT_STATE_CREATING)
-            g_strv_builder_add(builder, def->name);
-    }
-    return g_strv_builder_end(builder);
-}
 
 static char **
 intersect(char **chain, char **names)
@@ -85,12 +69,10 @@ collectDisks(qemuVM *vm, char **names, const qemuGraph *books, bool again, delet
     const qemuTargetDisk *disks = target->ops->disks(target, &n);
 
     for (size_t i = 0; i < n; i++) {
-        g_auto(GStrv) chain = chainWithDeleting(vm->checkpoints, disks[i].name);
+        const qemuGraphNode *node = qemuGraphNodeLookup(books, disks[i].node);
+        g_auto(GStrv) chain = qemuCheckpointLineAround(vm, disks[i].name, node, names);
         g_auto(GStrv) gone = intersect(chain, names);
-        qemuCheckpointPlanDisk disk = {
-            .name = disks[i].name,
-            .node = qemuGraphNodeLookup(books, disks[i].node),
-        };
+        qemuCheckpointPlanDisk disk = { .name = disks[i].name, .node = node };
 
         if (!gone[0] || !disk.node || (again && !anyOnNode(disk.node, gone)))
             continue;
@@ -238,6 +220,7 @@ deleteMetadata(qemuVM *vm, char **names)
             qemuCheckpointListRemove(vm->checkpoints, names[i]);
         }
         qemuCheckpointHealthForget(vm);
+        qemuCheckpointLinesForget(vm);
     }
     virErrorReset();
     return 0;
@@ -302,7 +285,7 @@ findBitmaps(qemuVM *vm, char **names, const qemuGraph *books)
 
     for (size_t i = 0; i < n; i++) {
         const qemuGraphNode *node = qemuGraphNodeLookup(books, disks[i].node);
-        g_auto(GStrv) chain = chainWithDeleting(vm->checkpoints, disks[i].name);
+        g_auto(GStrv) chain = qemuCheckpointLineAround(vm, disks[i].name, node, names);
         g_auto(GStrv) mine = intersect(chain, names);
 
         for (gsize k = 0; mine[k]; k++) {

@@ -56,6 +56,7 @@ qemuCheckpointListFree(qemuCheckpointList *list)
     qemuCheckpointHealthClear(&list->health);
     g_clear_pointer(&list->books, qemuGraphFree);
     g_clear_pointer(&list->order, g_hash_table_unref);
+    g_clear_pointer(&list->lines, g_hash_table_unref);
     g_free(list);
 }
 
@@ -281,6 +282,7 @@ qemuCheckpointListReplace(qemuCheckpointList *list, virDomainCheckpointDef *def)
     virDomainCheckpointDef *old = qemuCheckpointListLookup(list, def->name);
     guint index = 0;
 
+    g_clear_pointer(&list->lines, g_hash_table_unref);
     if (!old || !g_ptr_array_find(list->defs, old, &index)) {
         qemuCheckpointListAdd(list, def);
         return;
@@ -309,6 +311,7 @@ qemuCheckpointListArrange(qemuCheckpointList *list, const GPtrArray *names)
 
     for (guint i = 0; i < names->len; i++)
         g_hash_table_insert(ranks, g_ptr_array_index(names, i), GUINT_TO_POINTER(i + 1));
+    g_clear_pointer(&list->lines, g_hash_table_unref);
     g_ptr_array_sort_with_data(list->defs, compareRank, ranks);
 }
 

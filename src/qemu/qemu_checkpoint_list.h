@@ -21,6 +21,8 @@ struct _qemuCheckpointList {
                              * NULL = ask QEMU; touched only under the MODIFY job */
     GHashTable *stale;      /* char * (set): names whose record on disk could not be brought up to date;
                              * touched only under the MODIFY job */
+    GHashTable *lines;      /* qemu_checkpoint_line.h; NULL = none is known to be plain; touched only under
+                             * the MODIFY job */
     GHashTable *order;      /* qemu_checkpoint_order.h: since the first change in this run or of this
                              * helper, NULL = as the ledgers say; touched only under the MODIFY job */
     qemuCheckpointHealth health;
