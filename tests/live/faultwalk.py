@@ -9,6 +9,7 @@ are written through QEMU's own monitor, so that one point costs a fraction of a 
 
     fail    the step reports a failure; the daemon lives
     enospc  the same, as a full file system says it
+    eio     the same, as a broken disk says it
     kill    the daemon dies there; QEMU runs on
     both    and QEMU dies with it
 
@@ -76,7 +77,8 @@ def writes_a_file(name):
 
 
 def effects_of(name):
-    return ["fail"] + (["enospc"] if writes_a_file(name) else []) + ["kill", "both"]
+    return (["fail"] + (["enospc"] if writes_a_file(name) else []) +
+            (["eio"] if name.endswith(".written") else []) + ["kill", "both"])
 
 
 def monitor(root, command):
@@ -127,7 +129,8 @@ class Walk:
         self.t, self.scenario = t, scenario
         self.m = None
         self.log = os.path.join(t.tmp, "points")
-        self.walked, self.failures = 0, []
+        self.passed_log = os.path.join(t.tmp, "passed")    # by all daemons of the walk
+        self.walked, self.failures, self.recorded = 0, [], set()
         self.pattern, self.block = 0, 0
 
     # The machine and its model: one pattern a block, and per checkpoint the blocks written since
@@ -196,7 +199,7 @@ class Walk:
         for path in [self.log] + ([order] if forget else []):
             if os.path.exists(path):
                 os.unlink(path)
-        t.daemon.start(fault, {"VIR_TEST_FAULT_LOG": self.log} if log else None)
+        t.daemon.start(fault, {"VIR_TEST_FAULT_LOG": self.log if log else self.passed_log})
         self.attach()
 
     def attach(self):
@@ -457,7 +460,7 @@ class Walk:
         self.restart(fault, forget=True)
         done = self.operate()
         t = self.t
-        if effect in ("fail", "enospc"):
+        if effect in ("fail", "enospc", "eio"):
             if not t.daemon.running():
                 raise Problem("the daemon died")
             self.alive_check(done)
@@ -526,6 +529,7 @@ class Walk:
         if self.m.dom is not None and self.m.dom.isActive():
             self.t.wait_no_job(self.m)
         names = self.logged()
+        self.recorded = set(names)
         self.restart()
         self.verify("none", True)
         return counted(names)
@@ -540,6 +544,14 @@ class Walk:
                 with open(self.log) as f:
                     names = f.read().split()
         return names
+
+    def print_passed(self):
+        """For test_faults.py: which points exist, as far as this walk comes by them."""
+        names = set()
+        if os.path.exists(self.passed_log):
+            with open(self.passed_log) as f:
+                names = set(f.read().split())
+        print("# passed: %s" % " ".join(sorted(names | self.recorded)), flush=True)
 
     def only(self):
         chosen = os.environ.get("FAULT_POINT")
@@ -596,6 +608,7 @@ class Walk:
                 if len(self.failures) >= MAX_FAILURES:
                     break
                 self.reset()
+        self.print_passed()
         print("# %s: %d points walked, %d failed"
               % (" ".join([type(self.scenario).__name__, label]).strip(), self.walked,
                  len(self.failures)), flush=True)
