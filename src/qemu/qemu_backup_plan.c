@@ -226,6 +226,7 @@ planServer(qemuPlan *plan, const qemuBackupPlanInput *input)
                    simpleCommand("nbd-server-stop"), "backup.begin.server");
 }
 
+/* Without discard=unmap, deliberately: what the guest discards would be copied first. */
 static void
 planFilter(qemuPlan *plan, const qemuBackupPlanDisk *disk, unsigned int timeoutSec)
 {

@@ -67,7 +67,8 @@ class Vm:
     def __init__(self, place, name, chance, say):
         """@place: directories, connection and daemon (see randomwalk.Worker); @say: told each step."""
         self.place, self.name, self.chance, self.say = place, name, chance, say
-        self.disks, self.marks, self.number, self.filtered = [], [], 0, False
+        self.disks, self.marks, self.number, self.filtered = [], [], 0, None
+        # @filtered: "pull" or "push" while a filter of it is below the device: that ignores discards
         self.limbo = []          # marks whose making was interrupted, and that may turn up yet
         self.strays = []         # (mark, its XML): the record was dropped, bitmaps are left
         self.precise = True      # no bitmap without a record has been, which every incremental counts in
@@ -219,14 +220,16 @@ class Vm:
     def next_write(self):
         """(disk, words, qemu-io command); the model has it already."""
         disk = self.chance.choice(self.disks)
-        kind = self.chance.choice(("write", "write", "write", "zero", "unmap",
-                                   "unmap" if self.filtered else "discard"))
+        kinds = ["write", "write", "write", "zero", "unmap"]
+        # whether the filter of a push is still there nobody can know
+        kind = self.chance.choice(kinds if self.filtered == "push" else kinds + ["discard"])
         unit = disk.cluster if kind == "discard" else self.chance.choice((SECTOR, SECTOR, 4096, disk.cluster))
         offset, length = self.span(disk, unit)
         if kind == "write":
             return disk, *self.write_command(disk, offset, length)
         command = {"zero": "write -z", "unmap": "write -z -u", "discard": "discard"}[kind]
-        disk.content[offset:offset + length] = bytes(length)
+        if kind != "discard" or not self.filtered:
+            disk.content[offset:offset + length] = bytes(length)
         self.touch(disk, offset, length)
         return (disk, "%s %s %d+%d" % (kind, disk.target, offset, length),
                 "%s %d %d" % (command, offset, length))
