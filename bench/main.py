@@ -11,10 +11,14 @@ import json
 import re
 import signal
 import statistics
+import subprocess
 import sys
+
+import libvirt
 
 import qmp
 import sides
+from sides import BenchError
 from table import METRIC_UNITS, ROWS
 
 
@@ -34,27 +38,39 @@ def options():
 
 
 def measure(row, running, rounds):
-    """{metric: {kind: [values]}}, the sides taking turns."""
-    generators = {side.kind: row.function(side, *row.arguments) for side in running}
+    """({metric: {kind: [values]}}, {kind: why it failed}), the sides taking turns. What one side cannot do
+    leaves the other's figures."""
+    generators = {side.kind: row.function(side, *row.arguments) for side in running if side.kind in row.sides}
     values = {metric: {kind: [] for kind in generators} for metric in row.targets}
+    failed = {}
     try:
         for number in range(rounds if rounds == 1 else rounds + 1):
-            order = list(generators)[:: 1 if number % 2 else -1]
-            for kind in order:
-                for metric, value in next(generators[kind]).items():
-                    if number > 0 or rounds == 1:
-                        values[metric][kind].append(value)
+            for kind in list(generators)[:: 1 if number % 2 else -1]:
+                if kind not in failed:
+                    take_turn(generators[kind], kind, values if number > 0 or rounds == 1 else None, failed)
     finally:
         for generator in generators.values():
             generator.close()
-    return values
+    return values, failed
+
+
+def take_turn(generator, kind, values, failed):
+    """@values: None in the round that is thrown away."""
+    try:
+        turn = next(generator)
+    except (BenchError, AssertionError, OSError, libvirt.libvirtError, subprocess.SubprocessError) as e:
+        failed[kind] = "%s: %s" % (type(e).__name__, e)
+        return
+    for metric, value in turn.items() if values else ():
+        values[metric][kind].append(value)
 
 
 def summary(title, unit, target, by_kind):
     result = {"title": title, "unit": unit, "target": target}
     for kind, values in by_kind.items():
-        result[kind] = {"min": min(values), "median": statistics.median(values), "max": max(values)}
-    if len(by_kind) == 2 and result["stock"]["median"]:
+        if values:
+            result[kind] = {"min": min(values), "median": statistics.median(values), "max": max(values)}
+    if "ours" in result and result.get("stock", {}).get("median"):
         result["ratio"] = result["ours"]["median"] / result["stock"]["median"]
     return result
 
@@ -74,15 +90,26 @@ def print_line(r):
         "%.2f" % r["ratio"] if "ratio" in r else "", r["target"] or ""), flush=True)
 
 
+def row_results(row, values):
+    results = {metric: summary("%s: %s" % (row.title, metric), METRIC_UNITS.get(metric, row.unit),
+                               row.targets[metric], by_kind) for metric, by_kind in values.items()}
+    for metric, other in row.versus.items():
+        ours, versus = results[metric].get("ours"), results[other].get("ours")
+        if ours and versus and versus["median"]:
+            results[metric]["ratio"] = ours["median"] / versus["median"]
+    return results.values()
+
+
 def run_rows(chosen, args, running):
     results = []
     if not args.json:
         print_head()
     for row in chosen:
         rounds = min(args.rounds, row.rounds or args.rounds)
-        for metric, by_kind in measure(row, running, rounds).items():
-            result = summary("%s: %s" % (row.title, metric), METRIC_UNITS.get(metric, row.unit),
-                             row.targets[metric], by_kind)
+        values, failed = measure(row, running, rounds)
+        for kind, why in failed.items():
+            print("bench/run: %s, %s: %s" % (row.title, kind, why), file=sys.stderr)
+        for result in row_results(row, values):
             results.append(result)
             if not args.json:
                 print_line(result)
@@ -113,7 +140,8 @@ def measure_chosen(kinds, chosen, args):
 
 def main():
     args = options()
-    chosen = [row for row in ROWS if (args.long or not row.long)
+    kinds = [args.side] if args.side else list(sides.KINDS)
+    chosen = [row for row in ROWS if (args.long or not row.long) and set(kinds) & set(row.sides)
               and any(re.search(args.rows, title) for title in row.metric_titles())]
     if args.list:
         print("\n".join(title for row in chosen for title in row.metric_titles()))
@@ -121,7 +149,6 @@ def main():
     if not chosen:
         sys.exit("bench/run: no row matches '%s'; see --list" % args.rows)
     signal.signal(signal.SIGTERM, lambda *_: sys.exit(143))
-    kinds = [args.side] if args.side else list(sides.KINDS)
     sides.start_event_loop()
     if args.qmp:
         count_qmp(kinds, args)

@@ -5,9 +5,11 @@ import subprocess
 import time
 
 import libvirt
+import libvirt_qemu
 
+from daemon import wait_until
 from rows_backup import machine_with_chain, ms, wait_idle
-from sides import SOURCE, Side
+from sides import SOURCE, Arrivals, Side
 
 CALL_SECONDS = 1.0
 SETTLE_SECONDS = 0.3
@@ -58,6 +60,30 @@ def all_stats(side, domains):
     finally:
         for m in machines:
             side.drop(m)
+
+
+def stop_event(side):
+    """From QEMU's STOP, by its own clock, to the callback of a client that waits for lifecycle events."""
+    m = side.machine("e%d" % side.serial(), disks=1)
+    stops, callbacks = [], Arrivals()
+    raw = libvirt_qemu.qemuMonitorEventRegister(
+        side.conn, m.dom, "STOP", lambda c, d, event, s, us, details, o: stops.append(s + us / 1e6), None)
+    life = side.conn.domainEventRegisterAny(m.dom, libvirt.VIR_DOMAIN_EVENT_ID_LIFECYCLE,
+                                            callbacks.arrived, None)
+    try:
+        while True:
+            stops.clear()
+            callbacks.reset()
+            libvirt_qemu.qemuMonitorCommand(m.dom, '{"execute":"stop"}', 0)
+            arrived = callbacks.wait()[1]
+            wait_until("QEMU's own event", lambda: stops)
+            libvirt_qemu.qemuMonitorCommand(m.dom, '{"execute":"cont"}', 0)
+            callbacks.wait(2)
+            yield {"to lifecycle callback": (arrived - stops[0]) * 1000}
+    finally:
+        libvirt_qemu.qemuMonitorEventDeregister(side.conn, raw)
+        side.conn.domainEventDeregisterAny(life)
+        side.drop(m)
 
 
 def startup(side, domains):

@@ -1,18 +1,24 @@
 # SPDX-License-Identifier: LGPL-2.1-or-later
 """What can be measured. A new row is one line here and a generator that yields {metric: value}."""
 import rows_backup as backup
+import rows_chain as chain
 import rows_daemon as daemon
 import rows_guest as guest
+import rows_throughput as throughput
+from sides import KINDS
 
 
 class Row:
     """@title: the first words of the printed line, the metric's name follows. @targets: per metric,
     the ratio ours/stock that docs/internals/speed.rst promises, None = no promise. @rounds: at most
-    that many, for what takes long. @long: only with --long."""
+    that many, for what takes long. @long: only with --long. @sides: the daemons that can do it. @versus:
+    {metric: metric}, the ratio printed is that of two metrics of ours."""
 
-    def __init__(self, title, function, arguments, targets, unit="ms", rounds=None, long=False):
+    def __init__(self, title, function, arguments, targets, unit="ms", rounds=None, long=False, sides=KINDS,
+                 versus=None):
         self.title, self.function, self.arguments = title, function, arguments
         self.targets, self.unit, self.rounds, self.long = targets, unit, rounds, long
+        self.sides, self.versus = sides, versus or {}
 
     def metric_titles(self):
         return ["%s: %s" % (self.title, metric) for metric in self.targets]
@@ -24,6 +30,20 @@ def disks_rows(title, function, extra, targets, **kwargs):
                 {metric: pair[i] for metric, pair in targets.items()}, **kwargs)
             for i, n in enumerate((1, 8))]
 
+
+def flat_rows(short, long):
+    """A chain of @long checkpoints beside one of @short."""
+    operations = {"create": 1.3, "list, a checkpoint": 1.3, "delete, middle": 1.3, "delete, last": 1.3,
+                  "QEMU's memory": None}
+    targets = {"%s, chain %d" % (metric, n): target if n == long else None
+               for n in (short, long) for metric, target in operations.items()}
+    versus = {"%s, chain %d" % (metric, long): "%s, chain %d" % (metric, short) for metric in operations}
+    return [Row("%d beside %d checkpoints, %d disk%s" % (long, short, n, "s" if n > 1 else ""), chain.flat,
+                (n, short, long), targets, long=True, sides=("ours",), versus=versus) for n in (1, 8)]
+
+
+SHARE = {"guest's share": None, "longest write": None}
+SCOPE_CHANGED = "<f:options xmlns:f='urn:fleece:1' scope='changed'/>"
 
 ROWS = [
     *disks_rows("checkpoint, chain 10", backup.checkpoint, (10,),
@@ -53,7 +73,18 @@ ROWS = [
     *disks_rows("guest's longest write", guest.writes, (),
                 {"idle": (None, None), "around checkpoint create": (None, None),
                  "around pull begin": (None, None), "around pull end": (None, None)}, rounds=5),
+    *flat_rows(10, 1000),
+    Row("full pull", throughput.pull_share, (False,), dict(SHARE, scratch=None), rounds=3),
+    Row("incremental pull, 2 % dirty", throughput.pull_share, (True,), dict(SHARE, scratch=None), rounds=3),
+    Row("incremental pull, 2 % dirty, scope changed", throughput.pull_share, (True, SCOPE_CHANGED),
+        dict(SHARE, scratch=None), rounds=3, sides=("ours",)),
+    Row("full push to 20 MB/s", throughput.push_share, (False,), SHARE, rounds=3, sides=("ours",)),
+    Row("full fleeced push to 20 MB/s", throughput.push_share, (True,), SHARE, rounds=3, sides=("ours",)),
+    Row("bulk, pull by nbdcopy", throughput.bulk_pull, (), {"throughput": 0.95}, unit="MiB/s", rounds=5),
+    Row("bulk, push to a file", throughput.bulk_push, (), {"throughput": 0.95}, unit="MiB/s", rounds=5),
+    Row("QEMU's STOP", daemon.stop_event, (), {"to lifecycle callback": 0.4}),
 ]
 
-# RSS is printed in MiB whatever the unit of its row.
-METRIC_UNITS = {"RSS": "MiB"}
+# The unit of these metrics, whatever that of their row.
+METRIC_UNITS = {"RSS": "MiB", "scratch": "MiB", "guest's share": "", "QEMU's memory, chain 10": "MiB",
+                "QEMU's memory, chain 1000": "MiB"}
