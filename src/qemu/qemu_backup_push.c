@@ -50,7 +50,7 @@ diskUpdate(qemuBackupJobDisk *disk, const virJSONValue *entry, bool cancelled)
     if (g_strcmp0(virJSONObjectLookupString(entry, "status"), "concluded") != 0)
         return;
     disk->done = true;
-    disk->cancelled = cancelled && (error || disk->processed < disk->total);
+    disk->cancelled = cancelled && !disk->error && (error || disk->processed < disk->total);
     if (error && !disk->error)
         disk->error = g_strdup(error);
 }

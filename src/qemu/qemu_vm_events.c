@@ -7,6 +7,7 @@
 #include "qemu_vm_events.h"
 #include "qemu_backup.h"
 #include "qemu_backup_plan.h"
+#include "qemu_backup_rescue.h"
 #include "qemu_hotplug.h"
 #include "qemu_process.h"
 #include "qemu_status.h"
@@ -46,7 +47,7 @@ qemuVMEventStop(qemuVM *vm, const qemuVMEvent *event)
     if (event->own)
         return;
     g_mutex_lock(&vm->lock);
-    if (vm->state == VIR_DOMAIN_RUNNING) {
+    if (vm->state == VIR_DOMAIN_RUNNING && !vm->rescuing) {
         qemuVMSetState(vm, VIR_DOMAIN_PAUSED, VIR_DOMAIN_PAUSED_UNKNOWN);
         qemuVMPublishLifecycle(vm, VIR_DOMAIN_EVENT_SUSPENDED, VIR_DOMAIN_EVENT_SUSPENDED_PAUSED);
     }
@@ -60,6 +61,7 @@ qemuVMEventResume(qemuVM *vm, const qemuVMEvent *event)
     if (event->own)
         return;
     g_mutex_lock(&vm->lock);
+    vm->rescuing = false;
     if (vm->state == VIR_DOMAIN_PAUSED) {
         qemuVMSetState(vm, VIR_DOMAIN_RUNNING, VIR_DOMAIN_RUNNING_UNPAUSED);
         qemuVMPublishLifecycle(vm, VIR_DOMAIN_EVENT_RESUMED, VIR_DOMAIN_EVENT_RESUMED_UNPAUSED);
@@ -217,6 +219,11 @@ qemuVMEventIOError(qemuVM *vm, const qemuVMEvent *event)
         code = VIR_DOMAIN_EVENT_IO_ERROR_NONE;
     g_mutex_lock(&vm->lock);
     disk = qemuVMEventDisk(vm, node);
+    if (disk && code == VIR_DOMAIN_EVENT_IO_ERROR_PAUSE && vm->state == VIR_DOMAIN_RUNNING &&
+        qemuBackupRescueGuest(vm, disk->name, virJSONObjectLookupString(event->data, "reason"))) {
+        g_mutex_unlock(&vm->lock);
+        return;
+    }
     def = disk ? virDomainDefDisk(vm->def, disk->name, false) : NULL;
     qemuVMPublish(vm, virDomainEventIOErrorNew(vm->name, vm->uuid, vm->def->id,
                                                disk ? disk->sourcePath : "",
