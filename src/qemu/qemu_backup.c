@@ -16,6 +16,7 @@
 
 #include "qemu_backup_plan.h"
 #include "qemu_backup_recover.h"
+#include "qemu_backup_watch.h"
 #include "qemu_bitmap_chain.h"
 #include "qemu_checkpoint.h"
 #include "qemu_checkpoint_books.h"
@@ -361,6 +362,7 @@ beginPrepared(qemuVM *vm, beginContext *ctx, virDomainCheckpointDef **checkpoint
         return -1;
     }
     qemuTargetHold(vm);
+    qemuBackupWatchStart(vm, vm->backup);
     return 0;
 }
 

@@ -15,6 +15,7 @@
 #include "qemu_checkpoint.h"
 #include "qemu_checkpoint_books.h"
 #include "qemu_driver_state.h"
+#include "qemu_backup_watch.h"
 #include "qemu_plan_run.h"
 #include "virerror_report.h"
 #include "virlog.h"
@@ -87,6 +88,7 @@ qemuBackupRecover(qemuVM *vm, char **undone)
         VIR_INFO("domain '%s': its backup goes on", vm->name);
         if (adopt(vm, job) < 0)
             return -1;
+        qemuBackupWatchStart(vm, job);
         finishIfConcluded(vm, job);
         return 0;
     case QEMU_BACKUP_ENDING:

@@ -9,7 +9,9 @@
 #include <errno.h>
 #include <netinet/in.h>
 #include <stdio.h>
+#include <linux/sockios.h>
 #include <string.h>
+#include <sys/ioctl.h>
 #include <sys/pidfd.h>
 #include <sys/socket.h>
 #include <sys/stat.h>
@@ -23,6 +25,7 @@
 #define VIR_FROM_THIS VIR_FROM_QEMU
 /* More than four times what a UNIX socket's buffer is by default: it counts as full from a quarter on. */
 #define BREAK_BUFFER (4 << 20)
+#define STUCK_MS 300
 
 #define TCP_STATE_ESTABLISHED 0x01
 #define TCP_STATE_CLOSE_WAIT 0x08
@@ -159,9 +162,11 @@ breakSocket(int fd)
         VIR_DEBUG("no larger buffer for a connection: %s", g_strerror(errno));
 }
 
-void
-qemuNbdClientsBreak(pid_t pid, const char *path, unsigned int port)
+/* (owned) Descriptors of ours for the sockets of the server's clients; those we may not take are left out. */
+static GArray *
+takeSockets(pid_t pid, const char *path, unsigned int port)
 {
+    GArray *taken = g_array_new(FALSE, FALSE, sizeof(int));
     g_autofree char *dirName = g_strdup_printf("/proc/%lld/fd", (long long)pid);
     g_autoptr(GDir) dir = g_dir_open(dirName, 0, NULL);
     VIR_AUTOCLOSE process = dir ? pidfd_open(pid, 0) : -1;
@@ -170,14 +175,60 @@ qemuNbdClientsBreak(pid_t pid, const char *path, unsigned int port)
     while (process >= 0 && (entry = g_dir_read_name(dir))) {
         g_autofree char *link = g_build_filename(dirName, entry, NULL);
         g_autofree char *text = g_file_read_link(link, NULL);
-        VIR_AUTOCLOSE fd = -1;
+        int fd = -1;
 
         if (!text || !g_str_has_prefix(text, "socket:["))
             continue;
         fd = pidfd_getfd(process, (int)g_ascii_strtoll(entry, NULL, 10), 0);
         if (fd >= 0 && socketIsClient(fd, path, port))
-            breakSocket(fd);
+            g_array_append_val(taken, fd);
+        else if (fd >= 0)
+            close(fd);
     }
+    return taken;
+}
+
+void
+qemuNbdClientsBreak(pid_t pid, const char *path, unsigned int port)
+{
+    g_autoptr(GArray) sockets = takeSockets(pid, path, port);
+
+    for (guint i = 0; i < sockets->len; i++) {
+        breakSocket(g_array_index(sockets, int, i));
+        close(g_array_index(sockets, int, i));
+    }
+}
+
+/* Bytes that the peer of @fd has not read; 0 if that cannot be told. */
+static int
+bytesWaiting(int fd)
+{
+    int bytes = 0;
+
+    return ioctl(fd, SIOCOUTQ, &bytes) == 0 ? bytes : 0;
+}
+
+unsigned int
+qemuNbdClientsBreakStuck(pid_t pid, const char *path, unsigned int port)
+{
+    g_autoptr(GArray) sockets = takeSockets(pid, path, port);
+    g_autofree int *waiting = g_new0(int, sockets->len + 1);
+    unsigned int broken = 0;
+
+    for (guint i = 0; i < sockets->len; i++)
+        waiting[i] = bytesWaiting(g_array_index(sockets, int, i));
+    if (sockets->len > 0)
+        g_usleep(STUCK_MS * G_TIME_SPAN_MILLISECOND);
+    for (guint i = 0; i < sockets->len; i++) {
+        int fd = g_array_index(sockets, int, i);
+
+        if (waiting[i] > 0 && bytesWaiting(fd) == waiting[i]) {
+            breakSocket(fd);
+            broken++;
+        }
+        close(fd);
+    }
+    return broken;
 }
 
 /* Somebody may stand in the listener's queue, not accepted yet: two looks some time apart. */

@@ -24,6 +24,9 @@ unsigned int qemuNbdClientsCount(pid_t pid, const char *path, unsigned int port)
  * (ptrace), and for the buffer a net.core.wmem_max of 1 MiB or CAP_NET_ADMIN; without them nothing happens.
  */
 void qemuNbdClientsBreak(pid_t pid, const char *path, unsigned int port);
+/** The same for those only that have data waiting for them and take none of it for a while (0.3 s, which
+ * this blocks for). Returns how many. */
+unsigned int qemuNbdClientsBreakStuck(pid_t pid, const char *path, unsigned int port);
 /** Wait until there is none, at most @timeoutMs. The UNIX socket's file is removed first, so that no
  * new client comes. Call it when the exports are gone: those who used them are disconnected then.
  * Returns true when the server is alone. */

@@ -62,6 +62,22 @@ class GuestFirst(livetest.LiveTest):
             del hanging, silent
         self.assertEqual(m.calm().errno, 0)
 
+    def test_a_client_that_hangs_holds_up_no_other_work(self):
+        """A checkpoint, a pause: QEMU waits for the client's reply, and the guest for QEMU, until the
+        client is cut off. One that reads goes on."""
+        m = self.stormy_machine(disks=1, size=32 * MIB)
+        self.begin(m, self.pull_xml(m))
+        reader = images.connect("vda", self.socket_path())
+        for work in (lambda: self.checkpoint(m, "a"), lambda: (m.dom.suspend(), m.dom.resume())):
+            hanging = self.hang_in_read()
+            work()
+            self.assert_guest_writes(m)
+            self.assertEqual(len(reader.pread(MIB, 0)), MIB)
+            del hanging
+        reader.shutdown()
+        self.end_pull(m)
+        self.assertEqual(m.calm().errno, 0)
+
     def small_directory(self, name, size):
         path = os.path.join(self.tmp, name)
         os.mkdir(path)

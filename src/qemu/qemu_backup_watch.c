@@ -1,0 +1,110 @@
+/* SPDX-License-Identifier: LGPL-2.1-or-later */
+/*
+ * Whatever drains a disk in QEMU 7.2 (suspend, reset, a new bitmap, a new node) waits for the requests of
+ * its NBD clients, replies included, and the guest stands still meanwhile: with a client that has
+ * stopped reading in the middle of a reply, for ever. Nothing can be done beforehand about what the
+ * guest itself begins, so QEMU is asked something trivial every second. If it has not answered by the
+ * next time, the connections that do not move are cut off. A client that is slow but reads stays.
+ */
+#include "qemu_backup_watch.h"
+
+#include "qemu_nbd_clients.h"
+#include "qemu_workers.h"
+#include "virerror_report.h"
+#include "virlog.h"
+#include "virmainloop.h"
+
+#define VIR_FROM_THIS VIR_FROM_QEMU
+#define WATCH_INTERVAL_MS 1000
+
+typedef struct _watch {
+    gint refs;
+    qemuVM *vm;
+    qemuBackupJob *job;
+    gint asking;          /* a question waits for its answer */
+    gint breaking;
+} watch;
+
+static watch *
+watchRef(watch *w)
+{
+    g_atomic_int_inc(&w->refs);
+    return w;
+}
+
+static void
+watchUnref(watch *w)
+{
+    if (!g_atomic_int_dec_and_test(&w->refs))
+        return;
+    qemuBackupJobUnref(w->job);
+    qemuVMUnref(w->vm);
+    g_free(w);
+}
+G_DEFINE_AUTOPTR_CLEANUP_FUNC(watch, watchUnref)
+
+static void
+ask(void *data)
+{
+    g_autoptr(watch) w = data;
+    g_autoptr(virJSONValue) question = virJSONBuild("{'execute':'query-version'}");
+
+    w->vm->target.ops->command(&w->vm->target, question, NULL);
+    virErrorReset();
+    g_atomic_int_set(&w->asking, 0);
+}
+
+static void
+breakStuck(void *data)
+{
+    g_autoptr(watch) w = data;
+    const virDomainBackupDef *def = w->job->def;
+    bool isUnix = def->server.transport == VIR_BACKUP_SERVER_UNIX;
+    unsigned int broken =
+        qemuNbdClientsBreakStuck(w->vm->target.ops->pid(&w->vm->target),
+                                 isUnix ? def->server.socket : NULL, def->server.port);
+
+    if (broken > 0)
+        VIR_WARN("domain '%s': %u NBD clients of its backup are cut off: QEMU waited for them, and they "
+                 "did not read", w->vm->name, broken);
+    g_atomic_int_set(&w->breaking, 0);
+}
+
+static bool
+isOver(watch *w)
+{
+    QEMU_VM_LOCK_GUARD(w->vm);
+
+    return w->vm->backup != w->job;
+}
+
+static gboolean
+watchTick(gpointer data)
+{
+    watch *w = data;
+
+    if (isOver(w)) {
+        watchUnref(w);
+        return G_SOURCE_REMOVE;
+    }
+    if (g_atomic_int_compare_and_exchange(&w->asking, 0, 1))
+        qemuWorkersRun(ask, watchRef(w));
+    else if (g_atomic_int_compare_and_exchange(&w->breaking, 0, 1))
+        qemuWorkersRun(breakStuck, watchRef(w));
+    return G_SOURCE_CONTINUE;
+}
+
+void
+qemuBackupWatchStart(qemuVM *vm, qemuBackupJob *job)
+{
+    g_autoptr(GSource) timer = NULL;
+    watch *w = NULL;
+
+    if (job->def->mode != VIR_BACKUP_MODE_PULL || vm->helper)
+        return;
+    w = g_new0(watch, 1);
+    w->refs = 1;
+    w->vm = qemuVMRef(vm);
+    w->job = qemuBackupJobRef(job);
+    timer = virMainLoopTimer(WATCH_INTERVAL_MS, watchTick, w);
+}
