@@ -172,7 +172,13 @@ diskParse(xmlNodePtr node, virDomainBackupDef *def)
 static int
 optionsParse(xmlNodePtr node, virDomainBackupDef *def)
 {
-    return virXMLPropYesNo(node, "quiesce", &def->quiesce) < 0 ? -1 : 0;
+    g_autofree char *missing = node ? virXMLProp(node, "onmissing") : NULL;
+
+    def->fullIfMissing = g_strcmp0(missing, "full") == 0;
+    if (virXMLPropYesNo(node, "quiesce", &def->quiesce) < 0 ||
+        virXMLPropUInt(node, "cbw-timeout", &def->cbwTimeoutSec) < 0)
+        return -1;
+    return 0;
 }
 
 virDomainBackupDef *
@@ -261,10 +267,16 @@ diskFormat(virBuffer *buf, const virDomainBackupDiskDef *disk, virBackupMode mod
 static void
 optionsFormat(virBuffer *buf, const virDomainBackupDef *def)
 {
-    if (!def->quiesce)
+    if (!def->quiesce && !def->fullIfMissing && def->cbwTimeoutSec == 0)
         return;
     virBufferAsprintf(buf, "<f:options xmlns:f='%s'", VIR_XML_NS_FLEECE);
-    virBufferAdd(buf, " quiesce='yes'/>\n");
+    if (def->quiesce)
+        virBufferAdd(buf, " quiesce='yes'");
+    if (def->fullIfMissing)
+        virBufferAdd(buf, " onmissing='full'");
+    if (def->cbwTimeoutSec > 0)
+        virBufferAsprintf(buf, " cbw-timeout='%u'", def->cbwTimeoutSec);
+    virBufferAdd(buf, "/>\n");
 }
 
 char *

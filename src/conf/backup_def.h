@@ -36,6 +36,8 @@ typedef struct _virDomainBackupDef {
     GPtrArray *disks;            /* virDomainBackupDiskDef * */
     /* <f:options> */
     bool quiesce;                /* file systems of the guest frozen at the instant */
+    bool fullIfMissing;          /* a disk whose changes since its checkpoint are not known is done in full */
+    unsigned int cbwTimeoutSec;  /* pull; 0 = as qemu.conf says */
 } virDomainBackupDef;
 
 void virDomainBackupDefFree(virDomainBackupDef *def);

@@ -266,8 +266,19 @@ static const virXMLElementRule disksPull[] = {
 };
 
 /* Ours. */
-static const virXMLAttrRule optionAttrs[] = {
-    {"quiesce", .words = "yes no"},
+static const char *
+timeoutCheck(const char *value)
+{
+    guint64 seconds = 0;
+
+    return g_ascii_string_to_unsigned(value, 10, 1, 3600, &seconds, NULL) ? NULL : "seconds, 1 to 3600";
+}
+
+#define OPTION_ATTRS {"quiesce", .words = "yes no"}, {"onmissing", .words = "full error"}
+static const virXMLAttrRule optionPushAttrs[] = {OPTION_ATTRS, {NULL}};
+static const virXMLAttrRule optionPullAttrs[] = {
+    OPTION_ATTRS,
+    {"cbw-timeout", .check = timeoutCheck},
     {NULL},
 };
 
@@ -276,7 +287,7 @@ static const virXMLElementRule pushChildren[] = {
     {"server", VIR_XML_RULE_FORBIDDEN,
      .note = "<server> is for pull backups; set mode='pull' or leave it out"},
     {"disks", .children = disksPush},
-    {"f:options", .attrs = optionAttrs},
+    {"f:options", .attrs = optionPushAttrs},
     {NULL},
 };
 static const virXMLElementRule pullChildren[] = {
@@ -284,7 +295,7 @@ static const virXMLElementRule pullChildren[] = {
     {"server", VIR_XML_RULE_REQUIRED, serverAttrs, .extra = addressCheck,
      .note = "a pull backup needs a <server> to be read from"},
     {"disks", .children = disksPull},
-    {"f:options", .attrs = optionAttrs},
+    {"f:options", .attrs = optionPullAttrs},
     {NULL},
 };
 

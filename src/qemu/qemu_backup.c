@@ -132,8 +132,27 @@ sinceOfDisk(qemuVM *vm, const virDomainBackupDiskDef *disk, const qemuGraphNode 
     return qemuBitmapChainSince(disk->name, node, (const char *const *)chain, disk->incremental);
 }
 
+/* The changes of @disk are not known, as the error says: may it be done in full instead? backup-dumpxml
+ * shows then that it is. */
+static bool
+doneInFull(qemuVM *vm, const beginContext *ctx, virDomainBackupDiskDef *disk)
+{
+    virErrorNumber code = virErrorLastCode();
+
+    if (!ctx->def->fullIfMissing ||
+        (code != VIR_ERR_NO_DOMAIN_CHECKPOINT && code != VIR_ERR_CHECKPOINT_INCONSISTENT))
+        return false;
+    VIR_WARN("domain '%s': disk '%s' is backed up in full: %s", vm->name, disk->name,
+             virErrorLastMessage());
+    virErrorReset();
+    disk->mode = VIR_BACKUP_DISK_FULL;
+    g_clear_pointer(&disk->incremental, g_free);
+    g_clear_pointer(&disk->exportBitmap, g_free);
+    return true;
+}
+
 static int
-collectDisk(qemuVM *vm, beginContext *ctx, const virDomainBackupDiskDef *disk)
+collectDisk(qemuVM *vm, beginContext *ctx, virDomainBackupDiskDef *disk)
 {
     const qemuTargetDisk *td = qemuCheckpointTargetDisk(qemuVMTarget(vm), disk->name);
     const qemuGraphNode *node = td ? qemuGraphNodeLookup(ctx->graph, td->node) : NULL;
@@ -150,14 +169,14 @@ collectDisk(qemuVM *vm, beginContext *ctx, const virDomainBackupDiskDef *disk)
         (disk->nbd && qemuNbdTargetProbe(disk->nbd, vm->name, disk->name) < 0))
         return -1;
     if (disk->incremental) {
-        if (!(since = sinceOfDisk(vm, disk, node)))
+        since = sinceOfDisk(vm, disk, node);
+        if (since && qemuCheckpointCheckSource(vm, disk->name, td->sourcePath, disk->incremental) < 0)
+            g_clear_pointer(&since, g_ptr_array_unref);
+        if (!since && !doneInFull(vm, ctx, disk))
             return -1;
-        if (qemuCheckpointCheckSource(vm, disk->name, td->sourcePath, disk->incremental) < 0) {
-            g_ptr_array_unref(since);
-            return -1;
-        }
-        g_ptr_array_add(ctx->chains, since);
     }
+    if (since)
+        g_ptr_array_add(ctx->chains, since);
     plan.size = node->virtualSize;
     plan.since = since;
     g_array_append_val(ctx->disks, plan);
@@ -168,7 +187,7 @@ static int
 collectDisks(qemuVM *vm, beginContext *ctx)
 {
     for (guint i = 0; i < ctx->def->disks->len; i++) {
-        const virDomainBackupDiskDef *disk = g_ptr_array_index(ctx->def->disks, i);
+        virDomainBackupDiskDef *disk = g_ptr_array_index(ctx->def->disks, i);
 
         if (disk->backup && collectDisk(vm, ctx, disk) < 0)
             return -1;
@@ -211,7 +230,7 @@ makePlan(qemuVM *vm, beginContext *ctx, bool reuseExternal)
         .checkpointActions = ctx->checkpointActions,
         .guestRuns = target->ops->guestRuns(target),
         .reuseExternal = reuseExternal,
-        .cbwTimeoutSec = config->cbwTimeoutSec,
+        .cbwTimeoutSec = ctx->def->cbwTimeoutSec ? ctx->def->cbwTimeoutSec : config->cbwTimeoutSec,
         .tlsVerify = config->backupTLSVerify,
         .privateDir = target->ops->privateDir(target),
     };

@@ -97,6 +97,25 @@ class Pull(livetest.LiveTest):
         self.assertSame(m["vdb"].model.data, images.pull("vdb", None, self.socket_path())[0], "vdb")
         self.end_pull(m)
 
+    def test_disks_without_a_past_are_done_in_full_if_wanted(self):
+        m = self.machine(boots=False)
+        self.checkpoint(m, "a", {"vda": "bitmap", "vdb": "no"})
+        self.assertError(libvirt.VIR_ERR_NO_DOMAIN_CHECKPOINT, "vdb", self.begin, m,
+                         self.pull_xml(m, incremental="a"))
+        option = "<f:options xmlns:f='urn:fleece:1' onmissing='%s' cbw-timeout='7'/>"
+        self.assertError(libvirt.VIR_ERR_NO_DOMAIN_CHECKPOINT, "vdb", self.begin, m,
+                         self.pull_xml(m, incremental="a", extra=option % "error"))
+        self.begin(m, self.pull_xml(m, incremental="a", extra=option % "full"))
+        tree = ET.fromstring(m.dom.backupGetXMLDesc())
+        self.assertEqual([(d.get("backupmode"), d.get("incremental")) for d in tree.findall("disks/disk")],
+                         [("incremental", "a"), ("full", None)])
+        self.assertEqual(images.pull("vda", "backup-vda", self.socket_path())[1], [])
+        h = images.connect("vdb", self.socket_path(), contexts=["qemu:dirty-bitmap:backup-vdb"])
+        self.assertFalse(h.can_meta_context("qemu:dirty-bitmap:backup-vdb"))
+        self.assertSame(m["vdb"].model.data, images.read_all(h), "vdb")
+        h.shutdown()
+        self.end_pull(m)
+
     def test_own_export_and_bitmap_names(self):
         m = self.machine(boots=False)
         self.checkpoint(m, "a")
