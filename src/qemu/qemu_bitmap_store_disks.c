@@ -369,9 +369,13 @@ int
 qemuBitmapStoreUnplug(qemuTarget *target, const char *disk)
 {
     const qemuTargetDisk *found = diskByName(target, disk);
+    g_autoptr(qemuBitmapStore) kept = qemuBitmapStoreRead(uuidOf(target), disk);
     g_autoptr(qemuGraph) graph = NULL;
     const qemuGraphNode *node = NULL;
 
+    /* it never came as far as that the guest could write to it (a daemon died in an attach) */
+    if (kept && kept->state == QEMU_BITMAP_STORE_SAVED)
+        return 0;
     if (!found || found->readonly || !imageNeedsStore(found->sourcePath, found->format))
         return 0;
     if (!(graph = qemuGraphFetch(target)))

@@ -104,9 +104,29 @@ attachPlan(const virDomainDef *def, const virDomainDiskDef *disk)
     return device ? qemuHotplugPlanAttach(disk, device) : NULL;
 }
 
+/* Lending and taking back changes what bitmaps in the store are recognised by. */
+static int
+attachLend(const virDomainDef *def, const virDomainDiskDef *disk)
+{
+    GPtrArray *stores = qemuBitmapStoreBeforeChown(def);
+    int rc = qemuLendDisk(disk);
+
+    qemuBitmapStoreAfterChown(stores);
+    return rc;
+}
+
+void
+qemuHotplugReturn(const virDomainDef *def, const virDomainDiskDef *disk)
+{
+    GPtrArray *stores = qemuBitmapStoreBeforeChown(def);
+
+    qemuLendReturnDisk(disk);
+    qemuBitmapStoreAfterChown(stores);
+}
+
 /* After a failure: as it was. The device may be there if only its last step had failed. */
 static void
-attachUndo(qemuVM *vm, const virDomainDiskDef *disk)
+attachUndo(qemuVM *vm, const virDomainDef *with, const virDomainDiskDef *disk)
 {
     g_autoptr(virDomainDef) def = qemuVMCopyDef(vm);
     virErrorPtr saved = NULL;
@@ -117,7 +137,7 @@ attachUndo(qemuVM *vm, const virDomainDiskDef *disk)
         VIR_WARN(
             "domain '%s': its status file still has disk '%s', which could not be attached: %s",
             vm->name, disk->dst, virErrorLastMessage());
-    qemuLendReturnDisk(disk);
+    qemuHotplugReturn(with, disk);
     virErrorRestore(&saved);
 }
 
@@ -132,16 +152,6 @@ attachRun(qemuVM *vm, const qemuPlan *plan, virDomainDef *def, unsigned int coun
         vm->nodeCounter = counter;
     }
     return qemuHotplugInstall(vm, def) < 0 || qemuPlanRunAll(&run, &vm->target) < 0 ? -1 : 0;
-}
-
-static int
-attachLend(const virDomainDef *def, const virDomainDiskDef *disk)
-{
-    GPtrArray *stores = qemuBitmapStoreBeforeChown(def);
-    int rc = qemuLendDisk(disk);
-
-    qemuBitmapStoreAfterChown(stores);
-    return rc;
 }
 
 int
@@ -161,7 +171,7 @@ qemuHotplugAttach(qemuVM *vm, virDomainDiskDef **disk)
         return -1;
     }
     if (attachRun(vm, plan, installed, counter) < 0) {
-        attachUndo(vm, added);
+        attachUndo(vm, def, added);
         return -1;
     }
     VIR_INFO("domain '%s': disk '%s' is attached as '%s'", vm->name, dst, added->alias);

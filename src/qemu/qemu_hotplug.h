@@ -32,5 +32,7 @@ int qemuHotplugInstall(qemuVM *vm, virDomainDef *def);
 /** The device of the disk @alias is gone: so go its nodes, its place in the Def, the loan of its
  * files. */
 void qemuHotplugRemoved(qemuVM *vm, const char *alias);
+/** The files of @disk, which is or was in @def, are not used any more. */
+void qemuHotplugReturn(const virDomainDef *def, const virDomainDiskDef *disk);
 /** (owned) set of device ids QEMU has; NULL with an error. */
 GHashTable *qemuHotplugDevices(qemuVM *vm);

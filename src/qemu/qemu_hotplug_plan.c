@@ -46,7 +46,8 @@ qemuHotplugPlanAttach(const virDomainDiskDef *disk, virJSONValue *device)
 
     if (disk->src)
         attachImage(plan, disk, disk->src, true);
-    if (disk->src && disk->src->format != VIR_STORAGE_FORMAT_QCOW2)
+    /* there are qcow2 images, too, that hold no bitmaps */
+    if (disk->src)
         qemuPlanAddStep(plan, QEMU_STEP_BITMAPS, disk->dst, "attach.bitmaps.%s", disk->dst);
     qemuPlanAddQMP(plan, virJSONBuild("{'execute':'device_add','arguments':%v}", device), undo,
                    "attach.device.%s", disk->dst);

@@ -15,7 +15,6 @@
 #include "qemu_backup_end.h"
 #include "qemu_bitmap_store_disks.h"
 #include "qemu_hotplug_plan.h"
-#include "qemu_lend.h"
 #include "qemu_plan_run.h"
 #include "qemu_workers.h"
 #include "virerror_report.h"
@@ -68,15 +67,6 @@ saveBitmaps(qemuVM *vm, const virDomainDiskDef *disk)
 }
 
 static void
-giveBack(const virDomainDef *def, const virDomainDiskDef *disk)
-{
-    GPtrArray *stores = qemuBitmapStoreBeforeChown(def);
-
-    qemuLendReturnDisk(disk);
-    qemuBitmapStoreAfterChown(stores);
-}
-
-static void
 closeNodes(qemuVM *vm, const virDomainDiskDef *disk)
 {
     g_autoptr(qemuPlan) plan = qemuHotplugPlanRemoved(disk);
@@ -109,7 +99,7 @@ qemuHotplugRemoved(qemuVM *vm, const char *alias)
                  vm->name, disk->dst, virErrorLastMessage());
         virErrorReset();
     }
-    giveBack(old, disk);
+    qemuHotplugReturn(old, disk);
     VIR_INFO("domain '%s': disk '%s' ('%s') is gone", vm->name, disk->dst, alias);
     {
         QEMU_VM_LOCK_GUARD(vm);

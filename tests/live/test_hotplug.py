@@ -74,6 +74,11 @@ class Hotplug(livetest.LiveTest):
     def devices(self, m):
         return {e["name"] for e in self.qmp(m.dom, "qom-list", path="/machine/peripheral")}
 
+    def config(self, m):
+        """The definition as it is on disk."""
+        with open(self.daemon.path("etc", "libvirt", "qemu", m.name + ".xml")) as f:
+            return f.read()
+
     def attach(self, m, disk, flags=LIVE):
         m.dom.attachDeviceFlags(disk.xml(), flags)
         if flags & LIVE:
@@ -116,7 +121,7 @@ class WithoutGuest(Hotplug):
     def test_what_fails_leaves_nothing(self):
         m = self.machine(boots=False, disks=1, buses=["scsi"])
         devices, nodes, xml = self.devices(m), self.node_files(m), m.dom.XMLDesc()
-        inactive = m.dom.XMLDesc(INACTIVE)
+        inactive, config = m.dom.XMLDesc(INACTIVE), self.config(m)
         attach = lambda disk: m.dom.attachDeviceFlags(disk.xml(), LIVE | CONFIG)
         missing = self.disk("sdb", "scsi", make=False)
         self.assertError(libvirt.VIR_ERR_SYSTEM_ERROR, "Cannot access storage file '%s'" % missing.path,
@@ -131,6 +136,9 @@ class WithoutGuest(Hotplug):
         place = self.disk("sdb", "scsi", name="place")
         place.extra = "<address type='drive' controller='0' bus='0' target='9' unit='20000'/>"
         self.assertError(libvirt.VIR_ERR_XML_ERROR, "unit '20000'", attach, place)
+        board = self.disk("vda", name="board")
+        board.extra = "<address type='pci' slot='1'/>"
+        self.assertError(libvirt.VIR_ERR_INTERNAL_ERROR, "attach.device.vda.*slot 1", attach, board)
         self.assertError(libvirt.VIR_ERR_OPERATION_UNSUPPORTED, "'sata' cannot be hotplugged", m.dom.attachDevice,
                          self.disk("sdb", "sata", name="sata").xml())
         self.assertError(libvirt.VIR_ERR_CONFIG_UNSUPPORTED, "'interface' cannot be attached", m.dom.attachDevice,
@@ -140,8 +148,8 @@ class WithoutGuest(Hotplug):
         self.assertError(libvirt.VIR_ERR_DEVICE_MISSING, "sdz", m.dom.detachDeviceFlags,
                          "<disk><target dev='sdz'/></disk>", LIVE | CONFIG)
         self.assertError(libvirt.VIR_ERR_DEVICE_MISSING, "alias nobody", m.dom.detachDeviceAlias, "nobody", LIVE)
-        self.assertEqual((self.devices(m), self.node_files(m), m.dom.XMLDesc(), m.dom.XMLDesc(INACTIVE)),
-                         (devices, nodes, xml, inactive))
+        self.assertEqual((self.devices(m), self.node_files(m), m.dom.XMLDesc(), m.dom.XMLDesc(INACTIVE),
+                          self.config(m)), (devices, nodes, xml, inactive, config))
 
     def test_a_daemon_that_dies_in_between(self):
         """Before the device is there: no disk. Behind it: the disk. A device that went while no daemon
@@ -370,6 +378,38 @@ class WithGuest(Hotplug):
         self.unplug(m, "vdb")
         self.plug(m, vdb)
         self.assert_since(m, "b", states, checkpoint="c")
+
+    def test_raw_disk_takes_its_bitmaps_along(self):
+        m = self.machine(disks=1)
+        vdb = self.disk("vdb", format="raw")
+        self.plug(m, vdb)
+        m.write("vdb", 0, MIB)
+        states = self.full(m, "a")
+        m.write("vdb", 2 * MIB, 65536)
+        self.unplug(m, "vdb")
+        self.plug(m, vdb)
+        m.write("vdb", 3 * MIB, 65536)
+        dirty = self.assert_since(m, "a", states)
+        self.assertEqual(dirty["vdb"], [(2 * MIB, 65536), (3 * MIB, 65536)])
+        m.dom.blockResize("vdb", 9 << 10, 0)
+        self.wait_in_guest(m, "vdb", 9 * MIB)
+        vdb.size = vdb.model.size = 9 * MIB
+        vdb.model.data += bytes(MIB)
+        dirty = self.assert_since(m, "a", states)
+        self.assertEqual(dirty["vdb"], [(2 * MIB, 65536), (3 * MIB, 65536), (8 * MIB, MIB)])
+        # A device that QEMU refuses: the bitmaps are as good as before.
+        self.unplug(m, "vdb")
+        used = vdb.xml().replace("</disk>", "<alias name='ua-x'/><address type='pci' slot='1'/></disk>")
+        self.assertError(libvirt.VIR_ERR_INTERNAL_ERROR, "attach.device.vdb", m.dom.attachDevice, used)
+        self.plug(m, vdb)
+        self.assertEqual(self.assert_since(m, "a", states), dirty)
+        # Somebody writes to it while it is away.
+        self.unplug(m, "vdb")
+        with open(vdb.path, "r+b") as f:
+            f.write(b"x")
+        self.plug(m, vdb)
+        self.assertError(libvirt.VIR_ERR_CHECKPOINT_INCONSISTENT, "'vdb'", self.begin, m,
+                         self.pull_xml(m, incremental="a"))
 
     def test_disks_of_a_pull(self):
         """A disk that is read stays and keeps its size. A guest that takes it away fails the backup, and
