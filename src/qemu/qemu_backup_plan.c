@@ -104,9 +104,14 @@ storeOptions(const qemuBackupPlanDisk *disk, const char *discard)
     const char *format = store->format == VIR_STORAGE_FORMAT_RAW ? "raw" : "qcow2";
     const char *protocol = store->type == VIR_STORAGE_TYPE_BLOCK ? "host_device" : "file";
 
-    if (disk->def->nbd)
+    if (disk->def->nbd) {
+        g_autofree char *wire = qemuBackupNodeName("wire", disk->disk->name);
+        virJSONValue *connection = qemuNbdTargetOptions(disk->def->nbd);
+
+        virJSONObjectSet(connection, "node-name", virJSONNewString(wire));
         return virJSONBuild("{'driver':%s,'node-name':%s,'discard':%s,'file':%v}", format, node,
-                            discard, qemuNbdTargetOptions(disk->def->nbd));
+                            discard, connection);
+    }
     return virJSONBuild("{'driver':%s,'node-name':%s,'discard':%s,"
                         "'file':{'driver':%s,'filename':%s,'discard':%s}}",
                         format, node, discard, protocol, store->path, discard);

@@ -38,7 +38,7 @@ typedef struct _qemuBackupPlanInput {
 
 /* Names in QEMU's graph; DISK is the target name. Also how a restarted daemon finds its things:
  *   fleece-cbw-DISK, fleece-access-DISK (the window, with snapshot-access inside), fleece-store-DISK (what
- *   is inside a node has no name),
+ *   is inside a node has no name, but for an NBD connection: fleece-wire-DISK),
  *   export id fleece-export-DISK, push job id fleece-push-DISK; the union bitmap on the disk's node has
  *   the name of the export bitmap (pull) or "backup-DISK" (push) */
 #define QEMU_BACKUP_TLS "fleece-tls"     /* the server's credentials */
