@@ -12,7 +12,7 @@ import subprocess
 import sys
 
 # Options of ours that stock virsh does not have: {command: [option, ...]}; they stand last.
-OWN_OPTIONS = {}
+OWN_OPTIONS = {"backup-begin": ["preserve-domain-on-shutdown", "wait", "progress"]}
 # Commands of ours that stock virsh does not have.
 OWN_COMMANDS = ["checkpoint-repair"]
 # They do something without a daemon.

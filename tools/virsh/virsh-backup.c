@@ -11,6 +11,11 @@ static const virshOption beginOptions[] = {
     {.name = "backupxml", .type = VIRSH_OPT_STRING, .help = "domain backup XML"},
     {.name = "checkpointxml", .type = VIRSH_OPT_STRING, .help = "domain checkpoint XML"},
     {.name = "reuse-external", .type = VIRSH_OPT_BOOL, .help = "reuse files provided by caller"},
+    {.name = "preserve-domain-on-shutdown",
+     .type = VIRSH_OPT_BOOL,
+     .help = "keep the domain, paused, if the guest powers off meanwhile"},
+    {.name = "wait", .type = VIRSH_OPT_BOOL, .help = "wait until the backup is over"},
+    {.name = "progress", .type = VIRSH_OPT_BOOL, .help = "show progress, and wait"},
     VIRSH_OPT_END,
 };
 
@@ -19,8 +24,12 @@ cmdBackupBegin(virshShell *sh, const virshCommandArgs *args)
 {
     const char *backupFile = virshArgString(args, "backupxml");
     const char *checkpointFile = virshArgString(args, "checkpointxml");
+    bool progress = virshArgBool(args, "progress");
     unsigned int flags =
-        virshArgBool(args, "reuse-external") ? VIR_DOMAIN_BACKUP_BEGIN_REUSE_EXTERNAL : 0;
+        (virshArgBool(args, "reuse-external") ? VIR_DOMAIN_BACKUP_BEGIN_REUSE_EXTERNAL : 0) |
+        (virshArgBool(args, "preserve-domain-on-shutdown")
+             ? VIR_DOMAIN_BACKUP_BEGIN_PRESERVE_SHUTDOWN_DOMAIN
+             : 0);
     g_autoptr(virDomain) dom = virshArgDomain(sh, args);
     g_autofree char *backup = NULL;
     g_autofree char *checkpoint = NULL;
@@ -31,6 +40,8 @@ cmdBackupBegin(virshShell *sh, const virshCommandArgs *args)
     if (!backup || (checkpointFile && !(checkpoint = virshReadFile(sh, checkpointFile))) ||
         virDomainBackupBegin(dom, backup, checkpoint, flags) < 0)
         return false;
+    if (progress || virshArgBool(args, "wait"))
+        return virshBackupWait(sh, dom, progress);
     virshPrint(sh, "Backup started\n");
     return true;
 }

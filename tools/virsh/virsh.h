@@ -175,6 +175,9 @@ typedef enum {
 } virshLookupBy;
 /** The same for any text, and only by the kinds of name given. */
 virDomainPtr virshLookupDomain(virshShell *sh, const char *name, virshLookupBy by);
+/** backup-begin --wait: until the backup of @dom, just begun, is over; Ctrl-C aborts it. @progress: shown on stderr. True if
+ * it completed; how it ended is printed. */
+bool virshBackupWait(virshShell *sh, virDomainPtr dom, bool progress);
 /** False after "Options --one and --two are mutually exclusive" was printed. */
 bool virshArgsExclude(virshShell *sh, const virshCommandArgs *args, const char *one, const char *two);
 /* GDestroyNotify for arrays of handles. */
