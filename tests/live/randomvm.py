@@ -26,6 +26,8 @@ KINDS = {
     "small": ["-o", "cluster_size=4096"],
     "subclusters": ["-o", "cluster_size=131072,extended_l2=on"],
     "overlay": [],
+    "raw": [],                                  # these two cannot hold bitmaps
+    "old": ["-o", "compat=0.10"],
 }
 REDEFINE_REFUSED = (libvirt.VIR_ERR_CHECKPOINT_INCONSISTENT, libvirt.VIR_ERR_INVALID_ARG,
                     libvirt.VIR_ERR_NO_DOMAIN_CHECKPOINT)
@@ -45,9 +47,18 @@ class Disk:
     def number(self):
         return TARGETS.index(self.target)
 
+    @property
+    def format(self):
+        return "raw" if self.kind == "raw" else "qcow2"
+
+    @property
+    def holds_bitmaps(self):
+        return self.kind not in ("raw", "old")
+
     def xml(self):
-        return ("<disk type='file' device='disk'><driver name='qemu' type='qcow2' discard='unmap'/>"
-                "<source file='%s'/><target dev='%s' bus='virtio'/></disk>" % (self.path, self.target))
+        return ("<disk type='file' device='disk'><driver name='qemu' type='%s' discard='unmap'/>"
+                "<source file='%s'/><target dev='%s' bus='virtio'/></disk>"
+                % (self.format, self.path, self.target))
 
 
 class Mark:
@@ -93,7 +104,7 @@ class Vm:
             with open(base, "wb") as f:
                 f.write(disk.content)
             backing = ["-b", base, "-F", "raw"]
-        images.run(["qemu-img", "create", "-q", "-f", "qcow2", *KINDS[kind], *backing, path, str(size)])
+        images.run(["qemu-img", "create", "-q", "-f", disk.format, *KINDS[kind], *backing, path, str(size)])
         return disk
 
     def xml(self):
@@ -151,6 +162,9 @@ class Vm:
                 self.hmp("quit")
             except libvirt.libvirtError:
                 pass                # it may end before it has answered
+            for d in self.disks:    # nobody could fetch the bitmaps that their images do not hold
+                if not d.holds_bitmaps:
+                    self.distrust([d])
         else:
             self.dom.destroyFlags(libvirt.VIR_DOMAIN_DESTROY_GRACEFUL if how == "graceful" else 0)
         self.wait_stopped()
@@ -180,11 +194,12 @@ class Vm:
         """The content after a crash is what QEMU says; which acknowledged writes were lost is not our
         subject."""
         for d in self.disks:
-            d.content = bytearray(images.content(d.path))
+            d.content = bytearray(images.content(d.path, d.format))
 
     def check_content(self):
         for d in self.disks:
-            self.same(d.content, images.content(d.path), "%s, read from the stopped machine's image" % d.target)
+            self.same(d.content, images.content(d.path, d.format),
+                      "%s, read from the stopped machine's image" % d.target)
 
     # The guest
 
@@ -253,11 +268,13 @@ class Vm:
         self.in_guest(disk, *self.write_command(disk, offset, length))
 
     def outside_write(self):
-        """By a program that knows of bitmaps, while the machine is stopped."""
+        """By a program that knows of bitmaps, while the machine is stopped; but not of those that we keep."""
         wait_until("helpers of a dead daemon to be gone", lambda: not self.pids("qemu-storage-daemon"), 60)
         disk, words, command = self.next_write()
         self.say("outside: " + words)
-        images.run(["qemu-io", "-f", "qcow2", "-d", "unmap", "-c", command, disk.path])
+        images.run(["qemu-io", "-f", disk.format, "-d", "unmap", "-c", command, disk.path])
+        if not disk.holds_bitmaps:
+            self.distrust([disk])
 
     # Checkpoints
 

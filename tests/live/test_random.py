@@ -58,7 +58,7 @@ class PlantedFaults(livetest.LiveTest):
             vm = sequence.vm
             disk = self.two_checkpoints(vm)
             nodes = self.qmp(vm.dom, "query-named-block-nodes", flat=True)
-            node = next(n["node-name"] for n in nodes if n.get("file") == disk.path and n["drv"] == "qcow2")
+            node = next(n["node-name"] for n in nodes if n.get("file") == disk.path and n["drv"] == disk.format)
             self.qmp(vm.dom, "block-dirty-bitmap-clear", node=node, name=vm.marks[0].name)
 
         self.assert_noticed(plant, r"vda: blocks \[3\] have changed since c\d, and the incremental")
