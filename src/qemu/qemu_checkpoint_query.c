@@ -38,7 +38,7 @@ hasChildren(const qemuCheckpointList *list, const char *name)
     return false;
 }
 
-/* LEAVES and NO_LEAVES; both or neither mean no filter. */
+/* LEAVES and NO_LEAVES; neither means no filter, and both, as with libvirt, that nothing passes. */
 static bool
 leafWanted(const qemuCheckpointList *list, const virDomainCheckpointDef *def, unsigned int flags)
 {
@@ -46,7 +46,7 @@ leafWanted(const qemuCheckpointList *list, const virDomainCheckpointDef *def, un
     bool noLeaves = flags & VIR_DOMAIN_CHECKPOINT_LIST_NO_LEAVES;
 
     if (leaves == noLeaves)
-        return true;
+        return !leaves;
     return hasChildren(list, def->name) ? noLeaves : leaves;
 }
 

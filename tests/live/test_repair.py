@@ -197,6 +197,46 @@ class Broken(RepairTest):
         self.assertEqual(images.bitmaps(m["vda"].path), {})
 
 
+class Transient(RepairTest):
+    """Its records go with it; its manager has kept the XML and redefines, as oVirt does at each start."""
+
+    def start_again(self, m, documents):
+        m.dom = self.conn.createXML(self.text)
+        for text in documents:
+            self.redefine(m, text)
+
+    def test_redefined_and_validated(self):
+        m = self.machine(boots=False, start=False)
+        self.text = m.xml(m.dom.UUIDString())
+        m.dom.undefine()
+        self.start_again(m, [])
+        self.chain(m, "m", "z", "a")
+        documents = {n: m.dom.checkpointLookupByName(n).getXMLDesc() for n in ("m", "z", "a")}
+        self.stop(m)
+        self.start_again(m, [])
+        self.assertEqual(self.names(m), [])
+        self.assertError(libvirt.VIR_ERR_INVALID_ARG, "parent m for checkpoint z not found", self.redefine,
+                         m, documents["z"])
+        self.stop(m)
+        self.start_again(m, documents.values())
+        self.assertEqual(self.order(m), ["m", "z", "a"])
+        self.assert_broken(m, {})
+        self.assert_serves(m, "z", [2, 3])
+        self.checkpoint(m, "n")
+        self.stop(m)
+        for d in m.disks[1:]:
+            images.run(["qemu-img", "bitmap", "--remove", d.path, "z"])
+        self.assertError(libvirt.VIR_ERR_CHECKPOINT_INCONSISTENT, "bitmap 'z' on disk 'vdb' is missing",
+                         self.start_again, m, documents.values())
+        self.assertEqual(self.names(m), ["m"])
+        self.stop(m)
+        m.dom = None
+
+    def redefine(self, m, text):
+        m.dom.checkpointCreateXML(text, libvirt.VIR_DOMAIN_CHECKPOINT_CREATE_REDEFINE |
+                                  libvirt.VIR_DOMAIN_CHECKPOINT_CREATE_REDEFINE_VALIDATE)
+
+
 class Strays(RepairTest):
     """Bitmaps without a record. The names are such that no alphabet gives the right order."""
     NAMES = ("m", "z", "a", "k", "b")

@@ -3,6 +3,7 @@
 """The same images under Debian's libvirtd and under ours, in turns: what libvirt made works with ours, and
 what we made never gives libvirt an incremental backup with holes."""
 import os
+import re
 
 import libvirt
 
@@ -16,7 +17,7 @@ VALIDATE = REDEFINE | libvirt.VIR_DOMAIN_CHECKPOINT_CREATE_REDEFINE_VALIDATE
 UUID = "6f2d5c1e-0b7a-4c39-9d58-2a41c7f0e963"
 
 
-class Stock(RepairTest):
+class StockTest(RepairTest):
     def setUp(self):
         super().setUp()
         self.ours = self.daemon
@@ -67,6 +68,8 @@ class Stock(RepairTest):
         os.unlink(path)
         return blocks
 
+
+class Stock(StockTest):
     def test_images_of_stock(self):
         """All its bitmaps record. Redefined from its XML, they give what they would give there."""
         m = self.stock_machine()
@@ -132,6 +135,118 @@ class Stock(RepairTest):
             self.assertTrue(blocks is None or least <= blocks, "%s: %s" % (name, blocks))
         self.assertEqual(self.repair(m, "adopt"), ["t"])
         self.assertIn(6, self.pushed_blocks(m, "t", "t"))
+
+
+# A tree of records, as managers redefine them; a line in each of our own, but clients may have kept others.
+TREE = (("root", None), ("left", "root"), ("right", "root"), ("leaf", "left"), ("late", "leaf"), ("other", None))
+LOOKS = """
+checkpoint-list vm
+checkpoint-list vm --parent
+checkpoint-list vm --roots
+checkpoint-list vm --leaves
+checkpoint-list vm --no-leaves
+checkpoint-list vm --tree
+checkpoint-list vm --name
+checkpoint-list vm --from root
+checkpoint-list vm --from root --descendants --name
+checkpoint-list vm --from root --descendants --leaves
+checkpoint-list vm --from root --tree
+checkpoint-list vm --from left --tree
+checkpoint-list vm --from late --name
+checkpoint-list vm --from nope
+checkpoint-list vm --roots --from root
+checkpoint-list vm --tree --leaves
+checkpoint-list vm --leaves --no-leaves --name
+checkpoint-list vm --descendants
+checkpoint-info vm root
+checkpoint-info vm late
+checkpoint-info vm nope
+checkpoint-parent vm late
+checkpoint-parent vm other
+checkpoint-dumpxml vm left --no-domain
+checkpoint-dumpxml vm nope
+list --all --with-checkpoint --name
+list --all --without-checkpoint --name
+""".strip().splitlines()
+CHANGES = """
+undefine vm
+checkpoint-delete vm leaf --metadata
+checkpoint-delete vm root --metadata --children-only
+checkpoint-delete vm nope --metadata
+checkpoint-delete vm root --metadata --children
+checkpoint-delete vm other --metadata --children --children-only
+undefine vm --checkpoints-metadata
+""".strip().splitlines()
+
+
+class SameTree(StockTest):
+    """The same records with both daemons: the same answers, seen by Debian's virsh."""
+
+    def redefine(self, name, parent, extra=""):
+        text = ("<domaincheckpoint><name>%s</name><description>%s of a tree</description>%s"
+                "<creationTime>17000000%02d</creationTime><disks><disk name='vda' checkpoint='bitmap'/></disks>%s"
+                "</domaincheckpoint>" % (name, name, "<parent><name>%s</name></parent>" % parent if parent else "",
+                                         len(name), extra))
+        return self.conn.lookupByName("vm").checkpointCreateXML(text, REDEFINE)
+
+    def answer(self, line):
+        done = self.virsh(*line.split(), check=False)
+        # ours adds why a checkpoint without bitmaps is broken
+        out = re.sub(r"\n  <f:broken .*</f:broken>", "", done.stdout)
+        return "%s\nstatus %d\n%s%s" % (line, done.returncode, out, done.stderr)
+
+    def lists(self):
+        """What each set of flags gives, as sets of names; children of each checkpoint too."""
+        dom, found = self.conn.lookupByName("vm"), {}
+        checkpoints = dom.listAllCheckpoints()
+        for flags in range(1 << 4):
+            found["all", flags] = self.ask(dom.listAllCheckpoints, flags)
+            for c in checkpoints:
+                found[c.getName(), flags] = self.ask(c.listAllChildren, flags)
+        return found
+
+    def ask(self, function, flags):
+        try:
+            return sorted(c.getName() for c in function(flags))
+        except libvirt.libvirtError as e:
+            return e.get_error_code()
+
+    def code(self, function, *args):
+        try:
+            function(*args)
+            return 0
+        except libvirt.libvirtError as e:
+            return e.get_error_code()
+
+    def transcript(self):
+        said = []
+        for name, parent in TREE:
+            self.redefine(name, parent)
+        said += [self.answer(line) for line in LOOKS]
+        said.append(self.lists())
+        said += [self.code(self.redefine, "left", "late"), self.code(self.redefine, "left", "left"),
+                 self.code(self.redefine, "new", "nope"), self.code(self.redefine, "a/b", None),
+                 self.code(self.redefine, "new", None, "<zork/>")]
+        for line in CHANGES:
+            said += [self.answer(line), self.answer("checkpoint-list vm --tree"),
+                     self.answer("checkpoint-list vm --parent")]
+        return said
+
+    def test_same_tree(self):
+        m = self.machine(boots=False, start=False, disks=1)
+        text = m.xml(UUID)
+        m.dom.undefine()
+        said = []
+        for daemon in (self.stock, self.ours):
+            self.disconnect()
+            self.daemon.stop()
+            self.daemon = daemon
+            daemon.start()
+            self.conn = self.connect()
+            self.conn.defineXML(text)
+            said.append(self.transcript())
+        m.dom = None
+        self.assertEqual([], [(stock, ours) for stock, ours in zip(*said) if stock != ours])
 
 
 if __name__ == "__main__":
