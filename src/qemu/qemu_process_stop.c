@@ -187,6 +187,15 @@ qemuProcessLeftFree(qemuProcessLeft *left)
     virDomainDefFree(left->oldDef);
 }
 
+/* Who is told that a transient domain has stopped may rely on it that there is none any more. */
+static void
+publishGone(qemuVM *vm, int detail)
+{
+    QEMU_VM_LOCK_GUARD(vm);
+
+    qemuVMPublishLifecycle(vm, VIR_DOMAIN_EVENT_STOPPED, detail);
+}
+
 void
 qemuProcessFinish(qemuVM *vm, qemuEnd end)
 {
@@ -221,9 +230,9 @@ qemuProcessFinish(qemuVM *vm, qemuEnd end)
     qemuProcessClearRun(vm, &left, stopped);
     vm->destroyed = false;
     qemuVMSetState(vm, VIR_DOMAIN_SHUTOFF, reason);
-    if (end != QEMU_END_START_FAILED)
-        qemuVMPublishLifecycle(vm, VIR_DOMAIN_EVENT_STOPPED, detail);
     gone = end != QEMU_END_START_FAILED && !vm->persistent;
+    if (end != QEMU_END_START_FAILED && !gone)
+        qemuVMPublishLifecycle(vm, VIR_DOMAIN_EVENT_STOPPED, detail);
     g_mutex_unlock(&vm->lock);
 
     qemuDomainLogWrite(vm->name, "shutting down, reason=%s", word);
@@ -233,6 +242,7 @@ qemuProcessFinish(qemuVM *vm, qemuEnd end)
         if (qemuCheckpointListDrop(vm) < 0 || qemuBitmapStoreRemoveAll(vm->uuid) < 0)
             VIR_WARN("domain '%s': its checkpoint records or bitmaps stay: %s", vm->name, virErrorLastMessage());
         qemuVMListRemove(qemuDriverVMs(), vm);
+        publishGone(vm, detail);
     }
     virErrorRestore(&saved);
 }
