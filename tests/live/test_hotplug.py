@@ -214,6 +214,7 @@ class WithoutGuest(Hotplug):
                 f.truncate(MIB)
         m = self.machine(boots=False, disks=1, extra="<disk type='file' device='cdrom'><driver name='qemu' "
                          "type='raw'/><source file='%s'/><target dev='hda' bus='ide'/></disk>" % first)
+        m.dom.suspend()      # a BIOS that resets the drive closes the tray, and QEMU says nothing
         events = self.events()
         self.virsh("change-media", "vm", "hda", second)
         events.wait("tray", libvirt.VIR_DOMAIN_EVENT_TRAY_CHANGE_OPEN)
