@@ -126,7 +126,7 @@ class Backups:
         if not self.begin(request, self.pull_xml(request)):
             return
         readers = [Reader(self, d, request.since[d.target], then[d.target]) for d in request.disks]
-        self.vm.filtered = "pull"
+        self.vm.filtered, self.vm.filtered_disks = "pull", request.disks
         for _ in range(self.chance.choice((0, 1, 3, 6))):
             if self.vm.active():
                 self.vm.guest_write()
@@ -138,7 +138,7 @@ class Backups:
         self.vm.say("end of the pull")
         self.vm.dom.abortJob()
         self.vm.wait_job_gone()
-        self.vm.filtered = None
+        self.vm.filtered, self.vm.filtered_disks = None, []
 
     def pull_every_mark(self):
         """Of the running or stopped machine, since each checkpoint there is."""
@@ -157,12 +157,12 @@ class Backups:
         then = {d.target: bytes(d.content) for d in request.disks}
         if not self.begin(request, self.push_xml(request)):
             return
-        self.vm.filtered = "push"
+        self.vm.filtered, self.vm.filtered_disks = "push", request.disks
         for _ in range(self.chance.choice((0, 0, 1, 3))):
             if self.vm.active():
                 self.vm.guest_write()
         self.vm.wait_job_gone()
-        self.vm.filtered = None
+        self.vm.filtered, self.vm.filtered_disks = None, []
         for d in request.disks:
             what = "%s pushed since %s" % (d.target, getattr(request.since[d.target], "name", "ever"))
             self.vm.same(then[d.target], self.pushed(request, d), what)

@@ -79,7 +79,8 @@ class Vm:
         """@place: directories, connection and daemon (see randomwalk.Worker); @say: told each step."""
         self.place, self.name, self.chance, self.say = place, name, chance, say
         self.disks, self.marks, self.number, self.filtered = [], [], 0, None
-        # @filtered: "pull" or "push" while a filter of it is below the device: that ignores discards
+        self.filtered_disks = []
+        # @filtered: "pull" or "push" while its filter is below some devices: that ignores discards
         self.limbo = []          # marks whose making was interrupted, and that may turn up yet
         self.strays = []         # (mark, its XML): the record was dropped, bitmaps are left
         self.precise = True      # no bitmap without a record has been, which every incremental counts in
@@ -243,7 +244,7 @@ class Vm:
         if kind == "write":
             return disk, *self.write_command(disk, offset, length)
         command = {"zero": "write -z", "unmap": "write -z -u", "discard": "discard"}[kind]
-        if kind != "discard" or not self.filtered:
+        if kind != "discard" or disk not in self.filtered_disks:
             disk.content[offset:offset + length] = bytes(length)
         self.touch(disk, offset, length)
         return (disk, "%s %s %d+%d" % (kind, disk.target, offset, length),
