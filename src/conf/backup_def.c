@@ -124,6 +124,14 @@ diskNbdParse(xmlNodePtr node, virDomainBackupDiskDef *disk)
     return 0;
 }
 
+virDomainBackupDef *
+virDomainBackupServerParse(xmlNodePtr node)
+{
+    g_autoptr(virDomainBackupDef) def = backupNew();
+
+    return serverParse(node, def) < 0 ? NULL : g_steal_pointer(&def);
+}
+
 /* <driver> may come without a store: it then is about the one that is made up later. */
 static int
 diskStoreParse(xmlNodePtr node, virDomainBackupDiskDef *disk, virBackupMode mode)
@@ -207,8 +215,8 @@ virDomainBackupDefParse(const char *xml)
     return g_steal_pointer(&def);
 }
 
-static void
-serverFormat(virBuffer *buf, const virDomainBackupDef *def)
+void
+virDomainBackupServerFormat(virBuffer *buf, const virDomainBackupDef *def)
 {
     if (!def->server.present)
         return;
@@ -287,7 +295,7 @@ virDomainBackupDefFormat(const virDomainBackupDef *def)
     virBufferAsprintf(&buf, "<domainbackup mode='%s'>\n", modeNames[def->mode]);
     virBufferAdjustIndent(&buf, 2);
     virBufferEscapeString(&buf, "<incremental>%s</incremental>\n", def->incremental);
-    serverFormat(&buf, def);
+    virDomainBackupServerFormat(&buf, def);
     if (def->disks->len > 0)
         virBufferAdd(&buf, "<disks>\n");
     virBufferAdjustIndent(&buf, 2);

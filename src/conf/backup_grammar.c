@@ -53,8 +53,8 @@ addressUnixCheck(xmlNodePtr node)
     return 0;
 }
 
-static int
-addressCheck(xmlNodePtr node)
+int
+virDomainBackupServerCheck(xmlNodePtr node)
 {
     g_autofree char *transport = virXMLProp(node, "transport");
 
@@ -75,7 +75,7 @@ addressCheck(xmlNodePtr node)
     return 0;
 }
 
-static const virXMLAttrRule serverAttrs[] = {
+const virXMLAttrRule virDomainBackupServerAttrs[] = {
     {"transport", .words = "unix tcp"},
     {"tls", .words = "yes no"},
     {"name", .check = hostCheck},
@@ -199,7 +199,7 @@ static const virXMLAttrRule hostAttrs[] = {
     {NULL},
 };
 static const virXMLElementRule targetChildren[] = {
-    {"host", .attrs = hostAttrs, .extra = addressCheck},
+    {"host", .attrs = hostAttrs, .extra = virDomainBackupServerCheck},
     {"encryption", VIR_XML_RULE_FOREIGN},
     {"seclabel", VIR_XML_RULE_FOREIGN | VIR_XML_RULE_MANY},
     {NULL},
@@ -292,7 +292,7 @@ static const virXMLElementRule pushChildren[] = {
 };
 static const virXMLElementRule pullChildren[] = {
     {"incremental", .text = virXMLAnyText},
-    {"server", VIR_XML_RULE_REQUIRED, serverAttrs, .extra = addressCheck,
+    {"server", VIR_XML_RULE_REQUIRED, virDomainBackupServerAttrs, .extra = virDomainBackupServerCheck,
      .note = "a pull backup needs a <server> to be read from"},
     {"disks", .children = disksPull},
     {"f:options", .attrs = optionPullAttrs},

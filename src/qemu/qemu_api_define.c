@@ -5,6 +5,7 @@
 #include "qemu_bitmap_store.h"
 #include "qemu_api.h"
 #include "qemu_checkpoint_list.h"
+#include "qemu_restore.h"
 #include "qemu_vm_config.h"
 #include "qemu_vm_list.h"
 #include "virerror_report.h"
@@ -153,7 +154,7 @@ qemuUndefineCheck(qemuVM *vm, bool dropCheckpoints)
     }
     if (vm->helperHeld) {
         virReportError(VIR_ERR_OPERATION_INVALID,
-                       "cannot undefine domain '%s': a backup reads its disks; wait for it or abort it",
+                       "cannot undefine domain '%s': a backup or restore uses its disks; wait for it or abort it",
                        vm->name);
         return -1;
     }
@@ -180,6 +181,8 @@ qemuUndefineNow(qemuVM *vm, bool dropCheckpoints)
         return -1;
     if (qemuVMConfigRemove(vm->name) < 0)
         return -1;
+    if (!active)
+        qemuRestoreForget(vm);
     g_mutex_lock(&vm->lock);
     vm->persistent = false;
     vm->autostart = false;

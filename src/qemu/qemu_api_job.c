@@ -4,6 +4,7 @@
  */
 #include "qemu_api.h"
 #include "qemu_backup.h"
+#include "qemu_restore.h"
 #include "qemu_vm_list.h"
 #include "virerror_report.h"
 #include "virtypedparam.h"
@@ -34,6 +35,15 @@ qemuJobCompleted(qemuVM *vm, bool keep, int *type, virTypedParamList *params)
     params->n = params->max = vm->lastJob->n;
 }
 
+/* Which long job there is; a stopped domain may have a restore. */
+static int
+qemuJobStatsOfNow(qemuVM *vm, int *type, virTypedParamList *params)
+{
+    int rc = qemuRestoreJobStats(vm, type, params);
+
+    return rc != 0 ? MIN(rc, 0) : qemuBackupJobStats(vm, type, params);
+}
+
 int
 qemuDomainGetJobStats(virDomainPtr dom, int *type, virTypedParameterPtr *params, int *nparams,
                       unsigned int flags)
@@ -50,12 +60,12 @@ qemuDomainGetJobStats(virDomainPtr dom, int *type, virTypedParameterPtr *params,
         qemuJobCompleted(vm, flags & VIR_DOMAIN_JOB_STATS_KEEP_COMPLETED, type, &list);
     } else {
         g_mutex_lock(&vm->lock);
-        if (!vm->backup && qemuVMCheckActive(vm) < 0) {
+        if (!vm->backup && !vm->restore && qemuVMCheckActive(vm) < 0) {
             g_mutex_unlock(&vm->lock);
             return -1;
         }
         g_mutex_unlock(&vm->lock);
-        if (qemuBackupJobStats(vm, type, &list) < 0)
+        if (qemuJobStatsOfNow(vm, type, &list) < 0)
             return -1;
     }
     virTypedParamListSteal(&list, params, nparams);
@@ -82,12 +92,12 @@ qemuDomainGetJobInfo(virDomainPtr dom, virDomainJobInfoPtr info)
     if (!vm)
         return -1;
     g_mutex_lock(&vm->lock);
-    if (!vm->backup && qemuVMCheckActive(vm) < 0) {
+    if (!vm->backup && !vm->restore && qemuVMCheckActive(vm) < 0) {
         g_mutex_unlock(&vm->lock);
         return -1;
     }
     g_mutex_unlock(&vm->lock);
-    if (qemuBackupJobStats(vm, &type, &list) < 0)
+    if (qemuJobStatsOfNow(vm, &type, &list) < 0)
         return -1;
     info->type = type;
     info->timeElapsed = qemuJobParam(&list, VIR_DOMAIN_JOB_TIME_ELAPSED);
@@ -105,6 +115,7 @@ qemuDomainAbortJobFlags(virDomainPtr dom, unsigned int flags)
 {
     g_autoptr(qemuVM) vm = NULL;
     bool any = false;
+    bool restore = false;
 
     virCheckFlags(VIR_DOMAIN_ABORT_JOB_POSTCOPY, -1);
     vm = qemuVMFromDomain(dom);
@@ -112,11 +123,12 @@ qemuDomainAbortJobFlags(virDomainPtr dom, unsigned int flags)
         return -1;
     qemuVMAwaitReconnect(vm);
     g_mutex_lock(&vm->lock);
-    if (!vm->backup && qemuVMCheckActive(vm) < 0) {
+    if (!vm->backup && !vm->restore && qemuVMCheckActive(vm) < 0) {
         g_mutex_unlock(&vm->lock);
         return -1;
     }
-    any = vm->backup != NULL;
+    any = vm->backup || vm->restore;
+    restore = vm->restore != NULL;
     g_mutex_unlock(&vm->lock);
     if (!any) {
         virReportError(VIR_ERR_OPERATION_INVALID, "%s", "no job is active on the domain");
@@ -124,9 +136,9 @@ qemuDomainAbortJobFlags(virDomainPtr dom, unsigned int flags)
     }
     if (flags & VIR_DOMAIN_ABORT_JOB_POSTCOPY) {
         virReportError(VIR_ERR_OPERATION_INVALID,
-                       "the job of domain '%s' is a backup, not an outgoing migration in post-copy mode",
+                       "the job of domain '%s' is no outgoing migration in post-copy mode",
                        dom->name);
         return -1;
     }
-    return qemuBackupAbort(vm);
+    return restore ? qemuRestoreAbort(vm) : qemuBackupAbort(vm);
 }

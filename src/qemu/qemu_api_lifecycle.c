@@ -7,6 +7,7 @@
 #include "qemu_domain_log.h"
 #include "qemu_process.h"
 #include "qemu_qmp_run.h"
+#include "qemu_restore.h"
 #include "qemu_status.h"
 #include "qemu_vm_list.h"
 #include "virerror_report.h"
@@ -46,7 +47,7 @@ static int
 qemuLifecycleBeginStart(qemuVM *vm, const char *api)
 {
     while (true) {
-        if (qemuBackupYieldToStart(vm) < 0 || qemuJobBegin(&vm->job, QEMU_JOB_MODIFY, api) < 0)
+        if (qemuRestoreCheckIdle(vm, "start") < 0 || qemuBackupYieldToStart(vm) < 0 || qemuJobBegin(&vm->job, QEMU_JOB_MODIFY, api) < 0)
             return -1;
         if (!vm->helperHeld || vm->removed)
             return 0;

@@ -26,6 +26,7 @@
 #include "qemu_nbd_target.h"
 #include "qemu_plan_run.h"
 #include "qemu_reconcile.h"
+#include "qemu_restore.h"
 #include "qemu_target_pick.h"
 #include "qemu_tls.h"
 #include "qemu_vm_list.h"
@@ -434,7 +435,11 @@ qemuDomainBackupBegin(virDomainPtr dom, const char *backupXML, const char *check
     virCheckFlags(VIR_DOMAIN_BACKUP_BEGIN_REUSE_EXTERNAL |
                       VIR_DOMAIN_BACKUP_BEGIN_PRESERVE_SHUTDOWN_DOMAIN,
                   -1);
-    if (!(vm = qemuVMFromDomain(dom)) || !(def = virDomainBackupDefParse(backupXML)))
+    if (!(vm = qemuVMFromDomain(dom)))
+        return -1;
+    if (virDomainRestoreDefIsRequest(backupXML))
+        return qemuRestoreBegin(vm, backupXML, checkpointXML, flags);
+    if (!(def = virDomainBackupDefParse(backupXML)))
         return -1;
     if (checkpointXML && !(checkpoint = virDomainCheckpointDefParse(checkpointXML, 0)))
         return -1;
@@ -460,6 +465,8 @@ qemuDomainBackupGetXMLDesc(virDomainPtr dom, unsigned int flags)
 
         if (vm->backup && vm->backup->phase != QEMU_BACKUP_BEGINNING)
             return virDomainBackupDefFormat(vm->backup->def);
+        if (vm->restore)
+            return qemuRestoreFormatXML(vm);
     }
     virReportError(VIR_ERR_NO_DOMAIN_BACKUP, "%s", "no domain backup job present");
     return NULL;

@@ -11,6 +11,7 @@
 #include "qemu_process.h"
 #include "qemu_process_watch.h"
 #include "qemu_reconnect.h"
+#include "qemu_restore.h"
 #include "qemu_target_pick.h"
 #include "qemu_vm_config.h"
 #include "qemu_vm_list.h"
@@ -200,6 +201,7 @@ qemuDriverStart(const qemuDriverOptions *options)
     running = qemuReconnectAll();
     qemuBitmapStoreSweepUnknown();
     qemuHelperRecoverAll();
+    qemuRestoreRecoverAll();
     VIR_INFO("%zu domains, %zu of them running; %zu definitions could not be read",
              qemuVMListCount(qemuDriverVMs()), running, broken);
     qemuWorkersRun(qemuDriverAutostart, NULL);

@@ -295,6 +295,8 @@ static int
 helperOpen(qemuHelper *helper)
 {
     helper->bitmapsLoaded = false;
+    if (helper->mode == QEMU_HELPER_BARE)
+        return 0;
     if (qemuHelperImagesOpen(helper) < 0 || qemuBitmapStoreLoad(&helper->target, false) < 0)
         return -1;
     helper->bitmapsLoaded = true;
@@ -304,7 +306,7 @@ helperOpen(qemuHelper *helper)
 static int
 helperLaunch(qemuHelper *helper, const qemuMonitorCallbacks *callbacks, void *opaque)
 {
-    if (helperMakeRunDir(helper) < 0 || helperLend(helper) < 0)
+    if (helperMakeRunDir(helper) < 0 || (helper->mode != QEMU_HELPER_BARE && helperLend(helper) < 0))
         return -1;
     if (qemuHelperMarkerSave(helper) < 0 || virFaultPoint("helper.spawn") < 0 ||
         helperRun(helper, callbacks, opaque) < 0)

@@ -13,6 +13,7 @@
 #include "qemu_target.h"
 
 typedef enum {
+    QEMU_HELPER_BARE,     /* no image at all: for a restore, whose disks may be lost */
     QEMU_HELPER_LOOK,     /* the images the guest writes to, without their backing; read-only */
     QEMU_HELPER_CHANGE,   /* the same, those that hold bitmaps writable */
     QEMU_HELPER_DATA,     /* whole backing chains, read-only: content may be read */

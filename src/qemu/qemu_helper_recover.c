@@ -18,6 +18,7 @@
 #include "qemu_helper_priv.h"
 #include "qemu_lend.h"
 #include "qemu_process_spawn.h"
+#include "qemu_restore.h"
 #include "qemu_run_dir.h"
 #include "qemu_vm_list.h"
 #include "qemu_workers.h"
@@ -196,6 +197,8 @@ recoverOne(void *data)
     qemuBitmapStoreAfterChown(stores);
     qemuRunDirRemove(dir);
     qemuBackupSweep(vm);
+    if (qemuRestoreSettle(vm) < 0)
+        VIR_WARN("domain '%s': %s", vm->name, virErrorLastMessage());
     unlink(path);
     virErrorReset();
     qemuJobEnd(&vm->job);

@@ -22,6 +22,7 @@
 #include "qemu_qmp_chardev.h"
 #include "qemu_qmp_run.h"
 #include "qemu_reconcile.h"
+#include "qemu_restore.h"
 #include "qemu_run_dir.h"
 #include "qemu_status.h"
 #include "qemu_vm_list.h"
@@ -402,6 +403,8 @@ qemuProcessStart(qemuVM *vm, unsigned int flags, const void *conn)
 {
     g_auto(qemuStart) start = { .listenFd = -1, .clientFd = -1, .logFd = -1 };
 
+    if (qemuRestoreCheckUse(vm, "start") < 0)
+        return -1;
     if (vm->helperHeld) {
         virReportError(VIR_ERR_RESOURCE_BUSY,
                        "cannot start domain '%s': a backup reads its disks; wait for it or abort it",

@@ -9,6 +9,7 @@
 #include "qemu_checkpoint_books.h"
 #include "qemu_checkpoint_order.h"
 #include "qemu_reconcile.h"
+#include "qemu_restore.h"
 #include "qemu_workers.h"
 #include "virerror_report.h"
 #include "virlog.h"
@@ -21,6 +22,7 @@ helperEvent(const char *name, const virJSONValue *data, long long seconds G_GNUC
             unsigned int micros G_GNUC_UNUSED, void *opaque)
 {
     qemuBackupEventJob(opaque, name, data);
+    qemuRestoreEventJob(opaque, name, data);
 }
 
 /* A closed monitor fails at once; so this is about the helper of now, whoever's end we were told of. */
@@ -44,6 +46,8 @@ helperDied(void *data)
         qemuWorkersRun(helperDied, qemuVMRef(vm));
         return;
     }
+    if (vm->helperHeld && !helperAnswers(vm->helper))
+        qemuRestoreHelperDied(vm);
     if (vm->helperHeld && !helperAnswers(vm->helper) && (job = qemuBackupOfVM(vm)))
         qemuBackupFinish(vm, job, VIR_DOMAIN_JOB_FAILED,
                          "the block helper of the stopped domain ended");
@@ -105,7 +109,7 @@ stop(qemuVM *vm)
 static int
 startHelper(qemuVM *vm, qemuHelperMode mode)
 {
-    bool pending = qemuReconcilePending(vm);
+    bool pending = mode != QEMU_HELPER_BARE && qemuReconcilePending(vm);
     g_autoptr(virDomainDef) def = qemuVMCopyDef(vm);
     qemuHelper *helper = NULL;
 
@@ -149,6 +153,8 @@ qemuTargetBegin(qemuVM *vm, qemuHelperMode mode)
     }
     if (active)
         return &vm->target;
+    if (mode != QEMU_HELPER_BARE && qemuRestoreCheckUse(vm, "use the disks of") < 0)
+        return NULL;
     if (vm->helper ? checkHeld(vm, mode) < 0 : startHelper(vm, mode) < 0)
         return NULL;
     return qemuHelperTarget(vm->helper);

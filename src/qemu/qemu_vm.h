@@ -20,6 +20,7 @@
 
 typedef struct _qemuCheckpointList qemuCheckpointList;   /* qemu_checkpoint_list.h */
 typedef struct _qemuBackupJob qemuBackupJob;             /* qemu_backup_job.h */
+typedef struct _qemuRestoreJob qemuRestoreJob;           /* qemu_restore_job.h */
 typedef struct _qemuProcess qemuProcess;                 /* qemu_process_watch.h */
 typedef struct _qemuHelper qemuHelper;                   /* qemu_helper.h */
 typedef struct _qemuQuiesce qemuQuiesce;                 /* qemu_agent_quiesce.h */
@@ -86,6 +87,7 @@ typedef struct _qemuVM {
     qemuJob job;                 /* has its own lock and condition */
     qemuCheckpointList *checkpoints;   /* guarded by lock */
     qemuBackupJob *backup;       /* NULL = none; guarded by lock */
+    qemuRestoreJob *restore;     /* NULL = none; guarded by lock */
     char *unplugAlias;           /* device whose removal somebody waits for (qemu_hotplug.c) */
     bool unplugDone;             /* it is gone */
     bool unplugRefused;          /* the guest keeps it */

@@ -191,6 +191,32 @@ virFileUnlinkDurable(const char *path, const char *fault)
     return virFileSyncDirectory(path);
 }
 
+int
+virFileSync(const char *path)
+{
+    VIR_AUTOCLOSE fd = open(path, O_RDONLY | O_CLOEXEC | O_NONBLOCK);
+
+    if (fd < 0 || fsync(fd) < 0) {
+        virReportSystemError(errno, "cannot write '%s' to disk", path);
+        return -1;
+    }
+    return 0;
+}
+
+int
+virFileMoveDurable(const char *from, const char *to, const char *fault)
+{
+    if (virFileSync(from) < 0)
+        return -1;
+    if (rename(from, to) < 0) {
+        virReportSystemError(errno, "cannot put '%s' in the place of '%s'", from, to);
+        return -1;
+    }
+    if (virFileFault(fault, "renamed") < 0)
+        return -1;
+    return virFileSyncDirectory(to);
+}
+
 /* Fill @buffer (@max + 1 bytes) from @fd; the length, or -1 with errno. */
 static gssize
 virFileReadUpTo(int fd, char *buffer, size_t max)

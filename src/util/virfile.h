@@ -29,6 +29,16 @@ virFileReplaceVolatile(const char *path, const char *data, size_t length, mode_t
  * between the two. @fault may be NULL here and above: no fault points. */
 int
 virFileUnlinkDurable(const char *path, const char *fault);
+/**
+ * virFileMoveDurable: @from, complete and written by somebody else, takes the place of @to in the same
+ * directory; durable when it returns. After a crash @to is one of the two, whole. Fault point
+ * NAME.renamed lies between rename and fsync. 0, or -1 with VIR_ERR_SYSTEM_ERROR.
+ */
+int
+virFileMoveDurable(const char *from, const char *to, const char *fault);
+/** Bytes of @path on disk (fsync). 0, or -1 with VIR_ERR_SYSTEM_ERROR. */
+int
+virFileSync(const char *path);
 /** Read at most @max bytes; longer is an error. @out: (owned) NUL-terminated. Returns length or -1. */
 gssize
 virFileReadAll(const char *path, size_t max, char **out);

@@ -9,12 +9,21 @@
 #include "backup_def.h"
 #include "checkpoint_def.h"
 #include "domain_def.h"
+#include "restore_def.h"
 #include "virerror_report.h"
 
 static bool
 domainParses(const char *xml)
 {
     g_autoptr(virDomainDef) def = virDomainDefParse(xml, 0);
+
+    return def != NULL;
+}
+
+static bool
+restoreParses(const char *xml)
+{
+    g_autoptr(virDomainRestoreDef) def = virDomainRestoreDefParse(xml);
 
     return def != NULL;
 }
@@ -52,6 +61,7 @@ static const struct {
     {"checkpoint", checkpointParses},
     {"redefine", redefineParses},
     {"backup", backupParses},
+    {"restore", restoreParses},
 };
 
 int

@@ -14,7 +14,7 @@ import sys
 # Options of ours that stock virsh does not have: {command: [option, ...]}; they stand last.
 OWN_OPTIONS = {"backup-begin": ["preserve-domain-on-shutdown", "wait", "progress"]}
 # Commands of ours that stock virsh does not have.
-OWN_COMMANDS = ["checkpoint-repair"]
+OWN_COMMANDS = ["checkpoint-repair", "restore-begin", "restore-commit"]
 # They do something without a daemon.
 OFFLINE = ("cd", "connect", "echo", "exit", "help", "pwd", "quit")
 

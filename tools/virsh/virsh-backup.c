@@ -62,6 +62,42 @@ cmdBackupDumpXML(virshShell *sh, const virshCommandArgs *args)
     return xml && virshPrintXML(sh, args, xml);
 }
 
+static const virshOption restoreOptions[] = {
+    VIRSH_OPT_DOMAIN(virshCompleteDomain),
+    {.name = "restorexml", .type = VIRSH_OPT_DATA, .required = true,
+     .help = "restore XML"},
+    VIRSH_OPT_END,
+};
+
+static bool
+cmdRestoreBegin(virshShell *sh, const virshCommandArgs *args)
+{
+    g_autoptr(virDomain) dom = virshArgDomain(sh, args);
+    g_autofree char *xml = dom ? virshReadFile(sh, virshArgString(args, "restorexml")) : NULL;
+
+    if (!xml || virDomainBackupBegin(dom, xml, NULL, 0) < 0)
+        return false;
+    virshPrint(sh, "Restore started\n");
+    return true;
+}
+
+static const virshOption commitOptions[] = {
+    VIRSH_OPT_DOMAIN(virshCompleteDomain),
+    VIRSH_OPT_END,
+};
+
+static bool
+cmdRestoreCommit(virshShell *sh, const virshCommandArgs *args)
+{
+    g_autoptr(virDomain) dom = virshArgDomain(sh, args);
+
+    if (!dom ||
+        virDomainBackupBegin(dom, "<f:domainrestore xmlns:f='urn:fleece:1' mode='commit'/>", NULL, 0) < 0)
+        return false;
+    virshPrint(sh, "Restore committed\n");
+    return true;
+}
+
 const virshCommand virshBackupCommands[] = {
     {"backup-begin", cmdBackupBegin, beginOptions, "Start a disk backup of a live domain",
      "Use XML to start a full or incremental disk backup of a live domain, optionally creating a "
@@ -69,5 +105,11 @@ const virshCommand virshBackupCommands[] = {
      false},
     {"backup-dumpxml", cmdBackupDumpXML, dumpxmlOptions,
      "Dump XML for an ongoing domain block backup job", "Backup Dump XML", false},
+    {"restore-begin", cmdRestoreBegin, restoreOptions, "Restore disks of a stopped domain",
+     "Use XML to restore disks of a stopped domain from images, or to have a client write them over NBD",
+     false},
+    {"restore-commit", cmdRestoreCommit, commitOptions,
+     "End a restore that a client writes over NBD",
+     "What has been written becomes the disks of the domain, all of them or none", false},
     {0},
 };
