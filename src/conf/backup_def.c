@@ -181,8 +181,10 @@ static int
 optionsParse(xmlNodePtr node, virDomainBackupDef *def)
 {
     g_autofree char *missing = node ? virXMLProp(node, "onmissing") : NULL;
+    g_autofree char *scope = node ? virXMLProp(node, "scope") : NULL;
 
     def->fullIfMissing = g_strcmp0(missing, "full") == 0;
+    def->onlyChanged = g_strcmp0(scope, "changed") == 0;
     if (virXMLPropYesNo(node, "quiesce", &def->quiesce) < 0 ||
         virXMLPropUInt(node, "cbw-timeout", &def->cbwTimeoutSec) < 0)
         return -1;
@@ -275,7 +277,7 @@ diskFormat(virBuffer *buf, const virDomainBackupDiskDef *disk, virBackupMode mod
 static void
 optionsFormat(virBuffer *buf, const virDomainBackupDef *def)
 {
-    if (!def->quiesce && !def->fullIfMissing && def->cbwTimeoutSec == 0)
+    if (!def->quiesce && !def->fullIfMissing && def->cbwTimeoutSec == 0 && !def->onlyChanged)
         return;
     virBufferAsprintf(buf, "<f:options xmlns:f='%s'", VIR_XML_NS_FLEECE);
     if (def->quiesce)
@@ -284,6 +286,8 @@ optionsFormat(virBuffer *buf, const virDomainBackupDef *def)
         virBufferAdd(buf, " onmissing='full'");
     if (def->cbwTimeoutSec > 0)
         virBufferAsprintf(buf, " cbw-timeout='%u'", def->cbwTimeoutSec);
+    if (def->onlyChanged)
+        virBufferAdd(buf, " scope='changed'");
     virBufferAdd(buf, "/>\n");
 }
 

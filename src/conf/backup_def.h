@@ -38,6 +38,7 @@ typedef struct _virDomainBackupDef {
     bool quiesce;                /* file systems of the guest frozen at the instant */
     bool fullIfMissing;          /* a disk whose changes since its checkpoint are not known is done in full */
     unsigned int cbwTimeoutSec;  /* pull; 0 = as qemu.conf says */
+    bool onlyChanged;            /* pull; of an incremental disk nothing but its changes can be read */
 } virDomainBackupDef;
 
 void virDomainBackupDefFree(virDomainBackupDef *def);

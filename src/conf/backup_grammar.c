@@ -279,6 +279,7 @@ static const virXMLAttrRule optionPushAttrs[] = {OPTION_ATTRS, {NULL}};
 static const virXMLAttrRule optionPullAttrs[] = {
     OPTION_ATTRS,
     {"cbw-timeout", .check = timeoutCheck},
+    {"scope", .words = "disk changed"},
     {NULL},
 };
 

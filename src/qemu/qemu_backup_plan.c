@@ -231,19 +231,47 @@ planServer(qemuPlan *plan, const qemuBackupPlanInput *input)
                    simpleCommand("nbd-server-stop"), "backup.begin.server");
 }
 
+/* Is the filter of @disk to keep nothing but what has changed? It takes its own copy of the union when
+ * it is made, and so can be made only when the union is complete: at the instant. Its scratch is a node
+ * of its own then, opened before. */
+static bool
+isLimited(const virDomainBackupDef *def, const virDomainBackupDiskDef *disk)
+{
+    return def->mode == VIR_BACKUP_MODE_PULL && def->onlyChanged && disk->incremental;
+}
+
+static void
+planStoreOpen(qemuPlan *plan, const qemuBackupPlanDisk *disk, const char *discard)
+{
+    const char *name = disk->disk->name;
+
+    qemuPlanAddQMP(plan,
+                   virJSONBuild("{'execute':'blockdev-add','arguments':%v}",
+                                storeOptions(disk, discard)),
+                   nodeDelete("store", name), "backup.begin.open.%s", name);
+}
+
 /* Without discard=unmap, deliberately: what the guest discards would be copied first. */
 static void
-planFilter(qemuPlan *plan, const qemuBackupPlanDisk *disk, unsigned int timeoutSec)
+planFilter(qemuPlan *plan, const qemuBackupPlanInput *input, const qemuBackupPlanDisk *disk)
 {
     const char *name = disk->disk->name;
     g_autofree char *filter = qemuBackupNodeName("cbw", name);
-    virJSONValue *add =
-        virJSONBuild("{'execute':'blockdev-add','arguments':{'driver':'copy-before-write',"
-                     "'node-name':%s,'file':%s,'target':%v,'on-cbw-error':'break-snapshot',"
-                     "'cbw-timeout':%u}}",
-                     filter, disk->disk->node, storeOptions(disk, NULL), timeoutSec);
+    g_autofree char *unionName = qemuBackupUnionName(input->def, disk->def);
+    g_autofree char *store = qemuBackupNodeName("store", name);
+    bool limited = isLimited(input->def, disk->def);
+    virJSONValue *target = limited ? virJSONNewString(store) : storeOptions(disk, NULL);
+    virJSONValue *bitmap = NULL;
 
-    qemuPlanAddQMP(plan, add, nodeDelete("cbw", name), "backup.begin.filter.%s", name);
+    if (limited)
+        bitmap = virJSONBuild("{'node':%s,'name':%s}", disk->disk->node, unionName);
+    qemuPlanAddQMP(plan,
+                   virJSONBuild("{'execute':'blockdev-add','arguments':{"
+                                "'driver':'copy-before-write','node-name':%s,'file':%s,"
+                                "'target':%v,'bitmap':%v,'on-cbw-error':'break-snapshot',"
+                                "'cbw-timeout':%u}}",
+                                filter, disk->disk->node, target, bitmap, input->cbwTimeoutSec),
+                   nodeDelete("cbw", name), "backup.begin.filter.%s", name);
 }
 
 static void
@@ -270,8 +298,12 @@ planPrepare(qemuPlan *plan, const qemuBackupPlanInput *input)
     first = plan->steps->len;
     planServer(plan, input);
     for (size_t i = 0; i < input->ndisks; i++) {
-        if (input->disks[i].disk->qdev)
-            planFilter(plan, &input->disks[i], input->cbwTimeoutSec);
+        if (!input->disks[i].disk->qdev)
+            continue;
+        if (isLimited(input->def, input->disks[i].def))
+            planStoreOpen(plan, &input->disks[i], NULL);
+        else
+            planFilter(plan, input, &input->disks[i]);
     }
     joinSteps(plan, first);
 }
@@ -314,9 +346,12 @@ planInstant(qemuPlan *plan, const qemuBackupPlanInput *input, bool pause)
         const qemuTargetDisk *disk = input->disks[i].disk;
         g_autofree char *filter = qemuBackupNodeName("cbw", disk->name);
 
-        if (disk->qdev)
-            qemuPlanAddQMP(plan, deviceSwitch(disk, filter), deviceSwitch(disk, disk->node),
-                           "backup.begin.switch.%s", disk->name);
+        if (!disk->qdev)
+            continue;
+        if (isLimited(input->def, input->disks[i].def))
+            planFilter(plan, input, &input->disks[i]);
+        qemuPlanAddQMP(plan, deviceSwitch(disk, filter), deviceSwitch(disk, disk->node),
+                       "backup.begin.switch.%s", disk->name);
     }
     if (pause)
         qemuPlanAddQMP(plan, simpleCommand("cont"), NULL, "backup.begin.cont")->repair =
@@ -403,14 +438,8 @@ planPushBegin(qemuPlan *plan, const qemuBackupPlanInput *input)
     for (size_t i = 0; i < input->ndisks; i++)
         planStoreCreate(plan, input, &input->disks[i]);
     first = plan->steps->len;
-    for (size_t i = 0; i < input->ndisks; i++) {
-        const char *name = input->disks[i].disk->name;
-
-        qemuPlanAddQMP(plan,
-                       virJSONBuild("{'execute':'blockdev-add','arguments':%v}",
-                                    storeOptions(&input->disks[i], "unmap")),
-                       nodeDelete("store", name), "backup.begin.open.%s", name);
-    }
+    for (size_t i = 0; i < input->ndisks; i++)
+        planStoreOpen(plan, &input->disks[i], "unmap");
     joinSteps(plan, first);
     planFreeze(plan, input);
     first = plan->steps->len;
@@ -512,6 +541,9 @@ planPullEnd(qemuPlan *plan, const virDomainBackupDef *def, const qemuBackupPlanE
                        "backup.end.switch.%s", disk->name);
         qemuPlanAddQMP(plan, nodeDelete("cbw", disk->name), NULL, "backup.end.filter.%s",
                        disk->name);
+        if (isLimited(def, disks[i].def))
+            qemuPlanAddQMP(plan, nodeDelete("store", disk->name), NULL, "backup.end.close.%s",
+                           disk->name);
     }
     planUnionsRemove(plan, def, disks, n);
     joinSteps(plan, first);

@@ -11,6 +11,8 @@ import os
 import random
 import zlib
 
+import nbd
+
 import images
 import livetest
 import model
@@ -80,6 +82,62 @@ class Instant(livetest.LiveTest):
         for t in m.targets:
             self.assertSame(inc[t][0], model.apply_extents(full[t][0], *inc[t]), "%s: a to now" % t)
         self.end_storm(m, storm, base)
+
+    def read_changes(self, base):
+        """(@base with what has changed of vda on top, the changes), nothing else being read."""
+        h = images.connect("vda", self.socket_path(), contexts=["qemu:dirty-bitmap:backup-vda"])
+        dirty, data = images.dirty(h, "backup-vda"), bytearray(base)
+        for offset, length in dirty:
+            for at in range(offset, offset + length, 160 << 10):
+                piece = min(160 << 10, offset + length - at)
+                data[at:at + piece] = h.pread(piece, at)
+        h.shutdown()
+        return bytes(data), dirty
+
+    def assert_only_changes(self, dirty):
+        """No old content but that of @dirty is kept, and nothing else can be read."""
+        scratch = os.path.join(self.scratch, "vm-vda")
+        kept = images.allocation(scratch)
+        for row in kept:
+            self.assertTrue(any(o <= row["start"] and row["start"] + row["length"] <= o + n for o, n in dirty), row)
+        self.assertLessEqual(os.stat(scratch).st_blocks * 512, sum(n for _, n in dirty) * 3 // 2 + MIB)
+        h = images.connect("vda", self.socket_path(), contexts=["base:allocation"])
+        for offset in (9 * MIB, 11 * MIB, 20 * MIB):       # overwritten, old and never written
+            self.assertRaises(nbd.Error, h.pread, 4096, offset)
+            self.assertRaises(nbd.Error, h.block_status, 4096, offset, lambda *args: 0)
+        for offset, length in dirty:
+            h.block_status(length, offset, lambda *args: 0)
+        self.assertRaises(nbd.Error, h.pread, MIB, dirty[-1][0] + dirty[-1][1] - 4096)
+        h.shutdown()
+
+    def test_pull_of_nothing_but_changes_while_the_guest_writes(self):
+        print("# LIVE_SEED=%d" % SEED)
+        m = self.machine()
+        for target in m.targets:
+            m.write(target, 0, 12 * MIB)
+        self.checkpoint(m, "a")
+        base = m.models()
+        storm = model.Storm(m.targets, 8 * MIB, 4096, SEED + 3, 3)
+        m.storm(storm)
+        before = m.stat().counts
+        self.begin(m, self.pull_xml(m, disks={"vda": "backupmode='incremental' incremental='a'",
+                                              "vdb": "backupmode='full'"},
+                                    extra="<f:options xmlns:f='urn:fleece:1' scope='changed'/>"))
+        after = m.stat().counts
+        self.wait_writes(m)
+        changed, dirty = self.read_changes(base["vda"].data)
+        pieces = {"vda": changed, "vdb": images.pull("vdb", None, self.socket_path())[0]}
+        self.assert_instant(m, storm, base, pieces, before, after, "changes")
+        report = m.calm()
+        self.assertEqual((report.failed, report.errno), (0, 0), "failed guest writes")
+        for target in m.targets:
+            m.write(target, 0, 10 * MIB)
+        self.assert_only_changes(dirty)
+        self.restart_daemon(kill=True)
+        self.assertEqual(self.read_changes(base["vda"].data), (changed, dirty))
+        self.end_pull(m)
+        for t in m.targets:
+            self.assertEqual(int(m.tell("sum %s 0 %d" % (t, m[t].size)), 16), zlib.crc32(m[t].model.data), t)
 
     def end_storm(self, m, storm, base):
         """The guest's own disks are still what it wrote: a backup broke nothing."""

@@ -11,7 +11,7 @@ typedef struct _planCase {
     virBackupMode mode;
     size_t ndisks;
     const char *since[MAX_DISKS];   /* "A B"; NULL = full */
-    bool tcp, tls, checkpoint, paused, helper, reuse, block, nbd, quiesce;
+    bool tcp, tls, checkpoint, paused, helper, reuse, block, nbd, quiesce, changed;
     virStorageFormat format;
 } planCase;
 
@@ -28,6 +28,7 @@ static const planCase cases[] = {
     { "pull-paused", PULL, .ndisks = 2, .since = { "B", "B" }, .paused = true },
     { "pull-reuse", PULL, .ndisks = 1, .reuse = true },
     { "pull-helper", PULL, .ndisks = 2, .since = { "A B", NULL }, .helper = true, .paused = true },
+    { "pull-changed", PULL, .ndisks = 2, .since = { "A B", NULL }, .changed = true },
     { "pull-quiesce", PULL, .ndisks = 1, .checkpoint = true, .quiesce = true },
     { "push-full", PUSH, .ndisks = 1 },
     { "push-incremental-checkpoint-2", PUSH, .ndisks = 2, .since = { "A B", NULL },
@@ -82,7 +83,7 @@ fillDisk(planState *s, const planCase *c, size_t i)
     };
     s->defs[i] = (virDomainBackupDiskDef){
         .name = (char *)diskNames[i], .backup = true, .exportName = (char *)diskNames[i],
-        .store = &s->stores[i],
+        .store = &s->stores[i], .incremental = (char *)(c->since[i] ? "A" : NULL),
     };
     if (c->nbd) {
         s->defs[i].nbd = &nbdTarget;
@@ -148,6 +149,7 @@ testPlan(gconstpointer data)
         fillCheckpoint(&s, c);
     s.def.mode = c->mode;
     s.def.quiesce = c->quiesce;
+    s.def.onlyChanged = c->changed;
     s.def.server.transport = c->tcp ? VIR_BACKUP_SERVER_TCP : VIR_BACKUP_SERVER_UNIX;
     s.def.server.tls = c->tls;
     s.def.server.socket = (char *)"/run/backup.sock";
