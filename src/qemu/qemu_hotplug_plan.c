@@ -8,7 +8,7 @@
 #include "qemu_checkpoint_plan.h"
 #include "qemu_nodes.h"
 
-/* A write stops QEMU's main loop for some 5 ms a 256 MiB, the guest's disks with it. */
+/* A write stops QEMU's main loop for 5 to 20 ms a 256 MiB, the guest's disks with it. */
 #define MARK_BYTES (256ULL << 20)
 
 static virJSONValue *

@@ -114,7 +114,7 @@ qemu-monitor-command vm --hmp info status
 qemu-monitor-command vm nonsense
 qemu-monitor-command off query-status
 help list
-help backup-begin
+help backup-dumpxml
 help checkpoint-create
 help checkpoint-list
 help domjobinfo

@@ -4,6 +4,7 @@ import atexit
 import os
 import shutil
 import signal
+import socket
 import subprocess
 import sys
 import tempfile
@@ -19,7 +20,7 @@ with open(BINARY, "rb") as _program:
     SANITIZED = b"__asan_init" in _program.read()
 
 
-def wait_for(condition, what, timeout=10):
+def wait_for(condition, what, timeout=30):
     end = time.monotonic() + timeout
     while not condition():
         if time.monotonic() > end:
@@ -46,11 +47,12 @@ class Daemon:
         # Its sockets have names before it has all it opens: it has when it answers.
         with self.connect(open=False) as c:
             c.call("AUTH_LIST")
-            self.fds_at_start = self.count_fds() - 1
-        self.expect_fds_back()
+        self.fds_at_start = self.steady_fds()
 
     def listening(self):
-        return os.path.exists(self.readonly if os.geteuid() == 0 else self.socket)
+        """A socket has a name before anybody listens on it."""
+        with socket.socket(socket.AF_UNIX) as s:
+            return s.connect_ex(self.readonly if os.geteuid() == 0 else self.socket) == 0
 
     def log_text(self):
         self.log.flush()
@@ -67,6 +69,16 @@ class Daemon:
     def rss_kib(self):
         with open("/proc/%d/status" % self.process.pid) as status:
             return next(int(line.split()[1]) for line in status if line.startswith("VmRSS"))
+
+    def steady_fds(self):
+        """The count that stays the same for a while: that client, and what looked for us, are gone."""
+        counts = []
+
+        def steady():
+            counts.append(self.count_fds())
+            return len(counts) > 15 and len(set(counts[-15:])) == 1
+        wait_for(steady, "the descriptors at the start to be all there")
+        return counts[-1]
 
     def expect_fds_back(self):
         wait_for(lambda: self.count_fds() == self.fds_at_start,
