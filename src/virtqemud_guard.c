@@ -205,10 +205,10 @@ entryArm(const qemuGuardMessage *message, int fd)
     if (!e || fd < 0 || message->kind >= QEMU_GUARD_KIND_LAST)
         return;
     memset(e, 0, sizeof(*e));
-    e->used = true;
     e->id = message->id;
     e->kind = message->kind;
     e->fd = dup(fd);
+    e->used = e->fd >= 0;
     e->deadline = message->deadlineMs ? nowMs() + message->deadlineMs : 0;
 }
 
@@ -313,8 +313,9 @@ entriesLeft(void)
     return false;
 }
 
-/* Only what fires is read: until then every byte is the daemon's. */
-static void
+/* Only what fires is read: until then every byte is the daemon's. Returns: is there more to come? Without
+ * the daemon and anything to do, poll() would not return. */
+static bool
 turn(int *daemon)
 {
     struct pollfd fds[ENTRIES_MAX + 1] = { { .fd = *daemon, .events = POLLIN } };
@@ -322,6 +323,8 @@ turn(int *daemon)
     int timeout = entriesDue(*daemon < 0);
     nfds_t n = 1;
 
+    if (*daemon < 0 && !entriesLeft())
+        return false;
     for (size_t i = 0; i < ENTRIES_MAX; i++) {
         if (!entries[i].used || !entries[i].firing)
             continue;
@@ -330,13 +333,14 @@ turn(int *daemon)
         of[n++] = &entries[i];
     }
     if (poll(fds, n, timeout) < 0)
-        return;
+        return true;
     if (fds[0].revents && !daemonReadable(*daemon))
         *daemon = -1;
     for (nfds_t i = 1; i < n; i++) {
         if (fds[i].revents && of[i]->used && of[i]->fd == fds[i].fd)
             entryReadable(of[i]);
     }
+    return true;
 }
 
 int
@@ -353,7 +357,7 @@ main(int argc, char **argv)
     signal(SIGINT, SIG_IGN);
     signal(SIGHUP, SIG_IGN);
     signal(SIGPIPE, SIG_IGN);
-    while (daemon >= 0 || entriesLeft())
-        turn(&daemon);
+    while (turn(&daemon))
+        continue;
     return EXIT_SUCCESS;
 }

@@ -8,6 +8,7 @@ Whether a copy was quiesced is seen in its ext4: the journal of one that was in 
 import json
 import os
 import re
+import select
 import signal
 import socket
 import subprocess
@@ -18,6 +19,7 @@ import libvirt
 import images
 import livetest
 from daemon import wait_until
+from processes import processes_with
 
 MIB = 1 << 20
 AGENT_COMMAND_TIMEOUT, AGENT_COMMAND_FAILED = 112, 113      # not in Debian's bindings
@@ -316,6 +318,60 @@ class BadAgents(QuiesceTest):
         job = events.wait("end of the push", lambda e: e[0] == "job")
         self.assertTrue(job[2]["success"])
         events.close()
+
+
+class GuardEnds(QuiesceTest):
+    """A guard ends when its daemon was killed."""
+
+    def guard(self):
+        """(pid, pidfd) of the daemon's."""
+        for pid, line in processes_with("/virtqemud-guard ").items():
+            with open("/proc/%d/stat" % pid) as f:
+                parent = int(f.read().rpartition(")")[2].split()[1])
+            if parent == self.daemon.process.pid:
+                pidfd = os.pidfd_open(pid)
+                self.addCleanup(os.close, pidfd)
+                return pid, pidfd
+        self.fail("there is no guard")
+
+    def assertEnds(self, pidfd, when):
+        """A pidfd can be read when the process has ended, reaped or not."""
+        if not select.select([pidfd], [], [], 30)[0]:
+            signal.pidfd_send_signal(pidfd, signal.SIGKILL)
+            self.fail("the guard goes on after its daemon was killed, " + when)
+
+    def killed(self, m, when, qemu_too=False):
+        """The guard learns all of it at once: the guest that was handed to it, and both their ends."""
+        self.disconnect()
+        self.start_daemon("backup.begin.stop:kill:2")
+        self.begin(m, self.pull_xml(m))
+        self.end_pull(m)
+        pid, pidfd = self.guard()
+        os.kill(pid, signal.SIGSTOP)
+        try:
+            with self.assertRaises(libvirt.libvirtError):
+                self.begin(m, self.pull_xml(m))
+            self.daemon.wait_end()
+            qemu, = [p for p, line in processes_with(self.tmp).items() if "guest=" in line]
+            if qemu_too:
+                os.kill(qemu, signal.SIGKILL)
+                wait_until("QEMU to be dead", lambda: qemu not in processes_with(self.tmp))
+        finally:
+            os.kill(pid, signal.SIGCONT)
+        self.assertEnds(pidfd, when)
+        self.assertEqual(qemu in processes_with(self.tmp), not qemu_too)
+
+    def test_no_guard_outlives_its_daemon(self):
+        m = self.machine(boots=False)
+        self.begin(m, self.pull_xml(m))
+        self.end_pull(m)
+        _, pidfd = self.guard()
+        self.daemon.kill()
+        self.assertEnds(pidfd, "without anything to do")
+        self.killed(m, "with a guest to be continued")
+        self.killed(m, "and the guest to be continued, too", True)
+        self.disconnect()
+        self.start_daemon()
 
 
 if __name__ == "__main__":
