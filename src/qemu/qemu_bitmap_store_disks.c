@@ -299,23 +299,23 @@ saveNew(qemuTarget *target, const qemuTargetDisk *disk, const qemuGraphNode *nod
     return fillImage(target, disk, store, image);
 }
 
+/* @guest: what QEMU has ends with it, so what could not be saved is lost now, also if nothing ever was. */
 static int
-saveDisk(qemuTarget *target, const qemuTargetDisk *disk, const qemuGraphNode *node)
+saveDisk(qemuTarget *target, const qemuTargetDisk *disk, const qemuGraphNode *node, bool guest)
 {
     g_autoptr(qemuBitmapStore) old = qemuBitmapStoreRead(uuidOf(target), disk->name);
     g_autoptr(qemuBitmapStore) store = storeOfNode(disk, node, old);
     int rc = 0;
 
-    if (store->bitmaps->len == 0) {
-        bool explains = old && old->state == QEMU_BITMAP_STORE_LOST;
-
-        return explains ? 0 : qemuBitmapStoreRemove(uuidOf(target), disk->name);
-    }
+    /* one that says why they were lost stays as long as a checkpoint needs it */
+    if (store->bitmaps->len == 0)
+        return old && old->state == QEMU_BITMAP_STORE_LOST ? 0 : qemuBitmapStoreRemove(uuidOf(target), disk->name);
     rc = saveNew(target, disk, node, store);
-    if (rc < 0 && old && old->state == QEMU_BITMAP_STORE_IN_USE) {
+    if (rc < 0 && guest && (!old || old->state != QEMU_BITMAP_STORE_SAVED)) {
         virErrorPtr first = NULL;
 
         virErrorPreserveLast(&first);
+        old = old ? old : qemuBitmapStoreNew(disk->name);
         noteLost(target, old, g_strdup_printf("they could not be saved: %s", first ? first->message : ""));
         virErrorRestore(&first);
     }
@@ -337,7 +337,7 @@ anyNeedsStore(qemuTarget *target)
 }
 
 int
-qemuBitmapStoreSave(qemuTarget *target)
+qemuBitmapStoreSave(qemuTarget *target, bool guest)
 {
     g_autoptr(qemuGraph) graph = NULL;
     virErrorPtr first = NULL;
@@ -352,7 +352,7 @@ qemuBitmapStoreSave(qemuTarget *target)
     for (size_t i = 0; i < n; i++) {
         const qemuGraphNode *node = qemuGraphNodeLookup(graph, disks[i].node);
 
-        if (!node || !node->stored || disks[i].readonly || saveDisk(target, &disks[i], node) == 0)
+        if (!node || !node->stored || disks[i].readonly || saveDisk(target, &disks[i], node, guest) == 0)
             continue;
         VIR_WARN("domain '%s': the bitmaps of disk '%s' are not saved: %s", target->ops->def(target)->name,
                  disks[i].name, virErrorLastMessage());
@@ -381,7 +381,7 @@ qemuBitmapStoreUnplug(qemuTarget *target, const char *disk)
     if (!(graph = qemuGraphFetch(target)))
         return -1;
     node = qemuGraphNodeLookup(graph, found->node);
-    return node && node->stored ? saveDisk(target, found, node) : 0;
+    return node && node->stored ? saveDisk(target, found, node, true) : 0;
 }
 
 void
@@ -494,7 +494,7 @@ qemuBitmapStoreTidy(qemuVM *vm)
 static int
 settleRun(qemuVM *vm)
 {
-    int rc = qemuBitmapStoreSave(&vm->target);
+    int rc = qemuBitmapStoreSave(&vm->target, true);
 
     qemuBitmapStoreTidy(vm);
     return rc;

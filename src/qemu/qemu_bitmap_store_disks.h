@@ -22,9 +22,9 @@ int qemuBitmapStoreLoad(qemuTarget *target, bool guest);
  * Returns 0, or -1 with VIR_ERR_SYSTEM_ERROR, and then it is as before. */
 int qemuBitmapStoreMarkInUse(qemuTarget *target);
 /** Save the bitmaps of all disks that need it. No guest and no job may write meanwhile or after. Keeps
- * on after a failure. Returns 0, or -1 with the first error: then the record of that disk says lost if it
- * had been in use, else what it said before. */
-int qemuBitmapStoreSave(qemuTarget *target);
+ * on after a failure. @guest: a guest has written, so what cannot be saved is lost, and a record that did
+ * not say saved then says why. Returns 0, or -1 with the first error. */
+int qemuBitmapStoreSave(qemuTarget *target, bool guest);
 /** One disk of a running domain. Its nodes are open, its device comes next: as Load (@guest) and Mark. */
 int qemuBitmapStorePlug(qemuTarget *target, const char *disk);
 /** But the device has not come. Keeps the current error. */

@@ -339,7 +339,7 @@ helperStore(qemuHelper *helper)
     if (ret == 0)
         ret = qemuHelperImagesSetWritable(helper, false);
     if (ret == 0 && helper->bitmapsLoaded)
-        ret = qemuBitmapStoreSave(&helper->target);
+        ret = qemuBitmapStoreSave(&helper->target, false);
     if (ret < 0) {
         g_autofree char *why = g_strdup(virErrorLastMessage());
 

@@ -280,13 +280,17 @@ class StartStored(Start):
 
 class DestroyStored(Destroy):
     formats, points = ("raw",), ("settle.", "store.")
+    because = "they could not be saved: "
 
     def check(self, w, done):
         wait_until("the end of the domain", lambda: w.m.dom.state()[0] == libvirt.VIR_DOMAIN_SHUTOFF, 20)
 
     def verdict(self, effect):
-        """What cannot be saved is lost; who dies in it is followed by one that saves it."""
-        return "any" if effect in ("fail", "enospc") else "good"
+        """What cannot be saved is lost, and the reason is known; who dies in it is followed by one that
+        saves it."""
+        if effect in ("fail", "enospc", "eio") and self.name_of_point.startswith("store."):
+            return "broken"
+        return "any" if effect == "fail" else "good"
 
 
 class CreateStoppedMixed(CreateStopped):
