@@ -186,7 +186,9 @@ optionsParse(xmlNodePtr node, virDomainBackupDef *def)
     def->fullIfMissing = g_strcmp0(missing, "full") == 0;
     def->onlyChanged = g_strcmp0(scope, "changed") == 0;
     if (virXMLPropYesNo(node, "quiesce", &def->quiesce) < 0 ||
-        virXMLPropUInt(node, "cbw-timeout", &def->cbwTimeoutSec) < 0)
+        virXMLPropUInt(node, "cbw-timeout", &def->cbwTimeoutSec) < 0 ||
+        virXMLPropULL(node, "bandwidth", &def->bandwidth) < 0 ||
+        virXMLPropUInt(node, "workers", &def->workers) < 0)
         return -1;
     return 0;
 }
@@ -277,7 +279,8 @@ diskFormat(virBuffer *buf, const virDomainBackupDiskDef *disk, virBackupMode mod
 static void
 optionsFormat(virBuffer *buf, const virDomainBackupDef *def)
 {
-    if (!def->quiesce && !def->fullIfMissing && def->cbwTimeoutSec == 0 && !def->onlyChanged)
+    if (!def->quiesce && !def->fullIfMissing && def->cbwTimeoutSec == 0 && !def->onlyChanged &&
+        def->bandwidth == 0 && def->workers == 0)
         return;
     virBufferAsprintf(buf, "<f:options xmlns:f='%s'", VIR_XML_NS_FLEECE);
     if (def->quiesce)
@@ -286,6 +289,10 @@ optionsFormat(virBuffer *buf, const virDomainBackupDef *def)
         virBufferAdd(buf, " onmissing='full'");
     if (def->cbwTimeoutSec > 0)
         virBufferAsprintf(buf, " cbw-timeout='%u'", def->cbwTimeoutSec);
+    if (def->bandwidth > 0)
+        virBufferAsprintf(buf, " bandwidth='%llu'", def->bandwidth);
+    if (def->workers > 0)
+        virBufferAsprintf(buf, " workers='%u'", def->workers);
     if (def->onlyChanged)
         virBufferAdd(buf, " scope='changed'");
     virBufferAdd(buf, "/>\n");

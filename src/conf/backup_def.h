@@ -38,6 +38,8 @@ typedef struct _virDomainBackupDef {
     bool quiesce;                /* file systems of the guest frozen at the instant */
     bool fullIfMissing;          /* a disk whose changes since its checkpoint are not known is done in full */
     unsigned int cbwTimeoutSec;  /* pull; 0 = as qemu.conf says */
+    unsigned long long bandwidth; /* push, of each disk: bytes a second; 0 = no limit */
+    unsigned int workers;        /* push, of each disk: copies at a time; 0 = QEMU's default */
     bool onlyChanged;            /* pull; of an incremental disk nothing but its changes can be read */
 } virDomainBackupDef;
 

@@ -274,8 +274,30 @@ timeoutCheck(const char *value)
     return g_ascii_string_to_unsigned(value, 10, 1, 3600, &seconds, NULL) ? NULL : "seconds, 1 to 3600";
 }
 
+static const char *
+bandwidthCheck(const char *value)
+{
+    guint64 bytes = 0;
+
+    return g_ascii_string_to_unsigned(value, 10, 1, G_MAXINT64, &bytes, NULL)
+               ? NULL : "bytes a second, at least 1";
+}
+
+static const char *
+workersCheck(const char *value)
+{
+    guint64 workers = 0;
+
+    return g_ascii_string_to_unsigned(value, 10, 1, 64, &workers, NULL) ? NULL : "1 to 64";
+}
+
 #define OPTION_ATTRS {"quiesce", .words = "yes no"}, {"onmissing", .words = "full error"}
-static const virXMLAttrRule optionPushAttrs[] = {OPTION_ATTRS, {NULL}};
+static const virXMLAttrRule optionPushAttrs[] = {
+    OPTION_ATTRS,
+    {"bandwidth", .check = bandwidthCheck},
+    {"workers", .check = workersCheck},
+    {NULL},
+};
 static const virXMLAttrRule optionPullAttrs[] = {
     OPTION_ATTRS,
     {"cbw-timeout", .check = timeoutCheck},

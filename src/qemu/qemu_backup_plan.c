@@ -156,6 +156,18 @@ appendUnion(virJSONValue *actions, const virDomainBackupDef *def, const qemuBack
                                     disk->disk->node, name, sources));
 }
 
+/* QEMU applies them to the job's own copying alone, not to what it copies ahead of the guest's writes. */
+static void
+appendLimits(virJSONValue *job, const virDomainBackupDef *def)
+{
+    g_autofree char *speed = g_strdup_printf("%llu", def->bandwidth);
+
+    if (def->bandwidth > 0)
+        virJSONObjectSet(job, "speed", virJSONNewNumber(speed, -1));
+    if (def->workers > 0)
+        virJSONObjectSet(job, "x-perf", virJSONBuild("{'max-workers':%u}", def->workers));
+}
+
 /* The errors of a push stay its own: "report" ends the job, the guest's error policy is not asked. */
 static void
 appendJob(virJSONValue *actions, const virDomainBackupDef *def, const qemuBackupPlanDisk *disk)
@@ -165,15 +177,15 @@ appendJob(virJSONValue *actions, const virDomainBackupDef *def, const qemuBackup
     g_autofree char *target = qemuBackupNodeName("store", name);
     g_autofree char *filter = qemuBackupNodeName("cbw", name);
     g_autofree char *bitmap = disk->since ? qemuBackupUnionName(def, disk->def) : NULL;
+    virJSONValue *job =
+        virJSONBuild("{'job-id':%s,'device':%s,'target':%s,'sync':%s,'bitmap':%s,'bitmap-mode':%s,"
+                     "'filter-node-name':%s,'on-source-error':'report','on-target-error':'report',"
+                     "'auto-finalize':%b,'auto-dismiss':%b}",
+                     id, disk->disk->node, target, bitmap ? "bitmap" : "full", bitmap,
+                     bitmap ? "never" : NULL, filter, true, false);
 
-    virJSONArrayAppend(actions,
-                       virJSONBuild("{'type':'blockdev-backup','data':{'job-id':%s,'device':%s,"
-                                    "'target':%s,'sync':%s,'bitmap':%s,'bitmap-mode':%s,"
-                                    "'filter-node-name':%s,'on-source-error':'report',"
-                                    "'on-target-error':'report','auto-finalize':%b,"
-                                    "'auto-dismiss':%b}}",
-                                    id, disk->disk->node, target, bitmap ? "bitmap" : "full",
-                                    bitmap, bitmap ? "never" : NULL, filter, true, false));
+    appendLimits(job, def);
+    virJSONArrayAppend(actions, virJSONBuild("{'type':'blockdev-backup','data':%v}", job));
 }
 
 static virJSONValue *

@@ -95,7 +95,7 @@ main(int argc, char **argv)
 {
     static const char *const cases[] = {
         "bare", "push", "pull-unix", "pull-tcp", "pull-tls", "push-nbd", "virtnbdbackup", "explicit-readonly",
-        "options", "pull-options",
+        "options", "pull-options", "push-options",
     };
 
     g_test_init(&argc, &argv, NULL);

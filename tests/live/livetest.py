@@ -256,12 +256,12 @@ class LiveTest(unittest.TestCase):
         return ("<domainbackup mode='pull'>%s%s<disks>%s</disks>%s</domainbackup>"
                 % ("<incremental>%s</incremental>" % incremental if incremental else "", server, rows, extra))
 
-    def push_xml(self, m, tag, incremental=None, disks=None):
+    def push_xml(self, m, tag, incremental=None, disks=None, extra=""):
         rows = "".join("<disk name='%s' type='file' %s><target file='%s'/><driver type='qcow2'/></disk>"
                        % (t, attributes, self.target_path(m, t, tag))
                        for t, attributes in (disks or {t: "" for t in m.targets}).items())
-        return ("<domainbackup mode='push'>%s<disks>%s</disks></domainbackup>"
-                % ("<incremental>%s</incremental>" % incremental if incremental else "", rows))
+        return ("<domainbackup mode='push'>%s<disks>%s</disks>%s</domainbackup>"
+                % ("<incremental>%s</incremental>" % incremental if incremental else "", rows, extra))
 
     def target_path(self, m, target, tag):
         return os.path.join(self.out, "%s-%s.%s" % (m.name, target, tag))

@@ -39,6 +39,22 @@ class Push(livetest.LiveTest):
         self.push(m, "inc2", incremental="b", checkpoint="c")
         self.assert_chain(m, "full", "inc1", "inc2")
 
+    def test_bandwidth_and_workers(self):
+        m = self.machine()
+        for target in m.targets:
+            m.write(target, 0, 16 * MIB)
+        want = m.models()
+        option = "<f:options xmlns:f='urn:fleece:1' bandwidth='%d' workers='2'/>"
+        self.begin(m, self.push_xml(m, "slow", extra=option % 1024))
+        self.assertEqual({j["device"]: j["speed"] for j in self.qmp(m.dom, "query-block-jobs")},
+                         {"fleece-push-vda": 1024, "fleece-push-vdb": 1024})
+        for target in m.targets:       # the guest is not held to it: this would take hours
+            m.write(target, 0, 12 * MIB)
+            self.qmp(m.dom, "block-job-set-speed", device="fleece-push-" + target, speed=0)
+        self.wait_no_job(m, 120)
+        self.assertEqual(self.completed(m)["type"], libvirt.VIR_DOMAIN_JOB_COMPLETED)
+        self.assert_chain(m, "slow", want=want)
+
     def test_incremental_from_any_checkpoint(self):
         m = self.machine()
         for i, name in enumerate("abc"):

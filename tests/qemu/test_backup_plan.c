@@ -11,7 +11,7 @@ typedef struct _planCase {
     virBackupMode mode;
     size_t ndisks;
     const char *since[MAX_DISKS];   /* "A B"; NULL = full */
-    bool tcp, tls, checkpoint, paused, helper, reuse, block, nbd, quiesce, changed;
+    bool tcp, tls, checkpoint, paused, helper, reuse, block, nbd, quiesce, changed, limits;
     virStorageFormat format;
 } planCase;
 
@@ -37,6 +37,7 @@ static const planCase cases[] = {
     { "push-reuse", PUSH, .ndisks = 1, .reuse = true },
     { "push-nbd", PUSH_RAW, .ndisks = 1, .since = { "A" }, .nbd = true },
     { "push-quiesce", PUSH, .ndisks = 1, .quiesce = true },
+    { "push-limits", PUSH, .ndisks = 2, .since = { "A", NULL }, .limits = true },
     { "push-block", PUSH_RAW, .ndisks = 1, .block = true },
 };
 
@@ -150,6 +151,8 @@ testPlan(gconstpointer data)
     s.def.mode = c->mode;
     s.def.quiesce = c->quiesce;
     s.def.onlyChanged = c->changed;
+    s.def.bandwidth = c->limits ? 5000000000 : 0;
+    s.def.workers = c->limits ? 4 : 0;
     s.def.server.transport = c->tcp ? VIR_BACKUP_SERVER_TCP : VIR_BACKUP_SERVER_UNIX;
     s.def.server.tls = c->tls;
     s.def.server.socket = (char *)"/run/backup.sock";
