@@ -80,8 +80,9 @@ struct _qemuMonitor {
     GSource *readWatch, *writeWatch;
     GQueue output;     /* qemuMonitorChunk * */
     GHashTable *slots; /* serial -> qemuMonitorSlot * */
-    guint64 serial;
+    guint64 serial; /* of the last command; the id of the first is random instead */
     bool greeted;
+    bool begun; /* the first command was answered: all that comes now is meant for us */
     bool failed;         /* the connection is over, whoever ended it */
     bool closed;         /* by us: no callback any more */
     char *failure;       /* why it failed, for those who waited */
@@ -235,7 +236,9 @@ qemuMonitorHandleEvent(qemuMonitor *mon, const virJSONValue *message, const char
     }
 }
 
-/* NULL if handled, else what is wrong with it. @message: consumed. */
+/* NULL if handled, else what is wrong with it. @message: consumed. A command that QEMU was executing for
+ * somebody before us, a daemon that was killed or its guard, is answered to us. It executes them one
+ * after the other, so that happens before our first is answered, whose id nobody else has had. */
 static const char *
 qemuMonitorHandleReply(qemuMonitor *mon, virJSONValue *message)
 {
@@ -247,11 +250,12 @@ qemuMonitorHandleReply(qemuMonitor *mon, virJSONValue *message)
 
     /* Without an id QEMU answers what it could not even parse; we sent no such thing. */
     if (!id || !g_ascii_string_to_unsigned(id, 10, 0, G_MAXUINT64, &serial, NULL))
-        return "a reply carries no id of ours";
+        return mon->begun ? "a reply carries no id of ours" : NULL;
     slot = g_hash_table_lookup(mon->slots, &serial);
     if (!slot)
-        return mon->failed ? NULL : "a reply answers no command";
+        return mon->failed || !mon->begun ? NULL : "a reply answers no command";
 
+    mon->begun = true;
     *slot->reply = g_steal_pointer(&reply);
     if (--slot->call->missing == 0)
         g_cond_signal(&slot->call->cond);
@@ -459,7 +463,8 @@ qemuMonitorAppendLocked(qemuMonitor *mon, GString *text, const virJSONValue *com
 
     g_strchomp(json);
     json[strlen(json) - 1] = '\0'; /* the closing brace: the id goes before it */
-    *key = ++mon->serial;
+    mon->serial++;
+    *key = mon->begun ? mon->serial : (guint64)g_random_int() << 32 | g_random_int();
     g_string_append_printf(text, "%s,\"id\":\"%" G_GUINT64_FORMAT "\"}\n", json, *key);
     slot->call = call;
     slot->reply = reply;

@@ -148,6 +148,37 @@ testHuge(void)
     qmpPeerJoin(&peer);
 }
 
+/* What the client before us asked, and its guard, is answered to us: before our first command is. */
+static void
+scriptPredecessor(qmpPeer *peer)
+{
+    g_autoptr(virJSONValue) command = NULL;
+
+    qmpPeerSend(peer, "{'QMP':{'version':{'qemu':{'major':7,'minor':2,'micro':22}},'capabilities':[]}}");
+    for (int i = 1; i < 4; i++)
+        qmpPeerSend(peer, "{'return':'not for you','id':'%d'}", i);
+    qmpPeerSend(peer, "{'return':{},'id':'virtqemud-guard'}");
+    command = qmpPeerRead(peer);
+    qmpPeerSend(peer, "{'error':{'class':'GenericError','desc':'not for you'},'id':'1'}");
+    qmpPeerSend(peer, "{'return':{},'id':'%s'}", virJSONObjectLookupString(command, "id"));
+    virJSONValueFree(g_steal_pointer(&command));
+    command = qmpPeerRead(peer);
+    qmpPeerSend(peer, "{'return':'yours','id':'%s'}", virJSONObjectLookupString(command, "id"));
+}
+
+static void
+testPredecessor(void)
+{
+    qmpPeer peer = {0};
+    g_autoptr(qemuMonitor) mon = openPeer(&peer, scriptPredecessor, NULL);
+    g_autoptr(virJSONValue) reply = NULL;
+
+    g_assert_cmpint(run(mon, "query-name", &reply), ==, 0);
+    g_assert_cmpstr(virJSONStringOf(reply), ==, "yours");
+    qemuMonitorClose(mon);
+    qmpPeerJoin(&peer);
+}
+
 /* A line without end: refused at 64 MiB, not stored for ever. */
 static void
 scriptEndless(qmpPeer *peer)
@@ -591,6 +622,7 @@ main(int argc, char **argv)
     g_test_add_data_func("/monitor/unknown-id", GUINT_TO_POINTER(1), testBroken);
     g_test_add_data_func("/monitor/no-id", GUINT_TO_POINTER(2), testBroken);
     g_test_add_data_func("/monitor/hang-up", GUINT_TO_POINTER(3), testBroken);
+    g_test_add_func("/monitor/predecessor", testPredecessor);
     g_test_add_func("/monitor/out-of-order", testOutOfOrder);
     g_test_add_func("/monitor/event-flood", testFlood);
     g_test_add_func("/monitor/slow-reader", testSlowReader);
