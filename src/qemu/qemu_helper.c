@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: LGPL-2.1-or-later */
 /*
  * Life of the block helper: a process like a domain's QEMU (its user, its own session, output in the
- * domain's log), with one monitor connection that we made before it ran.
+ * domain's log), with one monitor connection.
  *
  * It is ended by SIGTERM and not by "quit": the bitmaps are safe by then, and a helper whose main loop
  * waits for a silent NBD client would not answer.
@@ -225,6 +225,48 @@ helperKill(qemuHelper *helper, int gentleMs)
         helper->pid = 0;
 }
 
+/* What stands behind the name in /proc/PID/task/TID/stat: 'S' = it sleeps. */
+static bool
+threadSleeps(const char *tasks, const char *tid)
+{
+    g_autofree char *path = g_build_filename(tasks, tid, "stat", NULL);
+    g_autofree char *text = NULL;
+    const char *state = NULL;
+
+    if (!g_file_get_contents(path, &text, NULL, NULL))
+        return true;   /* gone */
+    state = strrchr(text, ')');
+    return state && strlen(state) > 2 && state[2] == 'S';
+}
+
+static bool
+helperSleeps(const qemuHelper *helper)
+{
+    g_autofree char *tasks = g_strdup_printf("/proc/%d/task", (int)helper->pid);
+    g_autoptr(GDir) dir = g_dir_open(tasks, 0, NULL);
+    const char *tid = NULL;
+
+    while (dir && (tid = g_dir_read_name(dir))) {
+        if (!threadSleeps(tasks, tid))
+            return false;
+    }
+    return dir;
+}
+
+/* QEMU 7.2 listens for us on its main loop until another thread of it has taken the monitor over. A
+ * connection that comes in between is read by both, and bytes of commands are lost now and then, much
+ * later. Its pid file says that this is under way, and all its threads asleep that it is over. */
+static void
+helperAwaitMonitor(const qemuHelper *helper, unsigned int patienceMs)
+{
+    g_autofree char *pidFile = g_build_filename(helper->runDir, "pid", NULL);
+    gint64 end = g_get_monotonic_time() + (gint64)patienceMs * 1000;
+    int quiet = 0;
+
+    while (quiet < 2 && g_get_monotonic_time() < end && !helperExited(helper, 1))
+        quiet = access(pidFile, F_OK) == 0 && helperSleeps(helper) ? quiet + 1 : 0;
+}
+
 /* 0 when it speaks QMP. */
 static int
 helperTry(qemuHelper *helper, const qemuMonitorCallbacks *callbacks, void *opaque,
@@ -234,18 +276,16 @@ helperTry(qemuHelper *helper, const qemuMonitorCallbacks *callbacks, void *opaqu
     VIR_AUTOCLOSE listenFd = virFileListenUnix(path, 0600);
     int fd = -1;
 
-    if (listenFd < 0)
+    if (listenFd < 0 || helperSpawn(helper, listenFd) < 0)
         return -1;
-    if ((fd = virFileConnectUnix(path)) < 0) {
+    helperAwaitMonitor(helper, patienceMs);
+    fd = virFileConnectUnix(path);
+    /* The helper's copy must be the only one, or its death would not close our connection. */
+    virFileAutoClose(&listenFd);
+    if (fd < 0) {
         virReportSystemError(errno, "cannot connect to the monitor socket '%s'", path);
         return -1;
     }
-    if (helperSpawn(helper, listenFd) < 0) {
-        close(fd);
-        return -1;
-    }
-    /* The helper's copy must be the only one, or its death would not close our connection. */
-    virFileAutoClose(&listenFd);
     helper->mon = qemuMonitorOpen(fd, helper->def->name, callbacks, opaque, patienceMs);
     return helper->mon ? 0 : -1;
 }

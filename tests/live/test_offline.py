@@ -559,7 +559,7 @@ class Backups(Offline):
         images.run(["qemu-io", "-f", "qcow2", "-c", "write -P 5 0 300M", m["vda"].path])
         self.begin(m, self.push_xml(m, "x"))
         self.assertError(libvirt.VIR_ERR_OPERATION_INVALID, "another job", self.begin, m, self.push_xml(m, "y"))
-        self.assertError(libvirt.VIR_ERR_OPERATION_INVALID, "a backup reads its disks", m.dom.undefine)
+        self.assertError(libvirt.VIR_ERR_OPERATION_INVALID, "a backup or restore uses its disks", m.dom.undefine)
         m.dom.abortJob()
         self.wait_no_job(m)
         self.assertEqual(self.completed(m)["type"], libvirt.VIR_DOMAIN_JOB_CANCELLED)
