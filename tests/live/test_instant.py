@@ -119,6 +119,7 @@ class Instant(livetest.LiveTest):
         base = m.models()
         storm = model.Storm(m.targets, 8 * MIB, 4096, SEED + 3, 3)
         m.storm(storm)
+        self.wait_writes(m, 20)     # there must be changes
         before = m.stat().counts
         self.begin(m, self.pull_xml(m, disks={"vda": "backupmode='incremental' incremental='a'",
                                               "vdb": "backupmode='full'"},
