@@ -17,6 +17,7 @@
 
 #include "qemu_bitmap_store_move.h"
 #include "qemu_bitmap_store_stamp.h"
+#include "qemu_checkpoint.h"
 #include "qemu_checkpoint_list.h"
 #include "qemu_driver_state.h"
 #include "qemu_lend.h"
@@ -188,23 +189,10 @@ qemuBitmapStoreMarkInUse(qemuTarget *target)
     return 0;
 }
 
-static const qemuTargetDisk *
-diskByName(qemuTarget *target, const char *name)
-{
-    size_t n = 0;
-    const qemuTargetDisk *disks = target->ops->disks(target, &n);
-
-    for (size_t i = 0; i < n; i++) {
-        if (g_str_equal(disks[i].name, name))
-            return &disks[i];
-    }
-    return NULL;
-}
-
 int
 qemuBitmapStorePlug(qemuTarget *target, const char *disk)
 {
-    const qemuTargetDisk *found = diskByName(target, disk);
+    const qemuTargetDisk *found = qemuCheckpointTargetDisk(target, disk);
 
     if (!found)
         return 0;
@@ -368,7 +356,7 @@ qemuBitmapStoreSave(qemuTarget *target, bool guest)
 int
 qemuBitmapStoreUnplug(qemuTarget *target, const char *disk)
 {
-    const qemuTargetDisk *found = diskByName(target, disk);
+    const qemuTargetDisk *found = qemuCheckpointTargetDisk(target, disk);
     g_autoptr(qemuBitmapStore) kept = qemuBitmapStoreRead(uuidOf(target), disk);
     g_autoptr(qemuGraph) graph = NULL;
     const qemuGraphNode *node = NULL;
