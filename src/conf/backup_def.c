@@ -45,6 +45,7 @@ backupNew(void)
     virDomainBackupDef *def = g_new0(virDomainBackupDef, 1);
 
     def->disks = g_ptr_array_new_with_free_func((GDestroyNotify)virDomainBackupDiskDefFree);
+    virBackupOptionsInit(&def->options);
     return def;
 }
 
@@ -177,22 +178,6 @@ diskParse(xmlNodePtr node, virDomainBackupDef *def)
     return 0;
 }
 
-static int
-optionsParse(xmlNodePtr node, virDomainBackupDef *def)
-{
-    g_autofree char *missing = node ? virXMLProp(node, "onmissing") : NULL;
-    g_autofree char *scope = node ? virXMLProp(node, "scope") : NULL;
-
-    def->fullIfMissing = g_strcmp0(missing, "full") == 0;
-    def->onlyChanged = g_strcmp0(scope, "changed") == 0;
-    if (virXMLPropYesNo(node, "quiesce", &def->quiesce) < 0 ||
-        virXMLPropUInt(node, "cbw-timeout", &def->cbwTimeoutSec) < 0 ||
-        virXMLPropULL(node, "bandwidth", &def->bandwidth) < 0 ||
-        virXMLPropUInt(node, "workers", &def->workers) < 0)
-        return -1;
-    return 0;
-}
-
 virDomainBackupDef *
 virDomainBackupDefParse(const char *xml)
 {
@@ -206,7 +191,7 @@ virDomainBackupDefParse(const char *xml)
     if (virDomainBackupGrammarCheck(root) < 0 ||
         VIR_XML_ENUM_PROP(root, "mode", modeNames, NULL, def->mode) < 0 ||
         serverParse(virXMLChild(root, "server"), def) < 0 ||
-        optionsParse(virXMLChildFleece(root, "options"), def) < 0)
+        virBackupOptionsParse(virXMLChildFleece(root, "options"), &def->options) < 0)
         return NULL;
     for (xmlNodePtr node = virXMLChild(virXMLChild(root, "disks"), "disk"); node;
          node = virXMLNext(node)) {
@@ -276,28 +261,6 @@ diskFormat(virBuffer *buf, const virDomainBackupDiskDef *disk, virBackupMode mod
     virBufferAdd(buf, "</disk>\n");
 }
 
-static void
-optionsFormat(virBuffer *buf, const virDomainBackupDef *def)
-{
-    if (!def->quiesce && !def->fullIfMissing && def->cbwTimeoutSec == 0 && !def->onlyChanged &&
-        def->bandwidth == 0 && def->workers == 0)
-        return;
-    virBufferAsprintf(buf, "<f:options xmlns:f='%s'", VIR_XML_NS_FLEECE);
-    if (def->quiesce)
-        virBufferAdd(buf, " quiesce='yes'");
-    if (def->fullIfMissing)
-        virBufferAdd(buf, " onmissing='full'");
-    if (def->cbwTimeoutSec > 0)
-        virBufferAsprintf(buf, " cbw-timeout='%u'", def->cbwTimeoutSec);
-    if (def->bandwidth > 0)
-        virBufferAsprintf(buf, " bandwidth='%llu'", def->bandwidth);
-    if (def->workers > 0)
-        virBufferAsprintf(buf, " workers='%u'", def->workers);
-    if (def->onlyChanged)
-        virBufferAdd(buf, " scope='changed'");
-    virBufferAdd(buf, "/>\n");
-}
-
 char *
 virDomainBackupDefFormat(const virDomainBackupDef *def)
 {
@@ -315,7 +278,7 @@ virDomainBackupDefFormat(const virDomainBackupDef *def)
     virBufferAdjustIndent(&buf, -2);
     if (def->disks->len > 0)
         virBufferAdd(&buf, "</disks>\n");
-    optionsFormat(&buf, def);
+    virBackupOptionsFormat(&buf, &def->options);
     virBufferAdjustIndent(&buf, -2);
     virBufferAdd(&buf, "</domainbackup>\n");
     return virBufferContentAndReset(&buf);

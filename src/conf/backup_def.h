@@ -3,9 +3,9 @@
 #pragma once
 #include <glib.h>
 #include "backup_nbd.h"
+#include "backup_options.h"
 #include "domain_def.h"
 
-typedef enum { VIR_BACKUP_MODE_PUSH, VIR_BACKUP_MODE_PULL, VIR_BACKUP_MODE_LAST } virBackupMode;
 typedef enum { VIR_BACKUP_DISK_FULL, VIR_BACKUP_DISK_INCREMENTAL, VIR_BACKUP_DISK_MODE_LAST } virBackupDiskMode;
 typedef enum { VIR_BACKUP_SERVER_UNIX, VIR_BACKUP_SERVER_TCP, VIR_BACKUP_SERVER_LAST } virBackupServerTransport;
 
@@ -34,14 +34,10 @@ typedef struct _virDomainBackupDef {
         bool tls;                /* with the certificates of qemu.conf */
     } server;
     GPtrArray *disks;            /* virDomainBackupDiskDef * */
-    /* <f:options> */
-    bool quiesce;                /* file systems of the guest frozen at the instant */
-    bool fullIfMissing;          /* a disk whose changes since its checkpoint are not known is done in full */
-    unsigned int cbwTimeoutSec;  /* pull; 0 = as qemu.conf says */
-    unsigned long long bandwidth; /* push, of each disk: bytes a second; 0 = no limit */
-    unsigned int workers;        /* push, of each disk: copies at a time; 0 = QEMU's default */
-    bool onlyChanged;            /* pull; of an incremental disk nothing but its changes can be read */
+    virBackupOptions options;    /* <f:options>; settled with those of qemu.conf when it begins */
 } virDomainBackupDef;
+/** Value of an option: VIR_BACKUP_OPTION(def, QUIESCE). */
+#define VIR_BACKUP_OPTION(def, name) ((def)->options.of[VIR_BACKUP_OPTION_##name].value)
 
 void virDomainBackupDefFree(virDomainBackupDef *def);
 G_DEFINE_AUTOPTR_CLEANUP_FUNC(virDomainBackupDef, virDomainBackupDefFree)

@@ -265,52 +265,12 @@ static const virXMLElementRule disksPull[] = {
     {NULL},
 };
 
-/* Ours. */
-static const char *
-timeoutCheck(const char *value)
-{
-    guint64 seconds = 0;
-
-    return g_ascii_string_to_unsigned(value, 10, 1, 3600, &seconds, NULL) ? NULL : "seconds, 1 to 3600";
-}
-
-static const char *
-bandwidthCheck(const char *value)
-{
-    guint64 bytes = 0;
-
-    return g_ascii_string_to_unsigned(value, 10, 1, G_MAXINT64, &bytes, NULL)
-               ? NULL : "bytes a second, at least 1";
-}
-
-static const char *
-workersCheck(const char *value)
-{
-    guint64 workers = 0;
-
-    return g_ascii_string_to_unsigned(value, 10, 1, 64, &workers, NULL) ? NULL : "1 to 64";
-}
-
-#define OPTION_ATTRS {"quiesce", .words = "yes no"}, {"onmissing", .words = "full error"}
-static const virXMLAttrRule optionPushAttrs[] = {
-    OPTION_ATTRS,
-    {"bandwidth", .check = bandwidthCheck},
-    {"workers", .check = workersCheck},
-    {NULL},
-};
-static const virXMLAttrRule optionPullAttrs[] = {
-    OPTION_ATTRS,
-    {"cbw-timeout", .check = timeoutCheck},
-    {"scope", .words = "disk changed"},
-    {NULL},
-};
-
 static const virXMLElementRule pushChildren[] = {
     {"incremental", .text = virXMLAnyText},
     {"server", VIR_XML_RULE_FORBIDDEN,
      .note = "<server> is for pull backups; set mode='pull' or leave it out"},
     {"disks", .children = disksPush},
-    {"f:options", .attrs = optionPushAttrs},
+    {"f:options", .attrs = virBackupOptionAttrs[VIR_BACKUP_MODE_PUSH]},
     {NULL},
 };
 static const virXMLElementRule pullChildren[] = {
@@ -318,7 +278,7 @@ static const virXMLElementRule pullChildren[] = {
     {"server", VIR_XML_RULE_REQUIRED, virDomainBackupServerAttrs, .extra = virDomainBackupServerCheck,
      .note = "a pull backup needs a <server> to be read from"},
     {"disks", .children = disksPull},
-    {"f:options", .attrs = optionPullAttrs},
+    {"f:options", .attrs = virBackupOptionAttrs[VIR_BACKUP_MODE_PULL]},
     {NULL},
 };
 
@@ -331,5 +291,6 @@ virDomainBackupGrammarCheck(xmlNodePtr root)
 {
     g_autofree char *mode = virXMLProp(root, "mode");
 
+    virBackupOptionAttrsFill();
     return virXMLGrammarCheck(root, g_strcmp0(mode, "pull") == 0 ? &pullRule : &pushRule);
 }

@@ -111,12 +111,16 @@ valueCheck(xmlNodePtr node, const virXMLAttrRule *rule, const char *value)
 {
     g_autofree char *shown = elementShown(node);
     g_autofree char *words = rule->words ? wordsShown(rule->words) : NULL;
+    g_autofree char *range = NULL;
     const char *wanted = rule->check ? rule->check(value) : NULL;
 
     if (wordListed(value, rule->foreign))
         return foreignReport(node, rule, value);
     if (rule->words && !wordListed(value, rule->words))
         wanted = words;
+    if (rule->max > 0 && !g_ascii_string_to_unsigned(value, 10, rule->min, rule->max, NULL, NULL))
+        wanted = range = g_strdup_printf("a number from %" G_GUINT64_FORMAT " to %" G_GUINT64_FORMAT,
+                                         rule->min, rule->max);
     if (wanted)
         FAULT("invalid value '%s' of attribute '%s' in element %s: %s is wanted", value, rule->name,
               shown, wanted);

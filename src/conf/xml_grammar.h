@@ -25,6 +25,7 @@ typedef struct {
     const char *words;      /* the values there are, separated by blanks; NULL = any */
     const char *foreign;    /* values libvirt has and we do not */
     virXMLValueCheck check; /* instead of words */
+    guint64 min, max;       /* instead of words: a decimal number, if max is not 0 */
     const char *note;       /* whole sentence for missing, forbidden or foreign */
 } virXMLAttrRule;
 

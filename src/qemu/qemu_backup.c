@@ -81,6 +81,7 @@ alignRequest(qemuVM *vm, beginContext *ctx, const virDomainCheckpointDef *checkp
 
     if (!dom || virDomainBackupDefAlign(ctx->def, dom, suffix, config->scratchDir) < 0)
         return -1;
+    virBackupOptionsSettle(&ctx->def->options, ctx->def->mode, &config->backup);
     if (ctx->def->server.present && ctx->def->server.transport == VIR_BACKUP_SERVER_TCP &&
         ctx->def->server.port == 0)
         ctx->def->server.port = NBD_DEFAULT_PORT;
@@ -140,7 +141,7 @@ doneInFull(qemuVM *vm, const beginContext *ctx, virDomainBackupDiskDef *disk)
 {
     virErrorNumber code = virErrorLastCode();
 
-    if (!ctx->def->fullIfMissing ||
+    if (VIR_BACKUP_OPTION(ctx->def, ONMISSING) != VIR_BACKUP_ONMISSING_FULL ||
         (code != VIR_ERR_NO_DOMAIN_CHECKPOINT && code != VIR_ERR_CHECKPOINT_INCONSISTENT))
         return false;
     VIR_WARN("domain '%s': disk '%s' is backed up in full: %s", vm->name, disk->name,
@@ -231,7 +232,6 @@ makePlan(qemuVM *vm, beginContext *ctx, bool reuseExternal)
         .checkpointActions = ctx->checkpointActions,
         .guestRuns = target->ops->guestRuns(target),
         .reuseExternal = reuseExternal,
-        .cbwTimeoutSec = ctx->def->cbwTimeoutSec ? ctx->def->cbwTimeoutSec : config->cbwTimeoutSec,
         .tlsVerify = config->backupTLSVerify,
         .privateDir = target->ops->privateDir(target),
     };

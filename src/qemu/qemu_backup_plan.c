@@ -160,12 +160,14 @@ appendUnion(virJSONValue *actions, const virDomainBackupDef *def, const qemuBack
 static void
 appendLimits(virJSONValue *job, const virDomainBackupDef *def)
 {
-    g_autofree char *speed = g_strdup_printf("%llu", def->bandwidth);
+    unsigned long long bandwidth = VIR_BACKUP_OPTION(def, BANDWIDTH);
+    g_autofree char *speed = g_strdup_printf("%llu", bandwidth);
 
-    if (def->bandwidth > 0)
+    if (bandwidth > 0)
         virJSONObjectSet(job, "speed", virJSONNewNumber(speed, -1));
-    if (def->workers > 0)
-        virJSONObjectSet(job, "x-perf", virJSONBuild("{'max-workers':%u}", def->workers));
+    if (def->options.of[VIR_BACKUP_OPTION_WORKERS].given)
+        virJSONObjectSet(job, "x-perf",
+                         virJSONBuild("{'max-workers':%u}", (unsigned)VIR_BACKUP_OPTION(def, WORKERS)));
 }
 
 /* The errors of a push stay its own: "report" ends the job, the guest's error policy is not asked. */
@@ -249,7 +251,8 @@ planServer(qemuPlan *plan, const qemuBackupPlanInput *input)
 static bool
 isLimited(const virDomainBackupDef *def, const virDomainBackupDiskDef *disk)
 {
-    return def->mode == VIR_BACKUP_MODE_PULL && def->onlyChanged && disk->incremental;
+    return def->mode == VIR_BACKUP_MODE_PULL &&
+           VIR_BACKUP_OPTION(def, SCOPE) == VIR_BACKUP_SCOPE_CHANGED && disk->incremental;
 }
 
 static void
@@ -282,7 +285,7 @@ planFilter(qemuPlan *plan, const qemuBackupPlanInput *input, const qemuBackupPla
                                 "'driver':'copy-before-write','node-name':%s,'file':%s,"
                                 "'target':%v,'bitmap':%v,'on-cbw-error':'break-snapshot',"
                                 "'cbw-timeout':%u}}",
-                                filter, disk->disk->node, target, bitmap, input->cbwTimeoutSec),
+                                filter, disk->disk->node, target, bitmap, (unsigned)VIR_BACKUP_OPTION(input->def, CBW_TIMEOUT)),
                    nodeDelete("cbw", name), "backup.begin.filter.%s", name);
 }
 
@@ -324,14 +327,14 @@ planPrepare(qemuPlan *plan, const qemuBackupPlanInput *input)
 static void
 planFreeze(qemuPlan *plan, const qemuBackupPlanInput *input)
 {
-    if (input->def->quiesce)
+    if (VIR_BACKUP_OPTION(input->def, QUIESCE))
         qemuPlanAddStep(plan, QEMU_STEP_FREEZE, NULL, "backup.begin.freeze");
 }
 
 static void
 planThaw(qemuPlan *plan, const qemuBackupPlanInput *input)
 {
-    if (input->def->quiesce)
+    if (VIR_BACKUP_OPTION(input->def, QUIESCE))
         qemuPlanAddStep(plan, QEMU_STEP_THAW, NULL, "backup.begin.thaw");
 }
 

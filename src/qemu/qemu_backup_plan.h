@@ -24,13 +24,12 @@ typedef struct _qemuBackupPlanDisk {
 } qemuBackupPlanDisk;
 
 typedef struct _qemuBackupPlanInput {
-    const virDomainBackupDef *def;       /* server has its port or socket filled in */
+    const virDomainBackupDef *def;       /* server has its port or socket filled in, options are settled */
     const qemuBackupPlanDisk *disks;     /* only disks that are backed up */
     size_t ndisks;
     const virJSONValue *checkpointActions;   /* array, first in the transaction; NULL = none */
     bool guestRuns;                      /* stop and cont around the instant */
     bool reuseExternal;                  /* stores exist already */
-    unsigned int cbwTimeoutSec;
     const char *tlsDir;                  /* certificates, if the server has TLS */
     bool tlsVerify;                      /* clients must show one */
     const char *privateDir;              /* where windows are made */

@@ -19,7 +19,6 @@
 #define VIR_FROM_THIS VIR_FROM_QEMU
 
 #define QEMU_DEFAULT_EMULATOR "/usr/bin/qemu-system-x86_64"
-#define QEMU_DEFAULT_CBW_TIMEOUT_SEC 45
 #define QEMU_DEFAULT_FREEZE_TIMEOUT_SEC 60
 /* The registered NBD port, and room above it. */
 #define QEMU_DEFAULT_BACKUP_PORT_MIN 10809
@@ -29,8 +28,7 @@
 
 static const char *const knownKeys[] = {
     "user",        "group",           "stdio_handler",   "security_driver", "remember_owner",
-    "cbw_timeout", "backup_port_min", "backup_port_max", "emulator",        QEMU_TLS_CONFIG_KEYS,
-    "freeze_timeout", NULL,
+    "freeze_timeout", "backup_port_min", "backup_port_max", "emulator",     QEMU_TLS_CONFIG_KEYS,
 };
 
 static void
@@ -123,7 +121,7 @@ qemuConfigNew(const char *root, bool privileged)
     config->privileged = privileged;
     config->user = (uid_t)-1;
     config->group = (gid_t)-1;
-    config->cbwTimeoutSec = QEMU_DEFAULT_CBW_TIMEOUT_SEC;
+    virBackupOptionsInit(&config->backup);
     config->freezeTimeoutSec = QEMU_DEFAULT_FREEZE_TIMEOUT_SEC;
     config->backupPortMin = QEMU_DEFAULT_BACKUP_PORT_MIN;
     config->backupPortMax = QEMU_DEFAULT_BACKUP_PORT_MAX;
@@ -220,24 +218,24 @@ qemuConfigLoadUser(qemuConfig *config, const virConf *conf, const char *path)
 static int
 qemuConfigLoadBackup(qemuConfig *config, const virConf *conf, const char *path)
 {
-    if (virConfGetUInt(conf, "cbw_timeout", &config->cbwTimeoutSec) < 0 ||
-        virConfGetUInt(conf, "freeze_timeout", &config->freezeTimeoutSec) < 0 ||
-        virConfGetUInt(conf, "backup_port_min", &config->backupPortMin) < 0 ||
-        virConfGetUInt(conf, "backup_port_max", &config->backupPortMax) < 0)
+    unsigned long long freezeTimeoutSec = config->freezeTimeoutSec;
+    unsigned long long portMin = config->backupPortMin;
+    unsigned long long portMax = config->backupPortMax;
+
+    if (virBackupOptionsLoad(&config->backup, conf) < 0 ||
+        virConfGetRange(conf, "freeze_timeout", 1, 3600, &freezeTimeoutSec) < 0 ||
+        virConfGetRange(conf, "backup_port_min", 1, 65535, &portMin) < 0 ||
+        virConfGetRange(conf, "backup_port_max", 1, 65535, &portMax) < 0)
         return -1;
-    if (config->freezeTimeoutSec == 0 || config->freezeTimeoutSec > 3600) {
-        virReportError(VIR_ERR_CONF_SYNTAX, "%s: freeze_timeout = %u is not in 1..3600", path,
-                       config->freezeTimeoutSec);
-        return -1;
-    }
-    if (config->backupPortMin == 0 || config->backupPortMax > 65535 ||
-        config->backupPortMin > config->backupPortMax) {
-        virReportError(
-            VIR_ERR_CONF_SYNTAX,
-            "%s: backup_port_min = %u and backup_port_max = %u are not a range in 1..65535", path,
-            config->backupPortMin, config->backupPortMax);
+    if (portMin > portMax) {
+        virReportError(VIR_ERR_CONF_SYNTAX,
+                       "%s: backup_port_min = %llu is more than backup_port_max = %llu", path, portMin,
+                       portMax);
         return -1;
     }
+    config->freezeTimeoutSec = freezeTimeoutSec;
+    config->backupPortMin = portMin;
+    config->backupPortMax = portMax;
     return 0;
 }
 
@@ -260,6 +258,19 @@ qemuConfigLoadEmulator(qemuConfig *config, const virConf *conf, const char *path
     return 0;
 }
 
+static int
+qemuConfigCheckKnown(const virConf *conf)
+{
+    g_autoptr(GPtrArray) known = g_ptr_array_new();
+
+    for (size_t i = 0; i < G_N_ELEMENTS(knownKeys); i++)
+        g_ptr_array_add(known, (gpointer)knownKeys[i]);
+    for (virBackupOption i = 0; i < VIR_BACKUP_OPTION_LAST; i++)
+        g_ptr_array_add(known, (gpointer)virBackupOptionKey(i));
+    g_ptr_array_add(known, NULL);
+    return virConfCheckKnown(conf, (const char *const *)known->pdata);
+}
+
 int
 qemuConfigLoad(qemuConfig *config, const char *path, bool mustExist)
 {
@@ -267,7 +278,7 @@ qemuConfigLoad(qemuConfig *config, const char *path, bool mustExist)
 
     if (!mustExist && !virFileExists(path))
         return 0;
-    if (!(conf = virConfReadFile(path)) || virConfCheckKnown(conf, knownKeys) < 0 ||
+    if (!(conf = virConfReadFile(path)) || qemuConfigCheckKnown(conf) < 0 ||
         qemuConfigCheckFixed(conf, path, "stdio_handler", "file") < 0 ||
         qemuConfigCheckFixed(conf, path, "security_driver", "none") < 0 ||
         qemuConfigCheckRememberOwner(conf, path) < 0 ||

@@ -5,6 +5,7 @@
 #include <glib.h>
 #include <stdbool.h>
 #include <sys/types.h>
+#include "backup_options.h"
 
 typedef struct _qemuConfig {
     gint refs;
@@ -19,7 +20,7 @@ typedef struct _qemuConfig {
     char *cacheDir;   /* /var/cache/libvirt/qemu      capabilities */
     uid_t user;
     gid_t group;                /* QEMU runs as; (uid_t)-1 = as the daemon */
-    unsigned int cbwTimeoutSec; /* copy-before-write limit, default 45 */
+    virBackupOptions backup;    /* for requests that do not give them */
     unsigned int freezeTimeoutSec; /* for the guest agent to freeze file systems, default 60 */
     unsigned int backupPortMin, backupPortMax;
     char *defaultTLSDir;        /* /etc/pki/qemu: certificates; qemu_tls.h */

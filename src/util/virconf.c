@@ -233,28 +233,52 @@ virConfGetString(const virConf *conf, const char *key, char **out)
     return found;
 }
 
-static int
-virConfGetBounded(const virConf *conf, const char *key, guint64 max, guint64 *out)
+int
+virConfGetRange(const virConf *conf, const char *key, unsigned long long min, unsigned long long max,
+                unsigned long long *out)
 {
     const virConfValue *value = NULL;
     int found = virConfGetTyped(conf, key, VIR_CONF_NUMBER, &value);
+    guint64 number = 0;
 
     if (found <= 0)
         return found;
-    if (!g_ascii_string_to_unsigned(value->text, 10, 0, max, out, NULL)) {
+    if (!g_ascii_string_to_unsigned(value->text, 10, min, max, &number, NULL)) {
         virReportError(VIR_ERR_CONF_SYNTAX,
-                       "%s:%d: setting '%s' is %s; it must lie between 0 and %" G_GUINT64_FORMAT,
-                       conf->path, value->line, key, value->text, max);
+                       "%s:%d: setting '%s' is %s; it must lie between %llu and %llu", conf->path,
+                       value->line, key, value->text, min, max);
         return -1;
     }
+    *out = number;
     return 1;
+}
+
+int
+virConfGetWord(const virConf *conf, const char *key, const char *words, unsigned long long *out)
+{
+    g_auto(GStrv) list = g_strsplit(words, " ", -1);
+    g_autofree char *shown = g_strjoinv("\" or \"", list);
+    const virConfValue *value = NULL;
+    int found = virConfGetTyped(conf, key, VIR_CONF_STRING, &value);
+
+    if (found <= 0)
+        return found;
+    for (size_t i = 0; list[i]; i++) {
+        if (strcmp(list[i], value->text) == 0) {
+            *out = i;
+            return 1;
+        }
+    }
+    virReportError(VIR_ERR_CONF_SYNTAX, "%s:%d: setting '%s' is \"%s\"; it must be \"%s\"", conf->path,
+                   value->line, key, value->text, shown);
+    return -1;
 }
 
 int
 virConfGetUInt(const virConf *conf, const char *key, unsigned int *out)
 {
-    guint64 number = 0;
-    int found = virConfGetBounded(conf, key, G_MAXUINT, &number);
+    unsigned long long number = 0;
+    int found = virConfGetRange(conf, key, 0, G_MAXUINT, &number);
 
     if (found > 0)
         *out = number;
@@ -264,19 +288,14 @@ virConfGetUInt(const virConf *conf, const char *key, unsigned int *out)
 int
 virConfGetULL(const virConf *conf, const char *key, unsigned long long *out)
 {
-    guint64 number = 0;
-    int found = virConfGetBounded(conf, key, G_MAXUINT64, &number);
-
-    if (found > 0)
-        *out = number;
-    return found;
+    return virConfGetRange(conf, key, 0, G_MAXUINT64, out);
 }
 
 int
 virConfGetBool(const virConf *conf, const char *key, bool *out)
 {
-    guint64 number = 0;
-    int found = virConfGetBounded(conf, key, 1, &number);
+    unsigned long long number = 0;
+    int found = virConfGetRange(conf, key, 0, 1, &number);
 
     if (found > 0)
         *out = number != 0;

@@ -24,6 +24,13 @@ int
 virConfGetBool(const virConf *conf, const char *key, bool *out);
 int
 virConfGetStringList(const virConf *conf, const char *key, char ***out);
+/** A number in @min..@max. */
+int
+virConfGetRange(const virConf *conf, const char *key, unsigned long long min, unsigned long long max,
+                unsigned long long *out);
+/** A string out of @words, which are separated by blanks: its place among them. */
+int
+virConfGetWord(const virConf *conf, const char *key, const char *words, unsigned long long *out);
 /** Refuse keys that are in nobody's list @known (NULL-terminated). */
 int
 virConfCheckKnown(const virConf *conf, const char *const *known);

@@ -1,5 +1,6 @@
 /* SPDX-License-Identifier: LGPL-2.1-or-later */
 /* Backup XML: as parsed, as settled against a domain, refusals. */
+#include <string.h>
 #include "backup_def.h"
 #include "backuprefusals.h"
 #include "conftestlib.h"
@@ -76,6 +77,70 @@ testStoreGiven(void)
     g_assert_cmpstr(vdb->store->path, ==, "/images/b.qcow2.7");
 }
 
+/* What the request does not give comes from qemu.conf, if it is for its mode. */
+static void
+testOptionsSettle(gconstpointer data)
+{
+    const char *name = data;
+    g_autofree char *inFile = g_strdup_printf("%s.xml", name);
+    g_autofree char *outFile = g_strdup_printf("%s.settled.xml", name);
+    g_autofree char *xml = confTestRead(DATA, inFile);
+    g_autoptr(virDomainDef) dom = domain();
+    g_autoptr(virDomainBackupDef) def = parse(xml);
+    g_autoptr(virDomainBackupDef) again = NULL;
+    g_autoptr(virConf) conf =
+        virConfParse("backup_quiesce = 1\nbackup_onmissing = \"full\"\nbackup_scope = \"changed\"\n"
+                     "cbw_timeout = 9\nbackup_bandwidth = 1000\nbackup_workers = 2\n", "x.conf");
+    virBackupOptions defaults;
+    g_autofree char *text = NULL;
+    g_autofree char *second = NULL;
+
+    g_assert_cmpint(virDomainBackupDefAlign(def, dom, "7", "/scratch"), ==, 0);
+    virBackupOptionsInit(&defaults);
+    g_assert_cmpint(virBackupOptionsLoad(&defaults, conf), ==, 0);
+    virBackupOptionsSettle(&def->options, def->mode, &defaults);
+    text = virDomainBackupDefFormat(def);
+    confTestGolden(DATA, outFile, text);
+    again = parse(text);
+    second = virDomainBackupDefFormat(again);
+    g_assert_cmpstr(second, ==, text);
+}
+
+static void
+testOptionsFallback(void)
+{
+    g_autoptr(virDomainBackupDef) def = parse("<domainbackup/>");
+
+    g_assert_cmpuint(VIR_BACKUP_OPTION(def, CBW_TIMEOUT), ==, 45);
+    g_assert_cmpuint(VIR_BACKUP_OPTION(def, BANDWIDTH), ==, 0);
+    g_assert_cmpuint(VIR_BACKUP_OPTION(def, ONMISSING), ==, VIR_BACKUP_ONMISSING_ERROR);
+    g_assert_cmpuint(VIR_BACKUP_OPTION(def, SCOPE), ==, VIR_BACKUP_SCOPE_DISK);
+    g_assert_false(def->options.of[VIR_BACKUP_OPTION_WORKERS].given);
+}
+
+static void
+assertMentioned(const char *file, const char *before, const char *what, const char *after)
+{
+    g_autofree char *path = g_build_filename(g_getenv("abs_top_srcdir"), "docs", file, NULL);
+    g_autofree char *mention = g_strconcat(before, what, after, NULL);
+    g_autofree char *text = NULL;
+
+    g_assert_true(g_file_get_contents(path, &text, NULL, NULL));
+    if (!strstr(text, mention))
+        g_error("docs/%s does not describe %s", file, mention);
+}
+
+static void
+testOptionsDocumented(void)
+{
+    virBackupOptionAttrsFill();
+    for (virBackupOption i = 0; i < VIR_BACKUP_OPTION_LAST; i++) {
+        assertMentioned("formatbackup.rst", "*", virBackupOptionAttrs[0][i].name, "*");
+        assertMentioned("man/virtqemud.rst", "``", virBackupOptionKey(i), "``");
+        assertMentioned("qemu.conf", "#", virBackupOptionKey(i), " = ");
+    }
+}
+
 static void
 testRefusal(gconstpointer data)
 {
@@ -95,8 +160,9 @@ main(int argc, char **argv)
 {
     static const char *const cases[] = {
         "bare", "push", "pull-unix", "pull-tcp", "pull-tls", "push-nbd", "virtnbdbackup", "explicit-readonly",
-        "options", "pull-options", "push-options",
+        "options", "pull-options", "push-options", "options-no",
     };
+    static const char *const settled[] = {"bare", "pull-unix", "push-options", "options-no"};
 
     g_test_init(&argc, &argv, NULL);
     for (size_t i = 0; i < G_N_ELEMENTS(cases); i++) {
@@ -105,6 +171,13 @@ main(int argc, char **argv)
         g_test_add_data_func(path, cases[i], testCase);
     }
     g_test_add_func("/backupxml/store-given", testStoreGiven);
+    g_test_add_func("/backupxml/options/fallback", testOptionsFallback);
+    g_test_add_func("/backupxml/options/documented", testOptionsDocumented);
+    for (size_t i = 0; i < G_N_ELEMENTS(settled); i++) {
+        g_autofree char *path = g_strdup_printf("/backupxml/options/settled/%s", settled[i]);
+
+        g_test_add_data_func(path, settled[i], testOptionsSettle);
+    }
     for (gsize i = 0; i < G_N_ELEMENTS(backupRefusals); i++) {
         g_autofree char *path = g_strdup_printf("/backupxml/refuse/%s", backupRefusals[i].name);
 

@@ -67,6 +67,7 @@ engineBackupNew(engineQemu *q, virBackupMode mode, const char *since, const char
 
     b->q = q;
     b->def.mode = mode;
+    virBackupOptionsInit(&b->def.options);
     b->def.server.transport = VIR_BACKUP_SERVER_UNIX;
     b->def.server.socket = engineQemuPath(q, "nbd.sock");
     for (size_t i = 0; i < q->ndisks; i++)
@@ -75,7 +76,7 @@ engineBackupNew(engineQemu *q, virBackupMode mode, const char *since, const char
         b->checkpointActions = checkpointActions(q, chain, checkpoint);
     input = (qemuBackupPlanInput){
         .def = &b->def, .disks = b->disks, .ndisks = q->ndisks,
-        .checkpointActions = b->checkpointActions, .guestRuns = q->running, .cbwTimeoutSec = 45,
+        .checkpointActions = b->checkpointActions, .guestRuns = q->running,
         .privateDir = q->dir,
     };
     b->plan = qemuBackupPlanBegin(&input);

@@ -136,6 +136,14 @@ checkPlan(const planCase *c, const char *phase, const qemuPlan *plan)
 }
 
 static void
+setLimits(virBackupOptions *options)
+{
+    options->of[VIR_BACKUP_OPTION_BANDWIDTH].value = 5000000000;
+    options->of[VIR_BACKUP_OPTION_WORKERS].value = 4;
+    options->of[VIR_BACKUP_OPTION_WORKERS].given = true;
+}
+
+static void
 testPlan(gconstpointer data)
 {
     const planCase *c = data;
@@ -149,17 +157,18 @@ testPlan(gconstpointer data)
     if (c->checkpoint)
         fillCheckpoint(&s, c);
     s.def.mode = c->mode;
-    s.def.quiesce = c->quiesce;
-    s.def.onlyChanged = c->changed;
-    s.def.bandwidth = c->limits ? 5000000000 : 0;
-    s.def.workers = c->limits ? 4 : 0;
+    virBackupOptionsInit(&s.def.options);
+    VIR_BACKUP_OPTION(&s.def, QUIESCE) = c->quiesce;
+    VIR_BACKUP_OPTION(&s.def, SCOPE) = c->changed ? VIR_BACKUP_SCOPE_CHANGED : VIR_BACKUP_SCOPE_DISK;
+    if (c->limits)
+        setLimits(&s.def.options);
     s.def.server.transport = c->tcp ? VIR_BACKUP_SERVER_TCP : VIR_BACKUP_SERVER_UNIX;
     s.def.server.tls = c->tls;
     s.def.server.socket = (char *)"/run/backup.sock";
     s.def.server.port = 10809;
     input = (qemuBackupPlanInput){
         .def = &s.def, .disks = s.disks, .ndisks = c->ndisks, .checkpointActions = s.actions,
-        .guestRuns = !c->paused, .reuseExternal = c->reuse, .cbwTimeoutSec = 45,
+        .guestRuns = !c->paused, .reuseExternal = c->reuse,
         .tlsDir = "/etc/pki/qemu", .tlsVerify = true,
         .privateDir = "/lib/domain-1-vm",
     };

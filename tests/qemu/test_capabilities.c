@@ -317,7 +317,17 @@ testConfig(void)
         {"default_tls_x509_secret_uuid = \"1\"\n", VIR_ERR_CONFIG_UNSUPPORTED, "default_tls_x509_secret"},
         {"backup_tls_x509_secret_uuid = \"1\"\n", VIR_ERR_CONFIG_UNSUPPORTED, "backup_tls_x509_secret"},
         {"cbw_timeout = \"x\"\n", VIR_ERR_CONF_SYNTAX, "cbw_timeout"},
-        {"freeze_timeout = 0\n", VIR_ERR_CONF_SYNTAX, "freeze_timeout = 0 is not in 1..3600"},
+        {"freeze_timeout = 0\n", VIR_ERR_CONF_SYNTAX, "bad.conf:1: setting 'freeze_timeout' is 0; it must lie between 1 and 3600"},
+        {"\nbackup_port_max = 65536\n", VIR_ERR_CONF_SYNTAX, "bad.conf:2: setting 'backup_port_max'"},
+        {"cbw_timeout = 0\n", VIR_ERR_CONF_SYNTAX,
+         "bad.conf:1: setting 'cbw_timeout' is 0; it must lie between 1 and 3600"},
+        {"\n\nbackup_scope = \"all\"\n", VIR_ERR_CONF_SYNTAX,
+         "bad.conf:3: setting 'backup_scope' is \"all\"; it must be \"disk\" or \"changed\""},
+        {"backup_scope = 1\n", VIR_ERR_CONF_SYNTAX, "bad.conf:1: setting 'backup_scope' must be a string"},
+        {"backup_onmissing = \"\"\n", VIR_ERR_CONF_SYNTAX, "it must be \"error\" or \"full\""},
+        {"backup_quiesce = 2\n", VIR_ERR_CONF_SYNTAX, "bad.conf:1: setting 'backup_quiesce' is 2"},
+        {"backup_bandwidth = 9223372036854775808\n", VIR_ERR_CONF_SYNTAX, "'backup_bandwidth' is 92"},
+        {"backup_workers = 65\n", VIR_ERR_CONF_SYNTAX, "it must lie between 1 and 64"},
     };
     g_autoptr(qemuConfig) config = qemuConfigNew("/r", true);
     g_autoptr(qemuConfig) session = qemuConfigNew("/r", false);
@@ -333,7 +343,7 @@ testConfig(void)
     g_assert_cmpstr(config->configDir, ==, "/r/etc/libvirt/qemu");
     g_assert_cmpstr(config->stateDir, ==, "/r/run/libvirt/qemu");
     g_assert_cmpstr(config->checkpointDir, ==, "/r/var/lib/libvirt/qemu/checkpoint");
-    g_assert_cmpuint(config->cbwTimeoutSec, ==, 45);
+    g_assert_cmpuint(config->backup.of[VIR_BACKUP_OPTION_CBW_TIMEOUT].value, ==, 45);
     g_assert_true(config->user == (uid_t)-1);
 
     g_assert_cmpint(qemuConfigLoad(config, "/nowhere/qemu.conf", false), ==, 0);
@@ -341,7 +351,7 @@ testConfig(void)
     g_assert_cmpint(qemuConfigLoad(config, good, true), ==, 0);
     g_assert_cmpuint(config->user, ==, 0);
     g_assert_cmpuint(config->group, ==, 7);
-    g_assert_cmpuint(config->cbwTimeoutSec, ==, 3);
+    g_assert_cmpuint(config->backup.of[VIR_BACKUP_OPTION_CBW_TIMEOUT].value, ==, 3);
     g_assert_cmpuint(config->backupPortMin, ==, 20000);
     g_assert_cmpstr(config->defaultEmulator, ==, "/opt/qemu");
     g_assert_cmpint(qemuConfigLoad(session, good, true), ==, -1);
@@ -368,6 +378,7 @@ testConfigSample(void)
     g_autoptr(GRegex) user = g_regex_new("\"libvirt-qemu\"", 0, 0, NULL);
     g_autofree char *known = NULL;
     g_autofree char *sample = NULL;
+    virBackupOptions fallback;
 
     g_assert_cmpint(qemuConfigLoad(config, path, true), ==, 0);
     g_assert_true(g_file_get_contents(path, &text, NULL, NULL));
@@ -375,9 +386,15 @@ testConfigSample(void)
     known = g_regex_replace_literal(user, active, -1, 0, "\"root\"", 0, NULL);
     sample = writeFile("sample.conf", known, 0600);
     g_assert_cmpint(qemuConfigLoad(config, sample, true), ==, 0);
-    g_assert_cmpuint(config->cbwTimeoutSec, ==, 45);
+    g_assert_cmpuint(config->backup.of[VIR_BACKUP_OPTION_CBW_TIMEOUT].value, ==, 45);
     g_assert_cmpuint(config->backupPortMin, ==, 10809);
     g_assert_cmpuint(config->backupPortMax, ==, 10872);
+    virBackupOptionsInit(&fallback);
+    for (virBackupOption option = 0; option < VIR_BACKUP_OPTION_LAST; option++) {
+        g_test_message("%s", virBackupOptionKey(option));
+        g_assert_true(config->backup.of[option].given);
+        g_assert_cmpuint(config->backup.of[option].value, ==, fallback.of[option].value);
+    }
     g_assert_cmpstr(config->defaultEmulator, ==, EMULATOR);
 }
 
