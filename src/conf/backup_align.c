@@ -186,6 +186,34 @@ storesCheck(const virDomainBackupDef *def, const virDomainDef *dom)
     return 0;
 }
 
+bool
+virDomainBackupDiskCompressible(const virDomainBackupDiskDef *disk, bool reuseExternal)
+{
+    return !reuseExternal && !disk->nbd && disk->store->type == VIR_STORAGE_TYPE_FILE &&
+           disk->store->format == VIR_STORAGE_FORMAT_QCOW2;
+}
+
+int
+virDomainBackupDefCheckCompress(const virDomainBackupDef *def, bool reuseExternal)
+{
+    for (guint i = 0; VIR_BACKUP_OPTION(def, COMPRESS) && i < def->disks->len; i++) {
+        const virDomainBackupDiskDef *disk = g_ptr_array_index(def->disks, i);
+
+        if (!disk->backup || virDomainBackupDiskCompressible(disk, reuseExternal))
+            continue;
+        virReportError(VIR_ERR_CONFIG_UNSUPPORTED,
+                       "cannot compress the backup of disk '%s': its target is %s, and compress='yes' "
+                       "needs a qcow2 file that the backup makes itself",
+                       disk->name,
+                       disk->nbd ? "an NBD export"
+                       : disk->store->type == VIR_STORAGE_TYPE_BLOCK ? "a block device"
+                       : reuseExternal                               ? "a file that exists already"
+                                                                     : "not in format qcow2");
+        return -1;
+    }
+    return 0;
+}
+
 int
 virDomainBackupDefAlign(virDomainBackupDef *def, const virDomainDef *dom, const char *suffix,
                         const char *scratchDir)

@@ -46,6 +46,12 @@ G_DEFINE_AUTOPTR_CLEANUP_FUNC(virDomainBackupDef, virDomainBackupDefFree)
 virDomainBackupDef *virDomainBackupDefParse(const char *xml);
 char *virDomainBackupDefFormat(const virDomainBackupDef *def);
 virDomainBackupDef *virDomainBackupDefCopy(const virDomainBackupDef *def);
+/** Can the target of @disk be written compressed? It must be a qcow2 file that the backup itself makes:
+ * QEMU cannot put a compressed cluster over one that is there, and fails with EIO. */
+bool virDomainBackupDiskCompressible(const virDomainBackupDiskDef *disk, bool reuseExternal);
+/** Refuses, by name, the first target that cannot be compressed if the request itself says compress='yes':
+ * -1 with VIR_ERR_CONFIG_UNSUPPORTED. @def: aligned, not settled. */
+int virDomainBackupDefCheckCompress(const virDomainBackupDef *def, bool reuseExternal);
 /**
  * virDomainBackupDefAlign: against the domain: unknown or doubly named disks are errors; no <disks>
  * = every disk that is writable and not empty; names, modes, exports filled in. A push target

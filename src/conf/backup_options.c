@@ -33,6 +33,8 @@ static const optionRow rows[VIR_BACKUP_OPTION_LAST] = {
     [VIR_BACKUP_OPTION_BANDWIDTH] = {"bandwidth", "backup_bandwidth", PUSH, .max = G_MAXINT64},
     [VIR_BACKUP_OPTION_WORKERS] = {"workers", "backup_workers", PUSH, .min = 1, .max = 64,
                                    .fallback = 64},
+    [VIR_BACKUP_OPTION_COMPRESS] = {"compress", "backup_compress", PUSH, .flag = true,
+                                    .words = "no yes"},
 };
 
 virXMLAttrRule virBackupOptionAttrs[VIR_BACKUP_MODE_LAST][VIR_BACKUP_OPTION_LAST + 1];

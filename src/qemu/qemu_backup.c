@@ -73,13 +73,14 @@ storeSuffix(const virDomainCheckpointDef *checkpoint)
 }
 
 static int
-alignRequest(qemuVM *vm, beginContext *ctx, const virDomainCheckpointDef *checkpoint)
+alignRequest(qemuVM *vm, beginContext *ctx, const virDomainCheckpointDef *checkpoint, bool reuseExternal)
 {
     g_autoptr(qemuConfig) config = qemuDriverConfig();
     g_autoptr(virDomainDef) dom = qemuVMCopyDef(vm);
     g_autofree char *suffix = storeSuffix(checkpoint);
 
-    if (!dom || virDomainBackupDefAlign(ctx->def, dom, suffix, config->scratchDir) < 0)
+    if (!dom || virDomainBackupDefAlign(ctx->def, dom, suffix, config->scratchDir) < 0 ||
+        virDomainBackupDefCheckCompress(ctx->def, reuseExternal) < 0)
         return -1;
     virBackupOptionsSettle(&ctx->def->options, ctx->def->mode, &config->backup);
     if (ctx->def->server.present && ctx->def->server.transport == VIR_BACKUP_SERVER_TCP &&
@@ -417,7 +418,7 @@ beginHeld(qemuVM *vm, virDomainBackupDef **def, virDomainCheckpointDef **checkpo
         .chains = g_ptr_array_new_with_free_func((GDestroyNotify)g_ptr_array_unref),
     };
 
-    if (alignRequest(vm, &ctx, *checkpoint) < 0 ||
+    if (alignRequest(vm, &ctx, *checkpoint, reuseExternal) < 0 ||
         !qemuTargetBegin(vm, *checkpoint ? QEMU_HELPER_CHANGE : QEMU_HELPER_DATA))
         return -1;
     return qemuTargetEnd(vm, beginWithTarget(vm, &ctx, checkpoint, reuseExternal));

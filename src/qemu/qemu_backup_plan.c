@@ -172,8 +172,9 @@ appendLimits(virJSONValue *job, const virDomainBackupDef *def)
 
 /* The errors of a push stay its own: "report" ends the job, the guest's error policy is not asked. */
 static void
-appendJob(virJSONValue *actions, const virDomainBackupDef *def, const qemuBackupPlanDisk *disk)
+appendJob(virJSONValue *actions, const qemuBackupPlanInput *input, const qemuBackupPlanDisk *disk)
 {
+    const virDomainBackupDef *def = input->def;
     const char *name = disk->disk->name;
     g_autofree char *id = qemuBackupNodeName("push", name);
     g_autofree char *target = qemuBackupNodeName("store", name);
@@ -187,6 +188,9 @@ appendJob(virJSONValue *actions, const virDomainBackupDef *def, const qemuBackup
                      bitmap ? "never" : NULL, filter, true, false);
 
     appendLimits(job, def);
+    if (VIR_BACKUP_OPTION(def, COMPRESS) &&
+        virDomainBackupDiskCompressible(disk->def, input->reuseExternal))
+        virJSONObjectSet(job, "compress", virJSONNewBoolean(true));
     virJSONArrayAppend(actions, virJSONBuild("{'type':'blockdev-backup','data':%v}", job));
 }
 
@@ -201,7 +205,7 @@ beginActions(const qemuBackupPlanInput *input)
             appendUnion(actions, input->def, &input->disks[i]);
     }
     for (size_t i = 0; i < input->ndisks && input->def->mode == VIR_BACKUP_MODE_PUSH; i++)
-        appendJob(actions, input->def, &input->disks[i]);
+        appendJob(actions, input, &input->disks[i]);
     return actions;
 }
 

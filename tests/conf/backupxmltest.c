@@ -90,7 +90,7 @@ testOptionsSettle(gconstpointer data)
     g_autoptr(virDomainBackupDef) again = NULL;
     g_autoptr(virConf) conf =
         virConfParse("backup_quiesce = 1\nbackup_onmissing = \"full\"\nbackup_scope = \"changed\"\n"
-                     "cbw_timeout = 9\nbackup_bandwidth = 1000\nbackup_workers = 2\n", "x.conf");
+                     "cbw_timeout = 9\nbackup_bandwidth = 1000\nbackup_workers = 2\nbackup_compress = 1\n", "x.conf");
     virBackupOptions defaults;
     g_autofree char *text = NULL;
     g_autofree char *second = NULL;
@@ -116,6 +116,35 @@ testOptionsFallback(void)
     g_assert_cmpuint(VIR_BACKUP_OPTION(def, ONMISSING), ==, VIR_BACKUP_ONMISSING_ERROR);
     g_assert_cmpuint(VIR_BACKUP_OPTION(def, SCOPE), ==, VIR_BACKUP_SCOPE_DISK);
     g_assert_false(def->options.of[VIR_BACKUP_OPTION_WORKERS].given);
+}
+
+static void
+assertNotCompressed(const char *disk, bool reuse, const char *why)
+{
+    g_autofree char *xml = g_strdup_printf(
+        "<domainbackup><disks>%s<disk name='vdb' backup='no'/></disks>"
+        "<f:options xmlns:f='urn:fleece:1' compress='yes'/></domainbackup>", disk);
+    g_autoptr(virDomainBackupDef) def = parse(xml);
+    g_autoptr(virDomainDef) dom = domain();
+
+    g_assert_cmpint(virDomainBackupDefAlign(def, dom, "7", "/scratch"), ==, 0);
+    g_assert_cmpint(virDomainBackupDefCheckCompress(def, reuse), ==, why ? -1 : 0);
+    if (why)
+        confTestError(disk, VIR_ERR_CONFIG_UNSUPPORTED, why);
+}
+
+static void
+testCompress(void)
+{
+    assertNotCompressed("<disk name='vda' type='file'/>", false, NULL);
+    assertNotCompressed("<disk name='vda' type='file'/>", true,
+                        "cannot compress the backup of disk 'vda': its target is a file that exists already");
+    assertNotCompressed("<disk name='vda' type='file'><driver type='raw'/></disk>", false,
+                        "its target is not in format qcow2");
+    assertNotCompressed("<disk name='vda' type='block'><target dev='/dev/t'/></disk>", false,
+                        "its target is a block device");
+    assertNotCompressed("<disk name='vda' type='network'><target protocol='nbd'><host name='h'/></target>"
+                        "<driver type='qcow2'/></disk>", false, "its target is an NBD export");
 }
 
 static void
@@ -172,6 +201,7 @@ main(int argc, char **argv)
     }
     g_test_add_func("/backupxml/store-given", testStoreGiven);
     g_test_add_func("/backupxml/options/fallback", testOptionsFallback);
+    g_test_add_func("/backupxml/options/compress", testCompress);
     g_test_add_func("/backupxml/options/documented", testOptionsDocumented);
     for (size_t i = 0; i < G_N_ELEMENTS(settled); i++) {
         g_autofree char *path = g_strdup_printf("/backupxml/options/settled/%s", settled[i]);

@@ -1,10 +1,13 @@
 #!/usr/bin/python3
 # SPDX-License-Identifier: LGPL-2.1-or-later
 """Options of backups: what qemu.conf says for requests that do not, and what becomes of it."""
+import json
+import os
 import xml.etree.ElementTree as ET
 
 import libvirt
 
+import images
 import livetest
 
 MIB = 1 << 20
@@ -75,6 +78,85 @@ class Options(livetest.LiveTest):
                 self.assertIn(line.split()[0], str(context.exception))
         with open(path, "w"):
             self.start_daemon()
+
+    # Compression
+
+    def stored(self, m, tag):
+        """Bytes that the targets take on the disk."""
+        return sum(os.stat(self.target_path(m, t, tag)).st_blocks * 512 for t in m.targets)
+
+    def compressed(self, m, tag, target="vda"):
+        """Of @target's clusters, are those with data compressed?"""
+        check = json.loads(images.run(["qemu-img", "check", "-U", "--output=json",
+                                       self.target_path(m, target, tag)]).stdout)
+        return check.get("compressed-clusters", 0)
+
+    def assert_chain(self, m, want, *tags):
+        for t in m.targets:
+            paths = [self.target_path(m, t, tag) for tag in tags]
+            for lower, upper in zip(paths, paths[1:]):
+                images.rebase(upper, lower)
+            self.assertSame(want[t].data, images.content(paths[-1]), "%s from %s" % (t, "+".join(tags)))
+
+    def compress_while_guest_writes(self, m, tag, incremental, checkpoint):
+        """A push that stands nearly still until the guest has overwritten what is to be copied, some of it
+        twice."""
+        want = m.models()
+        extra = self.extra("compress='yes' bandwidth='1024'")
+        self.begin(m, self.push_xml(m, tag, incremental, extra=extra), checkpoint)
+        for t in m.targets:
+            m.write(t, 0, 3 * MIB)
+            m.write(t, MIB + 4096, 300 * 1024)
+            m.write(t, 20 * MIB, 3 * 4096)
+        for t in m.targets:
+            self.qmp(m.dom, "block-job-set-speed", device="fleece-push-" + t, speed=0)
+        self.wait_no_job(m)
+        self.assertEqual(self.completed(m)["type"], libvirt.VIR_DOMAIN_JOB_COMPLETED)
+        return want
+
+    def test_compressed_while_the_guest_writes(self):
+        m = self.machine()
+        for t in m.targets:
+            m.write(t, 0, 8 * MIB)
+        self.push(m, "plain")
+        want = self.compress_while_guest_writes(m, "full", None, "a")
+        self.assert_chain(m, want, "full")
+        self.assertLess(self.stored(m, "full"), self.stored(m, "plain") * 0.6)
+        self.assertGreater(self.compressed(m, "full"), 100)
+        want = self.compress_while_guest_writes(m, "inc", "a", "b")
+        self.assert_chain(m, want, "full", "inc")
+        self.assertGreater(self.compressed(m, "inc"), 30)
+        want = m.models()
+        self.begin(m, self.push_xml(m, "inc2", "b", extra=self.extra("compress='yes'")))
+        self.wait_no_job(m)
+        self.assert_chain(m, want, "full", "inc", "inc2")
+
+    def test_compressed_while_stopped(self):
+        m = self.machine(boots=False, disks=1, start=False)
+        images.run(["qemu-io", "-c", "write -P 7 1M 8M", m["vda"].path])
+        events = livetest.Events(self.conn)
+        self.begin(m, self.push_xml(m, "full", extra=self.extra("compress='yes'")), "a")
+        self.assertEqual(events.wait("end", lambda e: e[0] == "job")[2]["success"], 1)
+        events.close()
+        self.assertSame(images.content(m["vda"].path), images.content(self.target_path(m, "vda", "full")), "vda")
+        self.assertLess(self.stored(m, "full"), MIB)
+
+    def test_targets_that_cannot_be_compressed(self):
+        m = self.machine(boots=False)
+        xml = self.push_xml(m, "t", extra=self.extra("compress='yes'"))
+        message = "compress the backup of disk 'v%s': its target is "
+        self.assertError(libvirt.VIR_ERR_CONFIG_UNSUPPORTED, message % "da" + "not in format qcow2", self.begin, m,
+                         xml.replace("type='qcow2'", "type='raw'"))
+        for t in m.targets:
+            images.create(self.target_path(m, t, "t"), m[t].size)
+        self.assertError(libvirt.VIR_ERR_CONFIG_UNSUPPORTED, message % "da" + "a file that exists already",
+                         self.begin, m, xml, flags=libvirt.VIR_DOMAIN_BACKUP_BEGIN_REUSE_EXTERNAL)
+        self.configure("backup_compress = 1\n")
+        images.run(["qemu-io", "-c", "write -P 7 1M 8M", self.target_path(m, "vda", "t")])
+        self.begin(m, self.push_xml(m, "t"), flags=libvirt.VIR_DOMAIN_BACKUP_BEGIN_REUSE_EXTERNAL)
+        self.wait_no_job(m)
+        self.assertEqual(self.completed(m)["type"], libvirt.VIR_DOMAIN_JOB_COMPLETED)
+        self.assert_chain(m, m.models(), "t")
 
 
 if __name__ == "__main__":

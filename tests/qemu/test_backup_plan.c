@@ -11,7 +11,7 @@ typedef struct _planCase {
     virBackupMode mode;
     size_t ndisks;
     const char *since[MAX_DISKS];   /* "A B"; NULL = full */
-    bool tcp, tls, checkpoint, paused, helper, reuse, block, nbd, quiesce, changed, limits;
+    bool tcp, tls, checkpoint, paused, helper, reuse, block, nbd, quiesce, changed, limits, compress;
     virStorageFormat format;
 } planCase;
 
@@ -39,6 +39,9 @@ static const planCase cases[] = {
     { "push-quiesce", PUSH, .ndisks = 1, .quiesce = true },
     { "push-limits", PUSH, .ndisks = 2, .since = { "A", NULL }, .limits = true },
     { "push-block", PUSH_RAW, .ndisks = 1, .block = true },
+    { "push-compress", PUSH, .ndisks = 2, .since = { "A", NULL }, .compress = true },
+    { "push-compress-reuse", PUSH, .ndisks = 1, .compress = true, .reuse = true },
+    { "push-compress-raw", PUSH_RAW, .ndisks = 1, .compress = true },
 };
 
 typedef struct _planState {
@@ -159,6 +162,7 @@ testPlan(gconstpointer data)
     s.def.mode = c->mode;
     virBackupOptionsInit(&s.def.options);
     VIR_BACKUP_OPTION(&s.def, QUIESCE) = c->quiesce;
+    VIR_BACKUP_OPTION(&s.def, COMPRESS) = c->compress;
     VIR_BACKUP_OPTION(&s.def, SCOPE) = c->changed ? VIR_BACKUP_SCOPE_CHANGED : VIR_BACKUP_SCOPE_DISK;
     if (c->limits)
         setLimits(&s.def.options);
