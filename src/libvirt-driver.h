@@ -130,6 +130,17 @@ typedef struct _virDriver {
                              unsigned int flags);
     char *(*domainBackupGetXMLDesc)(virDomainPtr dom, unsigned int flags);
 
+    /* virConnectNumOfSecrets and virConnectListSecrets are made of this one too. */
+    int (*connectListAllSecrets)(virConnectPtr conn, virSecretPtr **secrets, unsigned int flags);
+    virSecretPtr (*secretLookupByUUID)(virConnectPtr conn, const unsigned char *uuid);
+    virSecretPtr (*secretLookupByUsage)(virConnectPtr conn, int usageType, const char *usageID);
+    virSecretPtr (*secretDefineXML)(virConnectPtr conn, const char *xml, unsigned int flags);
+    char *(*secretGetXMLDesc)(virSecretPtr secret, unsigned int flags);
+    int (*secretSetValue)(virSecretPtr secret, const unsigned char *value, size_t size,
+                          unsigned int flags);
+    unsigned char *(*secretGetValue)(virSecretPtr secret, size_t *size, unsigned int flags);
+    int (*secretUndefine)(virSecretPtr secret);
+
     int (*domainQemuMonitorCommand)(virDomainPtr dom, const char *cmd, char **result,
                                     unsigned int flags);
     int (*connectDomainQemuMonitorEventRegister)(virConnectPtr conn, virDomainPtr dom,

@@ -22,6 +22,11 @@
         if (virObjectCheckCheckpoint(checkpoint, __func__) < 0)                                    \
             return fail;                                                                           \
     } while (0)
+#define VIR_ENTRY_SECRET(secret, fail)                                                             \
+    do {                                                                                           \
+        if (virObjectCheckSecret(secret, __func__) < 0)                                            \
+            return fail;                                                                           \
+    } while (0)
 #define VIR_ENTRY_WRITE(conn, fail)                                                                \
     do {                                                                                           \
         if (virObjectCheckWrite(conn, VIR_FROM_THIS, __func__) < 0)                                \

@@ -48,6 +48,21 @@ virObjectCheckpointNew(virDomainPtr domain, const char *name)
     return checkpoint;
 }
 
+virSecretPtr
+virObjectSecretNew(virConnectPtr conn, const unsigned char *uuid, int usageType,
+                   const char *usageID)
+{
+    virSecretPtr secret = g_new0(struct _virSecret, 1);
+
+    secret->refs = 1;
+    g_atomic_int_inc(&conn->refs);
+    secret->conn = conn;
+    memcpy(secret->uuid, uuid, VIR_UUID_BUFLEN);
+    secret->usageType = usageType;
+    secret->usageID = g_strdup(usageID ? usageID : "");
+    return secret;
+}
+
 bool
 virObjectConnectUnref(virConnectPtr conn)
 {
@@ -90,6 +105,17 @@ virObjectCheckpointUnref(virDomainCheckpointPtr checkpoint)
 }
 
 bool
+virObjectSecretUnref(virSecretPtr secret)
+{
+    if (!secret || !g_atomic_int_dec_and_test(&secret->refs))
+        return false;
+    virObjectConnectUnref(secret->conn);
+    g_free(secret->usageID);
+    g_free(secret);
+    return true;
+}
+
+bool
 virObjectConnectTryRef(virConnectPtr conn)
 {
     gint refs;
@@ -120,6 +146,16 @@ virObjectCheckpointListFree(virDomainCheckpointPtr *checkpoints, size_t n)
     for (size_t i = 0; i < n; i++)
         virObjectCheckpointUnref(checkpoints[i]);
     g_free(checkpoints);
+}
+
+void
+virObjectSecretListFree(virSecretPtr *secrets, size_t n)
+{
+    if (!secrets)
+        return;
+    for (size_t i = 0; i < n; i++)
+        virObjectSecretUnref(secrets[i]);
+    g_free(secrets);
 }
 
 void
@@ -176,6 +212,21 @@ virObjectCheckCheckpoint(virDomainCheckpointPtr checkpoint, const char *func)
         return -1;
     }
     VIR_DEBUG("%s: domain='%s' checkpoint='%s'", func, checkpoint->domain->name, checkpoint->name);
+    return 0;
+}
+
+int
+virObjectCheckSecret(virSecretPtr secret, const char *func)
+{
+    char uuid[VIR_UUID_STRING_BUFLEN] = "";
+
+    virErrorReset();
+    if (!secret || g_atomic_int_get(&secret->refs) <= 0) {
+        virReportErrorFull(VIR_FROM_SECRET, VIR_ERR_INVALID_SECRET, __FILE__, __func__, __LINE__,
+                           "%s", func);
+        return -1;
+    }
+    VIR_DEBUG("%s: secret='%s'", func, virUUIDFormat(secret->uuid, uuid));
     return 0;
 }
 

@@ -12,5 +12,6 @@
 #include <libvirt/libvirt-domain.h>
 #include <libvirt/libvirt-domain-checkpoint.h>
 #include <libvirt/libvirt-event.h>
+#include <libvirt/libvirt-secret.h>
 
 #endif

@@ -40,6 +40,7 @@ qemuConfigDirsBelow(qemuConfig *config, const char *etc, const char *run, const 
     config->libDir = g_build_filename(var, "lib/libvirt/qemu", NULL);
     config->checkpointDir = g_build_filename(var, "lib/libvirt/qemu/checkpoint", NULL);
     config->scratchDir = g_build_filename(var, "lib/libvirt/qemu/backup", NULL);
+    config->secretDir = g_build_filename(etc, "libvirt/secrets", NULL);
     config->logDir = g_build_filename(var, "log/libvirt/qemu", NULL);
     config->cacheDir = g_build_filename(var, "cache/libvirt/qemu", NULL);
 }
@@ -65,6 +66,7 @@ qemuConfigDirsSession(qemuConfig *config)
     config->libDir = g_build_filename(etc, "libvirt/qemu/lib", NULL);
     config->checkpointDir = g_build_filename(etc, "libvirt/qemu/checkpoint", NULL);
     config->scratchDir = g_build_filename(etc, "libvirt/qemu/backup", NULL);
+    config->secretDir = g_build_filename(etc, "libvirt/secrets", NULL);
     config->stateDir = g_build_filename(g_get_user_runtime_dir(), "libvirt/qemu/run", NULL);
     config->logDir = g_build_filename(cache, "libvirt/qemu/log", NULL);
     config->cacheDir = g_build_filename(cache, "libvirt/qemu/cache", NULL);
@@ -155,6 +157,7 @@ qemuConfigUnref(qemuConfig *config)
     g_free(config->libDir);
     g_free(config->checkpointDir);
     g_free(config->scratchDir);
+    g_free(config->secretDir);
     g_free(config->logDir);
     g_free(config->cacheDir);
     g_free(config->defaultEmulator);

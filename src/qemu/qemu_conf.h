@@ -16,6 +16,7 @@ typedef struct _qemuConfig {
     char *libDir;        /* /var/lib/libvirt/qemu        domain-ID-NAME/monitor.sock, channel/ */
     char *checkpointDir; /* /var/lib/libvirt/qemu/checkpoint     NAME/CHECKPOINT.xml */
     char *scratchDir; /* /var/lib/libvirt/qemu/backup         scratch files not named by the user */
+    char *secretDir; /* /etc/libvirt/secrets              UUID.xml, UUID.base64 */
     char *logDir;     /* /var/log/libvirt/qemu        NAME.log */
     char *cacheDir;   /* /var/cache/libvirt/qemu      capabilities */
     uid_t user;

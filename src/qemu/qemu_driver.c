@@ -16,6 +16,8 @@
 #include "qemu_vm_config.h"
 #include "qemu_vm_list.h"
 #include "qemu_workers.h"
+#include "secret_driver.h"
+#include "secret_store.h"
 #include "virerror_report.h"
 #include "virfile.h"
 #include "virlog.h"
@@ -108,6 +110,14 @@ const virDriver qemuDriverTable = {
     .domainCheckpointDelete = qemuDomainCheckpointDelete,
     .domainBackupBegin = qemuDomainBackupBegin,
     .domainBackupGetXMLDesc = qemuDomainBackupGetXMLDesc,
+    .connectListAllSecrets = secretConnectListAllSecrets,
+    .secretLookupByUUID = secretLookupByUUID,
+    .secretLookupByUsage = secretLookupByUsage,
+    .secretDefineXML = secretDefineXML,
+    .secretGetXMLDesc = secretGetXMLDesc,
+    .secretSetValue = secretSetValue,
+    .secretGetValue = secretGetValue,
+    .secretUndefine = secretUndefine,
     .domainQemuMonitorCommand = qemuDomainQemuMonitorCommand,
     .connectDomainQemuMonitorEventRegister = qemuConnectDomainQemuMonitorEventRegister,
     .connectDomainQemuMonitorEventDeregister = qemuConnectDomainQemuMonitorEventDeregister,
@@ -194,7 +204,7 @@ qemuDriverStart(const qemuDriverOptions *options)
     if (!config)
         return -1;
     qemuDriverStateInit(config);
-    if (qemuDriverMakeDirs(config) < 0)
+    if (qemuDriverMakeDirs(config) < 0 || secretStoreStart(config->secretDir) < 0)
         return -1;
     broken = qemuVMConfigLoadAll();
     qemuBitmapStoreSweepAll();
@@ -308,6 +318,7 @@ qemuDriverStop(void)
     qemuWorkersForEach(vms, 8, qemuDriverLetGo, NULL);
     g_clear_pointer(&vms, g_ptr_array_unref);
     qemuDriverStateClear();
+    secretStoreStop();
     g_clear_pointer(&driverRoot, g_free);
     g_clear_pointer(&driverConfigFile, g_free);
 }

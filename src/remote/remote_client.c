@@ -225,6 +225,7 @@ remoteClientDriver(void)
         remoteClientAddDevice(&driver);
         remoteClientAddJob(&driver);
         remoteClientAddCheckpoint(&driver);
+        remoteClientAddSecret(&driver);
         remoteClientAddEvent(&driver);
         remoteClientAddQemu(&driver);
         g_once_init_leave(&filled, 1);

@@ -90,6 +90,7 @@ void remoteClientAddBlock(virDriver *driver);
 void remoteClientAddDevice(virDriver *driver);
 void remoteClientAddJob(virDriver *driver);
 void remoteClientAddCheckpoint(virDriver *driver);
+void remoteClientAddSecret(virDriver *driver);
 void remoteClientAddEvent(virDriver *driver);
 void remoteClientAddQemu(virDriver *driver);
 

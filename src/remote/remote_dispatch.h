@@ -50,6 +50,8 @@ virDomainPtr
 remoteGetDomain(virConnectPtr conn, const remote_domain *ref);
 virDomainCheckpointPtr
 remoteGetCheckpoint(virConnectPtr conn, const remote_domain_checkpoint *ref);
+virSecretPtr
+remoteGetSecret(virConnectPtr conn, const remote_secret *ref);
 /** Text of an optional string, NULL if absent; borrowed. */
 const char *
 remoteGetText(const remote_string *text);
@@ -59,11 +61,15 @@ void
 remotePutDomain(remote_domain *out, virDomainPtr dom);
 void
 remotePutCheckpoint(remote_domain_checkpoint *out, virDomainCheckpointPtr chk);
-/** Same, consuming @dom or @chk; NULL (a failed call) returns -1, else 0. */
+void
+remotePutSecret(remote_secret *out, virSecretPtr secret);
+/** Same, consuming @dom, @chk or @secret; NULL (a failed call) returns -1, else 0. */
 int
 remotePutNewDomain(remote_domain *out, virDomainPtr dom);
 int
 remotePutNewCheckpoint(remote_domain_checkpoint *out, virDomainCheckpointPtr chk);
+int
+remotePutNewSecret(remote_secret *out, virSecretPtr secret);
 /** @text (consumed) into @out. Returns: 0; -1 for NULL (a failed call) or with VIR_ERR_RPC for what
  * is longer than a string of the protocol. */
 int

@@ -21,6 +21,13 @@ remoteGetCheckpoint(virConnectPtr conn, const remote_domain_checkpoint *ref)
     return virObjectCheckpointNew(dom, ref->name);
 }
 
+virSecretPtr
+remoteGetSecret(virConnectPtr conn, const remote_secret *ref)
+{
+    return virObjectSecretNew(conn, (const unsigned char *)ref->uuid, ref->usageType,
+                              ref->usageID);
+}
+
 const char *
 remoteGetText(const remote_string *text)
 {
@@ -42,6 +49,14 @@ remotePutCheckpoint(remote_domain_checkpoint *out, virDomainCheckpointPtr chk)
     remotePutDomain(&out->dom, chk->domain);
 }
 
+void
+remotePutSecret(remote_secret *out, virSecretPtr secret)
+{
+    memcpy(out->uuid, secret->uuid, sizeof(out->uuid));
+    out->usageType = secret->usageType;
+    out->usageID = g_strdup(secret->usageID);
+}
+
 int
 remotePutNewDomain(remote_domain *out, virDomainPtr dom)
 {
@@ -61,6 +76,17 @@ remotePutNewCheckpoint(remote_domain_checkpoint *out, virDomainCheckpointPtr chk
     if (!owned)
         return -1;
     remotePutCheckpoint(out, owned);
+    return 0;
+}
+
+int
+remotePutNewSecret(remote_secret *out, virSecretPtr secret)
+{
+    g_autoptr(virSecret) owned = secret;
+
+    if (!owned)
+        return -1;
+    remotePutSecret(out, owned);
     return 0;
 }
 

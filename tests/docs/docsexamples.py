@@ -2,7 +2,7 @@
 # SPDX-License-Identifier: LGPL-2.1-or-later
 """docsexamples.py DOCSXML SOURCE: every XML example in docs/ is parsed by the code it is about.
 
-The class of a code-block says what it is: domain, checkpoint, redefine, backup, or devices, which
+The class of a code-block says what it is: domain, checkpoint, redefine, backup, restore, secret, or devices, which
 is put into a domain first.
 """
 import subprocess

@@ -65,7 +65,7 @@ def check_command(virsh, name, text):
     documented = re.search(r"::\n\n((?:   .*\n)+)", text)
     if not documented or documented.group(1).split() != synopsis.split():
         problems.append(f"virsh.rst: the synopsis of {name} is not '{synopsis}'")
-    options = re.findall(r"^    \[?(--[a-z-]+)", help_text.partition("  OPTIONS\n")[2], re.M)
+    options = re.findall(r"^    \[?(--[a-z0-9-]+)", help_text.partition("  OPTIONS\n")[2], re.M)
     options += ["--" + word for word in
                 re.findall(r"^    <([a-z-]+)>", help_text.partition("  OPTIONS\n")[2], re.M)]
     check(f"virsh.rst: {name}", documented_options(text), options)

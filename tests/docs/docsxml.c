@@ -10,6 +10,7 @@
 #include "checkpoint_def.h"
 #include "domain_def.h"
 #include "restore_def.h"
+#include "secret_def.h"
 #include "virerror_report.h"
 
 static bool
@@ -53,6 +54,14 @@ backupParses(const char *xml)
     return def != NULL;
 }
 
+static bool
+secretParses(const char *xml)
+{
+    g_autoptr(virSecretDef) def = virSecretDefParse(xml);
+
+    return def != NULL;
+}
+
 static const struct {
     const char *name;
     bool (*parses)(const char *xml);
@@ -62,6 +71,7 @@ static const struct {
     {"redefine", redefineParses},
     {"backup", backupParses},
     {"restore", restoreParses},
+    {"secret", secretParses},
 };
 
 int

@@ -11,17 +11,20 @@
 #include "checkpointrefusals.h"
 #include "conftestlib.h"
 #include "domainrefusals.h"
+#include "secret_def.h"
+#include "secretrefusals.h"
 #include "virerror_report.h"
 #include "virxml.h"
 
 G_DEFINE_AUTOPTR_CLEANUP_FUNC(xmlRelaxNGParserCtxt, xmlRelaxNGFreeParserCtxt)
 G_DEFINE_AUTOPTR_CLEANUP_FUNC(xmlRelaxNGValidCtxt, xmlRelaxNGFreeValidCtxt)
 
-typedef enum { KIND_DOMAIN, KIND_CHECKPOINT, KIND_BACKUP, KIND_LAST } documentKind;
+typedef enum { KIND_DOMAIN, KIND_CHECKPOINT, KIND_BACKUP, KIND_SECRET, KIND_LAST } documentKind;
 
-static const char *const schemaNames[KIND_LAST] = {"domain", "domaincheckpoint", "domainbackup"};
+static const char *const schemaNames[KIND_LAST] = {"domain", "domaincheckpoint", "domainbackup",
+                                                   "secret"};
 static const char *const dataDirs[KIND_LAST] = {"domainxmldata", "checkpointxmldata",
-                                                "backupxmldata"};
+                                                "backupxmldata", "secretxmldata"};
 static xmlRelaxNG *schemas[KIND_LAST];
 static GString *complaint;
 
@@ -68,6 +71,7 @@ documentAccepted(documentKind kind, const char *xml, unsigned int flags)
     g_autoptr(virDomainDef) dom = NULL;
     g_autoptr(virDomainCheckpointDef) checkpoint = NULL;
     g_autoptr(virDomainBackupDef) backup = NULL;
+    g_autoptr(virSecretDef) secret = NULL;
 
     virErrorReset();
     switch (kind) {
@@ -77,6 +81,8 @@ documentAccepted(documentKind kind, const char *xml, unsigned int flags)
         return (checkpoint = virDomainCheckpointDefParse(xml, flags)) != NULL;
     case KIND_BACKUP:
         return (backup = virDomainBackupDefParse(xml)) != NULL;
+    case KIND_SECRET:
+        return (secret = virSecretDefParse(xml)) != NULL;
     case KIND_LAST:
         break;
     }
@@ -300,6 +306,7 @@ testRefusals(void)
     refusalsCheck(KIND_DOMAIN, domainRefusals, G_N_ELEMENTS(domainRefusals));
     refusalsCheck(KIND_CHECKPOINT, checkpointRefusals, G_N_ELEMENTS(checkpointRefusals));
     refusalsCheck(KIND_BACKUP, backupRefusals, G_N_ELEMENTS(backupRefusals));
+    refusalsCheck(KIND_SECRET, secretRefusals, G_N_ELEMENTS(secretRefusals));
 }
 
 int

@@ -216,7 +216,7 @@ readAll(int fd, GString *text)
 }
 
 char *
-virshReadFile(virshShell *sh, const char *path)
+virshReadBytes(virshShell *sh, const char *path, gsize *size)
 {
     g_autoptr(GString) text = g_string_new(NULL);
     int fd = open(path, O_RDONLY | O_CLOEXEC);
@@ -234,9 +234,19 @@ virshReadFile(virshShell *sh, const char *path)
         virshError(sh, "Failed to read file '%s': %s", path, g_strerror(saved));
     else if (text->len > READ_FILE_MAX)
         virshError(sh, "File '%s' is larger than %d bytes", path, READ_FILE_MAX);
-    else
+    else {
+        *size = text->len;
         return g_string_free(g_steal_pointer(&text), false);
+    }
     return NULL;
+}
+
+char *
+virshReadFile(virshShell *sh, const char *path)
+{
+    gsize size = 0;
+
+    return virshReadBytes(sh, path, &size);
 }
 
 static bool

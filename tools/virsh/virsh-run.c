@@ -11,6 +11,7 @@ const virshGroup virshGroups[] = {
     {"Host and Hypervisor", "host", virshHostCommands},
     {"Checkpoint", "checkpoint", virshCheckpointCommands},
     {"Backup", "backup", virshBackupCommands},
+    {"Secret", "secret", virshSecretCommands},
     {"Virsh itself", "virsh", virshSelfCommands},
     {NULL, NULL, NULL},
 };

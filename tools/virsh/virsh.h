@@ -78,6 +78,7 @@ extern const virshCommand virshEventCommands[];
 extern const virshCommand virshHostCommands[];
 extern const virshCommand virshCheckpointCommands[];
 extern const virshCommand virshBackupCommands[];
+extern const virshCommand virshSecretCommands[];
 extern const virshCommand virshSelfCommands[];
 
 /* commands with a file of their own */
@@ -187,6 +188,8 @@ void virshCheckpointDestroy(gpointer checkpoint);
 void virshFreeDomains(virDomainPtr *domains);
 /** Content of the file an option names, at most 10 MiB; prints its error. (owned) */
 char *virshReadFile(virshShell *sh, const char *path);
+/** The same for what may hold NULs: @size: its length. */
+char *virshReadBytes(virshShell *sh, const char *path, gsize *size);
 /** Let the user edit @text in $VISUAL, $EDITOR or vi. (owned) new text, NULL on failure. */
 char *virshEdit(virshShell *sh, const char *text, const char *suffix);
 /** (owned) target names of the domain's disks, NULL on failure. */
