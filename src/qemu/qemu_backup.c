@@ -17,10 +17,10 @@
 #include "qemu_backup_plan.h"
 #include "qemu_backup_recover.h"
 #include "qemu_backup_watch.h"
-#include "qemu_bitmap_chain.h"
 #include "qemu_checkpoint.h"
 #include "qemu_checkpoint_books.h"
 #include "qemu_checkpoint_list.h"
+#include "qemu_checkpoint_since.h"
 #include "qemu_checkpoint_source.h"
 #include "qemu_driver_state.h"
 #include "qemu_nbd_target.h"
@@ -105,36 +105,6 @@ checkIothread(qemuVM *vm, const beginContext *ctx, const qemuTargetDisk *disk)
     return -1;
 }
 
-static int
-checkCheckpointExists(qemuVM *vm, const virDomainBackupDiskDef *disk)
-{
-    const virDomainCheckpointDef *def = NULL;
-    QEMU_VM_LOCK_GUARD(vm);
-
-    def = qemuCheckpointListLookup(vm->checkpoints, disk->incremental);
-    if (def && def->state == VIR_CHECKPOINT_STATE_READY)
-        return 0;
-    virReportError(VIR_ERR_NO_DOMAIN_CHECKPOINT,
-                   "Checkpoint '%s' for incremental backup of disk '%s' not found", disk->incremental,
-                   disk->name);
-    return -1;
-}
-
-static GPtrArray *
-sinceOfDisk(qemuVM *vm, const virDomainBackupDiskDef *disk, const qemuGraphNode *node)
-{
-    g_auto(GStrv) chain = NULL;
-
-    if (checkCheckpointExists(vm, disk) < 0)
-        return NULL;
-    {
-        QEMU_VM_LOCK_GUARD(vm);
-
-        chain = qemuCheckpointListOfDisk(vm->checkpoints, disk->name, NULL);
-    }
-    return qemuBitmapChainSince(disk->name, node, (const char *const *)chain, disk->incremental);
-}
-
 /* The changes of @disk are not known, as the error says: may it be done in full instead? backup-dumpxml
  * shows then that it is. */
 static bool
@@ -172,7 +142,7 @@ collectDisk(qemuVM *vm, beginContext *ctx, virDomainBackupDiskDef *disk)
         (disk->nbd && qemuNbdTargetProbe(disk->nbd, vm->name, disk->name) < 0))
         return -1;
     if (disk->incremental) {
-        since = sinceOfDisk(vm, disk, node);
+        since = qemuCheckpointSince(vm, disk->name, node, ctx->graph, disk->incremental);
         if (since && qemuCheckpointCheckSource(vm, disk->name, td->sourcePath, disk->incremental) < 0)
             g_clear_pointer(&since, g_ptr_array_unref);
         if (!since && !doneInFull(vm, ctx, disk))

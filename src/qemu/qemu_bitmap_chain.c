@@ -13,6 +13,7 @@
  */
 #include "qemu_bitmap_chain.h"
 
+#include "qemu_ledger.h"
 #include "virerror_report.h"
 
 #define VIR_FROM_THIS VIR_FROM_QEMU
@@ -62,32 +63,15 @@ qemuBitmapChainFind(const char *const *checkpoints, const char *since)
     return -1;
 }
 
-char *
-qemuBitmapChainReason(const char *disk, const qemuGraphNode *node, const char *const *checkpoints,
-                      const char *since)
+static bool
+qemuBitmapChainIsWhole(const qemuGraphBitmap *bitmap)
 {
-    gssize first = qemuBitmapChainFind(checkpoints, since);
-    unsigned long long granularity = 0;
-
-    if (first < 0)
-        return g_strdup_printf("disk '%s' was not part of checkpoint '%s'", disk, since);
-    if (!node)
-        return g_strdup_printf("the image of disk '%s' is not open in QEMU", disk);
-    for (gssize i = first; checkpoints[i]; i++) {
-        const qemuGraphBitmap *bitmap = qemuGraphBitmapLookup(node, checkpoints[i]);
-        char *reason = qemuBitmapChainBitmapReason(node, checkpoints[i], !checkpoints[i + 1],
-                                                   granularity);
-
-        if (reason)
-            return reason;
-        granularity = bitmap->granularity;
-    }
-    return NULL;
+    return bitmap && bitmap->persistent && !bitmap->inconsistent;
 }
 
-/* From the newest to the oldest, as each is as broken as its successor. */
-GPtrArray *
-qemuBitmapChainReasons(const char *disk, const qemuGraphNode *node, const char *const *checkpoints)
+/* From the newest to the oldest; each by itself. */
+static GPtrArray *
+qemuBitmapChainOwnReasons(const char *disk, const qemuGraphNode *node, const char *const *checkpoints)
 {
     gsize n = g_strv_length((char **)checkpoints);
     GPtrArray *reasons = g_ptr_array_new_with_free_func(g_free);
@@ -102,10 +86,74 @@ qemuBitmapChainReasons(const char *disk, const qemuGraphNode *node, const char *
 
         if (!reason && newer && newer != bitmap->granularity)
             reason = qemuBitmapChainBitmapReason(node, checkpoints[i], false, bitmap->granularity);
-        if (!reason && i < n)
-            reason = g_strdup(g_ptr_array_index(reasons, i));
         g_ptr_array_index(reasons, i - 1) = reason;
         newer = bitmap ? bitmap->granularity : 0;
+    }
+    return reasons;
+}
+
+/* checkpoint -> its index + 1; borrowed. */
+static GHashTable *
+qemuBitmapChainIndexes(const char *const *checkpoints)
+{
+    GHashTable *indexes = g_hash_table_new(g_str_hash, g_str_equal);
+
+    for (gsize i = 0; checkpoints[i]; i++)
+        g_hash_table_insert(indexes, (gpointer)checkpoints[i], GUINT_TO_POINTER(i + 1));
+    return indexes;
+}
+
+/* @later: what of the entries behind it is lost; @oldest: the one of these that the records have first. */
+static char *
+qemuBitmapChainOrderReason(const char *name, guint index, const char *later, guint oldest,
+                           const char *const *checkpoints)
+{
+    if (later)
+        return g_strdup_printf("%s, which came after bitmap '%s'", later, name);
+    if (oldest && oldest < index)
+        return g_strdup_printf("its record comes after that of '%s', and its bitmap came before that one's; "
+                               "redefine them in the order in which they were made", checkpoints[oldest - 1]);
+    return NULL;
+}
+
+/* What the image knows of the order, and the records do not: a period that no bitmap has any more, or
+ * parents that were redefined in another order than that of the bitmaps. A bitmap that records has it all. */
+static void
+qemuBitmapChainAddOrder(GPtrArray *reasons, const qemuGraphNode *node, const char *const *checkpoints,
+                        const GPtrArray *order)
+{
+    g_autoptr(GHashTable) indexes = qemuBitmapChainIndexes(checkpoints);
+    g_autofree char *later = NULL;
+    guint oldest = 0;
+
+    for (guint i = node && order ? order->len : 0; i > 0; i--) {
+        const char *name = ((const qemuLedgerEntry *)g_ptr_array_index(order, i - 1))->name;
+        const qemuGraphBitmap *bitmap = name ? qemuGraphBitmapLookup(node, name) : NULL;
+        guint index = name ? GPOINTER_TO_UINT(g_hash_table_lookup(indexes, name)) : 0;
+
+        if (index && !g_ptr_array_index(reasons, index - 1) && !bitmap->recording)
+            g_ptr_array_index(reasons, index - 1) =
+                qemuBitmapChainOrderReason(name, index, later, oldest, checkpoints);
+        if (index && (!oldest || index < oldest))
+            oldest = index;
+        if (!qemuBitmapChainIsWhole(bitmap) && !index) {
+            g_free(later);
+            later = name ? g_strdup_printf("bitmap '%s' is lost", name) : g_strdup("a bitmap is lost");
+        }
+    }
+}
+
+/* As broken as its successor is each. */
+GPtrArray *
+qemuBitmapChainReasons(const char *disk, const qemuGraphNode *node, const char *const *checkpoints,
+                       const GPtrArray *order)
+{
+    GPtrArray *reasons = qemuBitmapChainOwnReasons(disk, node, checkpoints);
+
+    qemuBitmapChainAddOrder(reasons, node, checkpoints, order);
+    for (guint i = reasons->len; i > 1; i--) {
+        if (!g_ptr_array_index(reasons, i - 2))
+            g_ptr_array_index(reasons, i - 2) = g_strdup(g_ptr_array_index(reasons, i - 1));
     }
     return reasons;
 }
@@ -126,10 +174,10 @@ qemuBitmapChainAddStrays(GPtrArray *bitmaps, const qemuGraphNode *node,
 
 GPtrArray *
 qemuBitmapChainSince(const char *disk, const qemuGraphNode *node, const char *const *checkpoints,
-                     const char *since)
+                     const GPtrArray *order, const char *since)
 {
     gssize first = qemuBitmapChainFind(checkpoints, since);
-    g_autofree char *reason = NULL;
+    g_autoptr(GPtrArray) reasons = NULL;
     GPtrArray *bitmaps = NULL;
 
     if (first < 0) {
@@ -138,11 +186,12 @@ qemuBitmapChainSince(const char *disk, const qemuGraphNode *node, const char *co
                        "later checkpoint", disk, since);
         return NULL;
     }
-    reason = qemuBitmapChainReason(disk, node, checkpoints, since);
-    if (reason) {
+    reasons = qemuBitmapChainReasons(disk, node, checkpoints, order);
+    if (g_ptr_array_index(reasons, first)) {
         virReportError(VIR_ERR_CHECKPOINT_INCONSISTENT,
                        "cannot start incremental backup of disk '%s' since checkpoint '%s': %s; "
-                       "make a full backup with a new checkpoint", disk, since, reason);
+                       "make a full backup with a new checkpoint", disk, since,
+                       (const char *)g_ptr_array_index(reasons, first));
         return NULL;
     }
     bitmaps = g_ptr_array_new_with_free_func(g_free);

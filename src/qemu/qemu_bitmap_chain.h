@@ -11,9 +11,11 @@
  * qemuBitmapChainSince:
  * @disk: target name, for messages   @node: the disk's format node (NULL = not in the graph)
  * @checkpoints: names, oldest first, of all live checkpoints that have a bitmap on this disk
- * (NULL-terminated)   @since: one of them
+ * (NULL-terminated)   @order: what the image knows of their order (qemu_ledger.h), NULL = nothing
+ * @since: one of them
  * Valid iff each bitmap from @since to the last exists, is persistent, not inconsistent, and the
- * last is recording; and their granularity is the same.
+ * last is recording; their granularity is the same; and @order does not contradict: each frozen one of
+ * them has behind it there no bitmap that is lost, and none that @checkpoints have before it.
  * Whole persistent bitmaps that are in no checkpoint's name are part of the answer, behind the others:
  * they may hold a period whose record is lost.
  * Returns: (owned, g_ptr_array_unref, of char *) bitmap names oldest first, or NULL with
@@ -21,11 +23,9 @@
  * VIR_ERR_NO_DOMAIN_CHECKPOINT if @since is not in the list (this disk was not part of it).
  */
 GPtrArray *qemuBitmapChainSince(const char *disk, const qemuGraphNode *node,
-                                const char *const *checkpoints, const char *since);
-/** Reasons for all of @checkpoints at once, index for index: what qemuBitmapChainReason says of each.
- * (owned, g_ptr_array_unref) of char *, NULL = whole. */
+                                const char *const *checkpoints, const GPtrArray *order,
+                                const char *since);
+/** Why each of @checkpoints is broken, index for index: (owned, g_ptr_array_unref) of char *, NULL = whole.
+ * Sets no error. */
 GPtrArray *qemuBitmapChainReasons(const char *disk, const qemuGraphNode *node,
-                                  const char *const *checkpoints);
-/** Reason in words why @since is broken, (owned), or NULL if it is whole. Sets no error. */
-char *qemuBitmapChainReason(const char *disk, const qemuGraphNode *node,
-                            const char *const *checkpoints, const char *since);
+                                  const char *const *checkpoints, const GPtrArray *order);

@@ -44,7 +44,7 @@ static bool
 disksArePlain(const qemuCheckpointPlanDisk *disks, size_t n)
 {
     for (size_t i = 0; i < n; i++) {
-        if (!qemuCheckpointLineIsPlain(disks[i].node, disks[i].checkpoints))
+        if (disks[i].nstrays > 0 || !qemuCheckpointLineIsPlain(disks[i].node, disks[i].checkpoints))
             return false;
     }
     return true;

@@ -15,6 +15,7 @@
 #include "qemu_checkpoint_order.h"
 #include "qemu_plan_run.h"
 #include "qemu_reconcile.h"
+#include "qemu_strays.h"
 #include "qemu_target_pick.h"
 #include "qemu_vm_list.h"
 #include "virerror_report.h"
@@ -26,6 +27,7 @@
 typedef struct _deleteInput {
     GArray *disks;           /* qemuCheckpointPlanDisk */
     GPtrArray *strings;      /* char **: chains and deletions of the disks */
+    GPtrArray *strays;       /* GArray: theirs */
 } deleteInput;
 
 static void
@@ -33,6 +35,7 @@ deleteInputClear(deleteInput *input)
 {
     g_clear_pointer(&input->disks, g_array_unref);
     g_clear_pointer(&input->strings, g_ptr_array_unref);
+    g_clear_pointer(&input->strays, g_ptr_array_unref);
 }
 G_DEFINE_AUTO_CLEANUP_CLEAR_FUNC(deleteInput, deleteInputClear)
 
@@ -67,11 +70,13 @@ collectDisks(qemuVM *vm, char **names, const qemuGraph *books, bool again, delet
     size_t n = 0;
     qemuTarget *target = qemuVMTarget(vm);
     const qemuTargetDisk *disks = target->ops->disks(target, &n);
+    g_autoptr(GHashTable) order = qemuCheckpointOrder(vm, books);
 
     for (size_t i = 0; i < n; i++) {
         const qemuGraphNode *node = qemuGraphNodeLookup(books, disks[i].node);
         g_auto(GStrv) chain = qemuCheckpointLineAround(vm, disks[i].name, node, names);
         g_auto(GStrv) gone = intersect(chain, names);
+        GArray *strays = NULL;
         qemuCheckpointPlanDisk disk = { .name = disks[i].name, .node = node };
 
         if (!gone[0] || !disk.node || (again && !anyOnNode(disk.node, gone)))
@@ -79,6 +84,12 @@ collectDisks(qemuVM *vm, char **names, const qemuGraph *books, bool again, delet
         disk.bitmap = gone[0];
         disk.bitmaps = (const char *const *)gone;
         disk.checkpoints = (const char *const *)chain;
+        strays = qemuStraysConcerned(node, vm->checkpoints->byName,
+                                     qemuCheckpointOrderOfDisk(order, disks[i].name), disk.checkpoints,
+                                     disk.bitmaps);
+        disk.strays = (const qemuCheckpointPlanStray *)(void *)strays->data;
+        disk.nstrays = strays->len;
+        g_ptr_array_add(input->strays, strays);
         g_array_append_val(input->disks, disk);
         g_ptr_array_add(input->strings, g_steal_pointer(&chain));
         g_ptr_array_add(input->strings, g_steal_pointer(&gone));
@@ -92,17 +103,18 @@ deleteBitmaps(qemuVM *vm, char **names, bool again)
     g_auto(deleteInput) input = {
         .disks = g_array_new(false, false, sizeof(qemuCheckpointPlanDisk)),
         .strings = g_ptr_array_new_with_free_func((GDestroyNotify)g_strfreev),
+        .strays = g_ptr_array_new_with_free_func((GDestroyNotify)g_array_unref),
     };
     g_autoptr(qemuPlan) plan = NULL;
     qemuPlanRun run = { 0 };
 
-    if (!books)
+    if (!books || qemuCheckpointOrderBegin(vm) < 0)
         return -1;
     collectDisks(vm, names, books, again, &input);
     plan = qemuCheckpointPlanDelete((const qemuCheckpointPlanDisk *)(void *)input.disks->data,
                                     input.disks->len);
     run.plan = plan;
-    if (!plan || qemuCheckpointOrderBegin(vm) < 0 || qemuPlanRunAll(&run, qemuVMTarget(vm)) < 0) {
+    if (!plan || qemuPlanRunAll(&run, qemuVMTarget(vm)) < 0) {
         qemuCheckpointBooksForget(vm);
         return -1;
     }

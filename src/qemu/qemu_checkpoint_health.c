@@ -11,6 +11,8 @@
 #include "qemu_checkpoint.h"
 #include "qemu_checkpoint_books.h"
 #include "qemu_checkpoint_list.h"
+#include "qemu_checkpoint_order.h"
+#include "qemu_checkpoint_since.h"
 #include "qemu_target_pick.h"
 #include "virerror_report.h"
 #include "virlog.h"
@@ -83,12 +85,13 @@ addReason(GHashTable *reasons, const char *checkpoint, const char *disk, const c
 
 /* Of one disk: those on the line of the newest checkpoint by their chain; others have none. */
 static void
-judgeDisk(qemuVM *vm, const char *disk, const qemuGraph *graph, GHashTable *reasons)
+judgeDisk(qemuVM *vm, const char *disk, const qemuGraph *graph, GHashTable *order, GHashTable *reasons)
 {
     const qemuTargetDisk *td = qemuCheckpointTargetDisk(qemuVMTarget(vm), disk);
     const qemuGraphNode *node = td ? qemuGraphNodeLookup(graph, td->node) : NULL;
     g_auto(GStrv) chain = qemuCheckpointListOfDisk(vm->checkpoints, disk, NULL);
-    g_autoptr(GPtrArray) found = qemuBitmapChainReasons(disk, node, (const char *const *)chain);
+    g_autoptr(GPtrArray) found =
+        qemuBitmapChainReasons(disk, node, (const char *const *)chain, qemuCheckpointOrderOfDisk(order, disk));
     g_autoptr(GHashTable) onLine = g_hash_table_new(g_str_hash, g_str_equal);
 
     for (guint i = 0; i < found->len; i++) {
@@ -98,12 +101,9 @@ judgeDisk(qemuVM *vm, const char *disk, const qemuGraph *graph, GHashTable *reas
     }
     for (guint i = 0; i < vm->checkpoints->defs->len; i++) {
         const virDomainCheckpointDef *def = g_ptr_array_index(vm->checkpoints->defs, i);
-        const virDomainCheckpointDiskDef *entry = virDomainCheckpointDefDisk(def, disk);
 
-        if (entry && entry->type == VIR_CHECKPOINT_DISK_BITMAP &&
-            def->state == VIR_CHECKPOINT_STATE_READY && !g_hash_table_contains(onLine, def->name))
-            addReason(reasons, def->name, disk,
-                      "it is not an ancestor of the newest checkpoint; redefine that one's parents");
+        if (qemuCheckpointCovers(def, disk) && !g_hash_table_contains(onLine, def->name))
+            addReason(reasons, def->name, disk, QEMU_CHECKPOINT_OFF_LINE);
     }
 }
 
@@ -114,6 +114,7 @@ judge(qemuVM *vm, const qemuGraph *graph)
     GHashTable *reasons = g_hash_table_new_full(g_str_hash, g_str_equal, g_free,
                                                 (GDestroyNotify)g_hash_table_unref);
     g_autoptr(GHashTable) disks = g_hash_table_new(g_str_hash, g_str_equal);
+    g_autoptr(GHashTable) order = qemuCheckpointOrder(vm, graph);
     GHashTableIter iter = { 0 };
     gpointer name = NULL;
 
@@ -126,7 +127,7 @@ judge(qemuVM *vm, const qemuGraph *graph)
     }
     g_hash_table_iter_init(&iter, disks);
     while (g_hash_table_iter_next(&iter, &name, NULL))
-        judgeDisk(vm, name, graph, reasons);
+        judgeDisk(vm, name, graph, order, reasons);
     return reasons;
 }
 

@@ -138,12 +138,10 @@ parentPending(const GPtrArray *pending, const virDomainCheckpointDef *def)
 }
 
 /* Move @pending over to @list, parents before children. A loop of parents (a forged record) is
- * broken at its oldest member. A record whose parent's is gone (we died in a deletion) follows the
- * one made before it. */
+ * broken at its first member. */
 static void
-listTakeSorted(qemuCheckpointList *list, GPtrArray *pending)
+takeParentsFirst(qemuCheckpointList *list, GPtrArray *pending)
 {
-    g_ptr_array_sort(pending, compareCreation);
     while (pending->len > 0) {
         guint pick = 0;
 
@@ -155,6 +153,14 @@ listTakeSorted(qemuCheckpointList *list, GPtrArray *pending)
         }
         qemuCheckpointListAdd(list, g_ptr_array_steal_index(pending, pick));
     }
+}
+
+/* A record whose parent's is gone (we died in a deletion) follows the one made before it. */
+static void
+listTakeSorted(qemuCheckpointList *list, GPtrArray *pending)
+{
+    g_ptr_array_sort(pending, compareCreation);
+    takeParentsFirst(list, pending);
     for (guint i = 0; i < list->defs->len; i++) {
         virDomainCheckpointDef *def = g_ptr_array_index(list->defs, i);
 
@@ -276,20 +282,61 @@ qemuCheckpointListRemove(qemuCheckpointList *list, const char *name)
     g_ptr_array_remove(list->defs, def);
 }
 
+/* (owned) the list's own array now holds them in the same order, but each behind its parent. */
+static void
+parentsFirst(qemuCheckpointList *list)
+{
+    g_autoptr(GPtrArray) pending = list->defs;
+
+    list->defs = g_ptr_array_new_with_free_func((GDestroyNotify)virDomainCheckpointDefFree);
+    takeParentsFirst(list, pending);
+}
+
+static guint
+indexOf(const qemuCheckpointList *list, const char *name)
+{
+    const virDomainCheckpointDef *def = name ? qemuCheckpointListLookup(list, name) : NULL;
+    guint index = 0;
+
+    return def && g_ptr_array_find(list->defs, def, &index) ? index : G_MAXUINT;
+}
+
+/* Whose parent is the current one, or who was made later than that, is the current one now. An older one
+ * that comes back must not: what is made next would follow it, and what is between would be of no line. */
+static guint
+placeOf(const qemuCheckpointList *list, const virDomainCheckpointDef *def)
+{
+    const virDomainCheckpointDef *current = qemuCheckpointListCurrent(list);
+    guint first = indexOf(list, def->parent) + 1;           /* G_MAXUINT + 1 is 0 */
+
+    if (!current || g_strcmp0(def->parent, current->name) == 0 ||
+        def->creationTime > current->creationTime)
+        return list->defs->len;
+    for (guint i = first; i < list->defs->len; i++) {
+        if (((virDomainCheckpointDef *)g_ptr_array_index(list->defs, i))->creationTime > def->creationTime)
+            return i;
+    }
+    return MAX(first, indexOf(list, current->name));
+}
+
 void
 qemuCheckpointListReplace(qemuCheckpointList *list, virDomainCheckpointDef *def)
 {
-    virDomainCheckpointDef *old = qemuCheckpointListLookup(list, def->name);
-    guint index = 0;
+    guint index = indexOf(list, def->name);
+    guint parent = indexOf(list, def->parent);
 
     g_clear_pointer(&list->lines, g_hash_table_unref);
-    if (!old || !g_ptr_array_find(list->defs, old, &index)) {
-        qemuCheckpointListAdd(list, def);
+    if (index == G_MAXUINT) {
+        g_ptr_array_insert(list->defs, (gint)placeOf(list, def), def);
+        g_hash_table_insert(list->byName, def->name, def);
         return;
     }
+    g_hash_table_remove(list->byName, def->name);
+    virDomainCheckpointDefFree(list->defs->pdata[index]);
     list->defs->pdata[index] = def;
-    g_hash_table_replace(list->byName, def->name, def);
-    virDomainCheckpointDefFree(old);
+    g_hash_table_insert(list->byName, def->name, def);
+    if (parent != G_MAXUINT && parent > index)
+        parentsFirst(list);
 }
 
 static gint

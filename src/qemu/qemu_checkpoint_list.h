@@ -46,7 +46,8 @@ void qemuCheckpointListAdd(qemuCheckpointList *list, virDomainCheckpointDef *def
 void qemuCheckpointListRemove(qemuCheckpointList *list, const char *name);
 /** Into the order of @names (char *, oldest first); what is not among them comes behind, as it was. */
 void qemuCheckpointListArrange(qemuCheckpointList *list, const GPtrArray *names);
-/** @def: consumed; takes the place of the one of its name, or the last one. */
+/** @def: consumed; takes the place of the one of its name. A new one becomes the last one, and so the
+ * current one, if its parent is that or was made before it; else it comes where its time is. */
 void qemuCheckpointListReplace(qemuCheckpointList *list, virDomainCheckpointDef *def);
 /**
  * qemuCheckpointListOfDisk: names of the READY checkpoints with a bitmap on @disk, along the line of

@@ -207,12 +207,65 @@ appendDeleteRun(virJSONValue *actions, const qemuCheckpointPlanDisk *disk, size_
         appendRemove(actions, disk->node->name, before->name);
 }
 
+static bool
+strayGetsWhole(const qemuCheckpointPlanDisk *disk, const qemuCheckpointPlanStray *stray, const char *newest)
+{
+    for (guint i = 0; i < stray->deleted->len; i++) {
+        const char *name = g_ptr_array_index(stray->deleted, i);
+
+        if (!bitmapIsUsable(qemuGraphBitmapLookup(disk->node, name), g_str_equal(name, newest)))
+            return false;
+    }
+    return true;
+}
+
+/* @stray takes over the time of those deleted behind it. */
+static void
+appendStray(virJSONValue *actions, const qemuCheckpointPlanDisk *disk, const qemuCheckpointPlanStray *stray,
+            const char *newest)
+{
+    virJSONValue *sources = virJSONNewArray();
+    bool recording = false;
+
+    for (guint i = 0; i < stray->deleted->len; i++) {
+        const char *name = g_ptr_array_index(stray->deleted, i);
+
+        recording = recording || g_str_equal(name, newest);
+        virJSONArrayAppend(sources, virJSONNewString(name));
+    }
+    appendMerge(actions, disk->node->name, stray->bitmap, sources);
+    if (recording)
+        appendNamed(actions, "block-dirty-bitmap-enable", disk->node->name, stray->bitmap);
+}
+
+/* Unless it goes already, as the one before another. */
+static void
+appendRemoveOnce(virJSONValue *actions, const char *node, const char *bitmap)
+{
+    for (size_t i = 0; i < virJSONArraySize(actions); i++) {
+        const virJSONValue *action = virJSONArrayAt(actions, i);
+        const virJSONValue *data = virJSONObjectLookupObject(action, "data");
+
+        if (g_str_equal(virJSONObjectLookupString(action, "type"), "block-dirty-bitmap-remove") &&
+            g_str_equal(virJSONObjectLookupString(data, "node"), node) &&
+            g_str_equal(virJSONObjectLookupString(data, "name"), bitmap))
+            return;
+    }
+    appendRemove(actions, node, bitmap);
+}
+
 static void
 appendDelete(virJSONValue *actions, const qemuCheckpointPlanDisk *disk)
 {
+    gsize n = g_strv_length((char **)disk->checkpoints);
+    const char *newest = n > 0 ? disk->checkpoints[n - 1] : NULL;
     size_t i = 0;
 
-    while (disk->checkpoints && disk->checkpoints[i]) {
+    for (size_t k = 0; k < disk->nstrays; k++) {
+        if (strayGetsWhole(disk, &disk->strays[k], newest))
+            appendStray(actions, disk, &disk->strays[k], newest);
+    }
+    while (disk->checkpoints[i]) {
         size_t end = i;
 
         while (disk->checkpoints[end] && diskDeletes(disk, disk->checkpoints[end]))
@@ -220,6 +273,10 @@ appendDelete(virJSONValue *actions, const qemuCheckpointPlanDisk *disk)
         if (end > i)
             appendDeleteRun(actions, disk, i, end);
         i = end > i ? end : i + 1;
+    }
+    for (size_t k = 0; k < disk->nstrays; k++) {
+        if (disk->strays[k].placed && !strayGetsWhole(disk, &disk->strays[k], newest))
+            appendRemoveOnce(actions, disk->node->name, disk->strays[k].bitmap);
     }
 }
 

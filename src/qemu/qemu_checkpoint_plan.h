@@ -9,6 +9,14 @@
 
 #define QEMU_BITMAP_GRANULARITY 65536
 
+/* A whole frozen bitmap that belongs to no checkpoint of the line (a stray), and those that are deleted
+ * behind it: it takes their time, so that it tells the truth when it becomes a checkpoint's again. */
+typedef struct _qemuCheckpointPlanStray {
+    const char *bitmap;
+    bool placed;                      /* it is known to come just before them; else it may */
+    GPtrArray *deleted;               /* const char * */
+} qemuCheckpointPlanStray;
+
 /* One disk of a checkpoint that is created or deleted. */
 typedef struct _qemuCheckpointPlanDisk {
     const char *name;                 /* target name */
@@ -18,6 +26,8 @@ typedef struct _qemuCheckpointPlanDisk {
                                        * @bitmap; NULL = just @bitmap */
     const char *const *checkpoints;   /* bitmaps of all live checkpoints on this disk, oldest first,
                                        * NULL-terminated; on create without the new one, on delete with it */
+    const qemuCheckpointPlanStray *strays;   /* delete: that are concerned */
+    size_t nstrays;
 } qemuCheckpointPlanDisk;
 
 /**
@@ -44,7 +54,7 @@ qemuPlan *qemuCheckpointPlanCreate(const qemuCheckpointPlanDisk *disks, size_t n
  * qemuCheckpointPlanDelete: one transaction: merge into the predecessor, enable it if the deleted
  * one recorded, remove. Oldest: remove only. A bitmap that is missing or unusable cannot be merged:
  * what is there is removed, and so is the predecessor's bitmap, because the period between them is
- * lost and that must stay visible. Several at once (@bitmaps): each run of neighbours goes into the
+ * lost and that must stay visible. Strays are treated alike; one of unknown place is not removed. Several at once (@bitmaps): each run of neighbours goes into the
  * checkpoint before it, still one transaction. No step at all if there is nothing to do.
  * Not for repeating: a deletion that has happened looks like bitmaps that were lost. Who finishes an
  * interrupted one and finds none of the bitmaps on any disk must not plan it again.

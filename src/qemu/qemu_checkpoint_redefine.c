@@ -9,7 +9,6 @@
 
 #include "qemu_checkpoint.h"
 #include "qemu_checkpoint_list.h"
-#include "qemu_bitmap_chain.h"
 #include "qemu_target_pick.h"
 #include "virerror_report.h"
 #include "viruuid.h"

@@ -6,9 +6,9 @@
  */
 #include "qemu_checkpoint_size.h"
 
-#include "qemu_bitmap_chain.h"
 #include "qemu_checkpoint.h"
 #include "qemu_checkpoint_list.h"
+#include "qemu_checkpoint_since.h"
 #include "qemu_graph.h"
 #include "virerror_report.h"
 #include "virlog.h"
@@ -43,14 +43,12 @@ collectDisks(qemuVM *vm, const virDomainCheckpointDef *def, const qemuGraph *gra
         const virDomainCheckpointDiskDef *entry = g_ptr_array_index(def->disks, i);
         const qemuTargetDisk *td = qemuCheckpointTargetDisk(qemuVMTarget(vm), entry->name);
         const qemuGraphNode *node = td ? qemuGraphNodeLookup(graph, td->node) : NULL;
-        g_auto(GStrv) chain = NULL;
         GPtrArray *bitmaps = NULL;
         sizeDisk *disk = NULL;
 
         if (entry->type != VIR_CHECKPOINT_DISK_BITMAP)
             continue;
-        chain = qemuCheckpointListOfDisk(vm->checkpoints, entry->name, NULL);
-        bitmaps = qemuBitmapChainSince(entry->name, node, (const char *const *)chain, def->name);
+        bitmaps = qemuCheckpointSince(vm, entry->name, node, graph, def->name);
         if (!bitmaps) {
             VIR_INFO("no size for disk '%s': %s", entry->name, virErrorLastMessage());
             virErrorReset();

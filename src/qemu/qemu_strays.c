@@ -360,3 +360,96 @@ qemuStraysFind(const qemuStraysDisk *disks, size_t n, const char *const *records
     arrange(strays, found);
     return strays;
 }
+
+/* ---- deletions behind strays ---- */
+
+/* It takes the time of others only if it is whole, and needs it only if it does not record. */
+static bool
+needsTime(const qemuGraphBitmap *bitmap)
+{
+    return isWhole(bitmap) && !bitmap->busy && !bitmap->recording &&
+           bitmap->granularity == QEMU_BITMAP_GRANULARITY && !g_str_has_prefix(bitmap->name, TEMPORARY);
+}
+
+/* What comes before entry @place and stays; NULL: nothing, or it is lost. */
+static const char *
+stayingBefore(const GPtrArray *order, gssize place, const char *const *deleted)
+{
+    for (gssize i = place - 1; i >= 0; i--) {
+        const char *name = ((const qemuLedgerEntry *)g_ptr_array_index(order, (guint)i))->name;
+
+        if (!name || !g_strv_contains(deleted, name))
+            return name;
+    }
+    return NULL;
+}
+
+/* The checkpoint that takes the time of @name anyhow. */
+static const char *
+predecessorOf(const char *const *checkpoints, const char *name, const char *const *deleted)
+{
+    const char *before = NULL;
+
+    for (gsize i = 0; checkpoints[i] && !g_str_equal(checkpoints[i], name); i++) {
+        if (!g_strv_contains(deleted, checkpoints[i]))
+            before = checkpoints[i];
+    }
+    return before;
+}
+
+static void
+concern(GArray *all, const qemuGraphBitmap *bitmap, bool placed, const char *deleted)
+{
+    qemuCheckpointPlanStray stray = { .bitmap = bitmap->name, .placed = placed };
+
+    for (guint i = 0; i < all->len; i++) {
+        qemuCheckpointPlanStray *known = &g_array_index(all, qemuCheckpointPlanStray, i);
+
+        if (g_str_equal(known->bitmap, bitmap->name)) {
+            g_ptr_array_add(known->deleted, (gpointer)deleted);
+            return;
+        }
+    }
+    stray.deleted = g_ptr_array_new();
+    g_ptr_array_add(stray.deleted, (gpointer)deleted);
+    g_array_append_val(all, stray);
+}
+
+static void
+concernUnplaced(GArray *all, const qemuGraphNode *node, GHashTable *records, const GPtrArray *order,
+                const char *deleted)
+{
+    bool known = placeOf(order, deleted) >= 0;
+
+    for (guint i = 0; i < node->bitmaps->len; i++) {
+        const qemuGraphBitmap *bitmap = g_ptr_array_index(node->bitmaps, i);
+
+        if (!g_hash_table_contains(records, bitmap->name) && needsTime(bitmap) &&
+            (!known || placeOf(order, bitmap->name) < 0))
+            concern(all, bitmap, false, deleted);
+    }
+}
+
+static void
+concernedClear(gpointer data)
+{
+    g_ptr_array_unref(((qemuCheckpointPlanStray *)data)->deleted);
+}
+
+GArray *
+qemuStraysConcerned(const qemuGraphNode *node, GHashTable *records, const GPtrArray *order,
+                    const char *const *checkpoints, const char *const *deleted)
+{
+    GArray *all = g_array_new(false, false, sizeof(qemuCheckpointPlanStray));
+
+    g_array_set_clear_func(all, concernedClear);
+    for (gsize i = 0; deleted[i]; i++) {
+        const char *before = stayingBefore(order, placeOf(order, deleted[i]), deleted);
+        const qemuGraphBitmap *bitmap = before ? qemuGraphBitmapLookup(node, before) : NULL;
+
+        if (needsTime(bitmap) && g_strcmp0(before, predecessorOf(checkpoints, deleted[i], deleted)) != 0)
+            concern(all, bitmap, true, deleted[i]);
+        concernUnplaced(all, node, records, order, deleted[i]);
+    }
+    return all;
+}

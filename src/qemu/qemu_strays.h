@@ -9,6 +9,7 @@
  */
 #pragma once
 #include <glib.h>
+#include "qemu_checkpoint_plan.h"
 #include "qemu_graph.h"
 
 typedef struct _qemuStraysDisk {
@@ -36,3 +37,15 @@ G_DEFINE_AUTOPTR_CLEANUP_FUNC(qemuStrays, qemuStraysFree)
 qemuStrays *qemuStraysFind(const qemuStraysDisk *disks, size_t n, const char *const *records);
 /** Borrowed, NULL if none. */
 const qemuStray *qemuStraysLookup(const qemuStrays *strays, const char *name);
+
+/**
+ * qemuStraysConcerned: which bitmaps on @node, beside the checkpoints before them, take the time of @deleted
+ * (NULL-terminated; checkpoints whose bitmaps go). @records: set of the names of all records   @order: of the
+ * disk, NULL = unknown   @checkpoints: of the disk, as the records have them
+ * That is the one right before each in @order: a stray, or a checkpoint that the records have elsewhere.
+ * Where a place is not known, each stray that may be before it.
+ * Returns: (owned, g_array_unref) of qemuCheckpointPlanStray, which borrow from @node and @deleted; empty
+ * mostly.
+ */
+GArray *qemuStraysConcerned(const qemuGraphNode *node, GHashTable *records, const GPtrArray *order,
+                            const char *const *checkpoints, const char *const *deleted);

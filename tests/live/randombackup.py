@@ -95,18 +95,12 @@ class Backups:
         disks = [d for d in self.vm.disks if d.target in request.new.content]
         return self.vm.checkpoint_xml(request.new.name, disks)
 
-    def refusals(self):
-        """How a backup since a checkpoint that is not to be trusted may be refused. With records that came
-        back, one may be on a branch of the tree that does not lead to the newest."""
-        return (libvirt.VIR_ERR_CHECKPOINT_INCONSISTENT,
-                libvirt.VIR_ERR_NO_DOMAIN_CHECKPOINT if self.vm.branched else None)
-
     def begin(self, request, xml):
         """False if it was refused, and might be."""
         try:
             self.vm.dom.backupBegin(xml, self.checkpoint_xml(request), 0)
         except libvirt.libvirtError as e:
-            if not request.excuse or e.get_error_code() not in self.refusals():
+            if not request.excuse or e.get_error_code() != libvirt.VIR_ERR_CHECKPOINT_INCONSISTENT:
                 raise
             self.vm.say("refused")
             if not self.vm.job_gone():

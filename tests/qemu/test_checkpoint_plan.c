@@ -2,6 +2,8 @@
 /* Plans that create and delete checkpoints; the wanted texts are in checkpointplandata. */
 #include "engine_golden.h"
 #include "qemu_checkpoint_plan.h"
+#include "qemu_ledger.h"
+#include "qemu_strays.h"
 #include "virerror_report.h"
 
 typedef struct _planCase {
@@ -44,6 +46,30 @@ static const planCase deleteCases[] = {
     { "prune-apart", "B D", { { "A B C D*", "A B C D" } } },
     { "prune-all", "A B C", { { "A B C*", "A B C" } } },
     { "prune-one-broken", "B C", { { "A B C! D*", "A B C D" } } },
+};
+
+/* With bitmaps of no checkpoint of the line, and what the image knows of the order. */
+typedef struct _strayCase {
+    planCase plan;              /* of one disk */
+    const char *order;
+} strayCase;
+
+static const strayCase strayCases[] = {
+    { { "delete-behind-stray", "B", { { "A K B C*", "A B C" } } }, "A K B C" },
+    { { "delete-active-behind-stray", "C", { { "A K C*", "A C" } } }, "A K C" },
+    { { "delete-oldest-behind-stray", "B", { { "K B C*", "B C" } } }, "K B C" },
+    { { "delete-before-stray", "A", { { "O A K C*", "O A C" } } }, "O A K C" },
+    { { "delete-behind-recording-stray", "B", { { "A K* B C*", "A B C" } } }, "A K B C" },
+    { { "delete-broken-behind-stray", "B", { { "A K B! C*", "A B C" } } }, "A K B C" },
+    { { "delete-behind-lost", "B", { { "A K B C*", "A B C" } } }, "A K ? B C" },
+    { { "delete-stray-of-unknown-place", "C", { { "A K C*", "A C" } } }, "A C" },
+    { { "delete-broken-stray-of-unknown-place", "C", { { "A K C!", "A C" } } }, "A C" },
+    { { "delete-of-unknown-place", "B", { { "A K B C*", "A B C" } } }, "A K C" },
+    { { "delete-in-other-order", "B", { { "A B C*", "B A C" } } }, "A B C" },
+    { { "prune-in-other-order", "B D", { { "A B! D*", "B A D" } } }, "A B D" },
+    { { "prune-broken-in-other-order", "B D", { { "A B! D!", "B A D" } } }, "A B D" },
+    { { "prune-behind-strays", "B D", { { "A K B C L D*", "A B C D" } } }, "A K B C L D" },
+    { { "prune-all-behind-stray", "B D", { { "A K B D*", "A B D" } } }, "A K B D" },
 };
 
 typedef struct _planInput {
@@ -135,6 +161,30 @@ testDelete(gconstpointer data)
 }
 
 static void
+testDeleteBehindStray(gconstpointer data)
+{
+    const strayCase *c = data;
+    g_auto(planInput) input = { 0 };
+    g_auto(GStrv) names = g_strsplit(c->order, " ", -1);
+    g_autoptr(GPtrArray) order = qemuLedgerNew();
+    g_autoptr(GHashTable) records = g_hash_table_new(g_str_hash, g_str_equal);
+    g_autoptr(GArray) strays = NULL;
+    g_autoptr(qemuPlan) plan = NULL;
+
+    planInputFill(&input, &c->plan, true);
+    for (gsize i = 0; names[i]; i++)
+        g_ptr_array_add(order, qemuLedgerEntryNew(*names[i] == '?' ? NULL : names[i], 0));
+    for (gsize i = 0; input.chains[0][i]; i++)
+        g_hash_table_add(records, input.chains[0][i]);
+    strays = qemuStraysConcerned(input.nodes[0], records, order, input.disks[0].checkpoints,
+                                 input.disks[0].bitmaps);
+    input.disks[0].strays = (const qemuCheckpointPlanStray *)(void *)strays->data;
+    input.disks[0].nstrays = strays->len;
+    plan = qemuCheckpointPlanDelete(input.disks, input.n);
+    checkPlan(&c->plan, plan);
+}
+
+static void
 assertRefused(const planCase *c, const char *node, int code, const char *words)
 {
     g_auto(planInput) input = { 0 };
@@ -216,6 +266,11 @@ main(int argc, char **argv)
         g_autofree char *path = g_strconcat("/checkpoint-plan/", deleteCases[i].name, NULL);
 
         g_test_add_data_func(path, &deleteCases[i], testDelete);
+    }
+    for (size_t i = 0; i < G_N_ELEMENTS(strayCases); i++) {
+        g_autofree char *path = g_strconcat("/checkpoint-plan/", strayCases[i].plan.name, NULL);
+
+        g_test_add_data_func(path, &strayCases[i], testDeleteBehindStray);
     }
     g_test_add_func("/checkpoint-plan/create-stored", testCreateStored);
     g_test_add_func("/checkpoint-plan/refusals", testRefusals);

@@ -61,7 +61,7 @@ changedSince(engineQemu *q, const char *chain, const char *since)
     g_auto(GStrv) names = NULL;
     g_autoptr(GPtrArray) bitmaps =
         qemuBitmapChainSince("vda", qemuGraphNodeLookup(graph, q->disks[0].node),
-                             splitChain(chain, &names), since);
+                             splitChain(chain, &names), NULL, since);
     g_autoptr(engineBackup) b = NULL;
     g_autofree char *words = NULL;
     g_autofree char *dirty = NULL;
