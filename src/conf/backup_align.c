@@ -9,6 +9,7 @@
 #include "virerror_report.h"
 
 #define VIR_FROM_THIS VIR_FROM_DOMAIN
+#define SECTOR 512
 
 /* Names are checked first, so that nothing is changed for a request that cannot be met. */
 static int
@@ -209,6 +210,32 @@ virDomainBackupDefCheckCompress(const virDomainBackupDef *def, bool reuseExterna
                        : disk->store->type == VIR_STORAGE_TYPE_BLOCK ? "a block device"
                        : reuseExternal                               ? "a file that exists already"
                                                                      : "not in format qcow2");
+        return -1;
+    }
+    return 0;
+}
+
+unsigned long long
+virDomainBackupDiskScratchLimit(const virDomainBackupDef *def, const virDomainBackupDiskDef *disk,
+                                bool reuseExternal)
+{
+    if (reuseExternal || disk->store->type != VIR_STORAGE_TYPE_FILE)
+        return 0;
+    return VIR_BACKUP_OPTION(def, SCRATCH_LIMIT) / SECTOR * SECTOR;
+}
+
+int
+virDomainBackupDefCheckScratchLimit(const virDomainBackupDef *def, bool reuseExternal)
+{
+    for (guint i = 0; VIR_BACKUP_OPTION(def, SCRATCH_LIMIT) > 0 && i < def->disks->len; i++) {
+        const virDomainBackupDiskDef *disk = g_ptr_array_index(def->disks, i);
+
+        if (!disk->backup || (!reuseExternal && disk->store->type == VIR_STORAGE_TYPE_FILE))
+            continue;
+        virReportError(VIR_ERR_CONFIG_UNSUPPORTED,
+                       "cannot limit the scratch of disk '%s', '%s': scratch-limit is for scratch files that the "
+                       "backup makes itself; leave it out, or have a file made",
+                       disk->name, disk->store->path);
         return -1;
     }
     return 0;

@@ -52,6 +52,12 @@ bool virDomainBackupDiskCompressible(const virDomainBackupDiskDef *disk, bool re
 /** Refuses, by name, the first target that cannot be compressed if the request itself says compress='yes':
  * -1 with VIR_ERR_CONFIG_UNSUPPORTED. @def: aligned, not settled. */
 int virDomainBackupDefCheckCompress(const virDomainBackupDef *def, bool reuseExternal);
+/** Bytes that the scratch of @disk may have, in whole sectors; 0 = no limit. It must be a file that the backup
+ * makes, for it is made with that length. */
+unsigned long long virDomainBackupDiskScratchLimit(const virDomainBackupDef *def,
+                                                   const virDomainBackupDiskDef *disk, bool reuseExternal);
+/** The same for a scratch that cannot be limited, if the request itself has a scratch-limit. */
+int virDomainBackupDefCheckScratchLimit(const virDomainBackupDef *def, bool reuseExternal);
 /**
  * virDomainBackupDefAlign: against the domain: unknown or doubly named disks are errors; no <disks>
  * = every disk that is writable and not empty; names, modes, exports filled in. A push target

@@ -30,6 +30,7 @@ static const optionRow rows[VIR_BACKUP_OPTION_LAST] = {
     [VIR_BACKUP_OPTION_SCOPE] = {"scope", "backup_scope", PULL, .words = "disk changed"},
     [VIR_BACKUP_OPTION_CBW_TIMEOUT] = {"cbw-timeout", "cbw_timeout", PULL, .min = 1, .max = 3600,
                                        .fallback = 45},
+    [VIR_BACKUP_OPTION_SCRATCH_LIMIT] = {"scratch-limit", "backup_scratch_limit", PULL, .max = G_MAXINT64},
     [VIR_BACKUP_OPTION_BANDWIDTH] = {"bandwidth", "backup_bandwidth", PUSH, .max = G_MAXINT64},
     [VIR_BACKUP_OPTION_WORKERS] = {"workers", "backup_workers", PUSH, .min = 1, .max = 64,
                                    .fallback = 64},

@@ -18,6 +18,7 @@ typedef enum {
     VIR_BACKUP_OPTION_ONMISSING,   /* virBackupOnMissing */
     VIR_BACKUP_OPTION_SCOPE,       /* pull, incremental disks: virBackupScope */
     VIR_BACKUP_OPTION_CBW_TIMEOUT, /* pull: seconds a write of the guest may wait for a copy */
+    VIR_BACKUP_OPTION_SCRATCH_LIMIT, /* pull, of each scratch file that is made: bytes; 0 = no limit */
     VIR_BACKUP_OPTION_BANDWIDTH,   /* push, of each disk: bytes a second; 0 = no limit */
     VIR_BACKUP_OPTION_WORKERS,     /* push, of each disk: copies at a time */
     VIR_BACKUP_OPTION_COMPRESS,    /* push, of each disk that can: 1 */

@@ -80,7 +80,8 @@ alignRequest(qemuVM *vm, beginContext *ctx, const virDomainCheckpointDef *checkp
     g_autofree char *suffix = storeSuffix(checkpoint);
 
     if (!dom || virDomainBackupDefAlign(ctx->def, dom, suffix, config->scratchDir) < 0 ||
-        virDomainBackupDefCheckCompress(ctx->def, reuseExternal) < 0)
+        virDomainBackupDefCheckCompress(ctx->def, reuseExternal) < 0 ||
+        virDomainBackupDefCheckScratchLimit(ctx->def, reuseExternal) < 0)
         return -1;
     virBackupOptionsSettle(&ctx->def->options, ctx->def->mode, &config->backup);
     if (ctx->def->server.present && ctx->def->server.transport == VIR_BACKUP_SERVER_TCP &&
@@ -345,7 +346,8 @@ beginPrepared(qemuVM *vm, beginContext *ctx, virDomainCheckpointDef **checkpoint
     /* What an incremental is made of is asked from QEMU, not looked up in the books. */
     qemuCheckpointBooksForget(vm);
     if (!(ctx->graph = qemuCheckpointBooks(vm)) || collectDisks(vm, ctx) < 0 ||
-        prepareCheckpoint(vm, ctx, checkpoint) < 0 || makePlan(vm, ctx, reuseExternal) < 0)
+        prepareCheckpoint(vm, ctx, checkpoint) < 0 ||
+        makePlan(vm, ctx, reuseExternal) < 0)
         return -1;
     installJob(vm, ctx, reuseExternal);
     if (runPlan(vm, ctx) < 0 || commitRunning(vm, ctx) < 0) {

@@ -31,7 +31,7 @@ typedef struct _qemuBackupJobDisk {
     unsigned long long size;       /* virtual size */
     bool done;                     /* push: its QEMU job has concluded */
     bool cancelled;
-    char *error;                   /* push: why it failed, NULL = it did not */
+    char *error;                   /* push: why it failed; pull: why its snapshot is broken; NULL = not so */
     unsigned long long processed, total;   /* push: last known progress, bytes */
 } qemuBackupJobDisk;
 

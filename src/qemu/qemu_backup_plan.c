@@ -117,6 +117,30 @@ storeOptions(const qemuBackupPlanDisk *disk, const char *discard)
                         format, node, discard, protocol, store->path, discard);
 }
 
+/* A quorum of one announces every request that fails below it (qemu_backup_broken.c). A raw node with
+ * a size fails what goes beyond it. */
+static virJSONValue *
+scratchOptions(const qemuBackupPlanInput *input, const qemuBackupPlanDisk *disk)
+{
+    const char *name = disk->disk->name;
+    const virStorageSource *store = disk->def->store;
+    g_autofree char *node = qemuBackupNodeName("store", name);
+    g_autofree char *scratch = qemuBackupNodeName("scratch", name);
+    const char *protocol = store->type == VIR_STORAGE_TYPE_BLOCK ? "host_device" : "file";
+    unsigned long long limit =
+        virDomainBackupDiskScratchLimit(input->def, disk->def, input->reuseExternal);
+    virJSONValue *file = NULL;
+
+    if (limit > 0)
+        file = virJSONBuild("{'driver':'raw','node-name':%s,'size':%llu,'file':{'driver':%s,'filename':%s}}",
+                            scratch, limit, protocol, store->path);
+    else
+        file = virJSONBuild("{'driver':%s,'node-name':%s,'filename':%s}", protocol, scratch, store->path);
+    return virJSONBuild("{'driver':'qcow2','node-name':%s,'file':{'driver':'quorum','vote-threshold':%d,"
+                        "'children':[%v]}}",
+                        node, 1, file);
+}
+
 static void
 planStoreCreate(qemuPlan *plan, const qemuBackupPlanInput *input, const qemuBackupPlanDisk *disk)
 {
@@ -134,6 +158,8 @@ planStoreCreate(qemuPlan *plan, const qemuBackupPlanInput *input, const qemuBack
     step = qemuPlanAddStep(plan, pull ? QEMU_STEP_SCRATCH_CREATE : QEMU_STEP_IMAGE_CREATE,
                            store->path, "backup.begin.create.%s", disk->disk->name);
     step->size = disk->size;
+    step->limit =
+        pull ? virDomainBackupDiskScratchLimit(input->def, disk->def, input->reuseExternal) : 0;
     step->format = store->format == VIR_STORAGE_FORMAT_RAW ? VIR_STORAGE_FORMAT_RAW
                                                            : VIR_STORAGE_FORMAT_QCOW2;
 }
@@ -260,14 +286,10 @@ isLimited(const virDomainBackupDef *def, const virDomainBackupDiskDef *disk)
 }
 
 static void
-planStoreOpen(qemuPlan *plan, const qemuBackupPlanDisk *disk, const char *discard)
+planStoreOpen(qemuPlan *plan, const char *disk, virJSONValue *options)
 {
-    const char *name = disk->disk->name;
-
-    qemuPlanAddQMP(plan,
-                   virJSONBuild("{'execute':'blockdev-add','arguments':%v}",
-                                storeOptions(disk, discard)),
-                   nodeDelete("store", name), "backup.begin.open.%s", name);
+    qemuPlanAddQMP(plan, virJSONBuild("{'execute':'blockdev-add','arguments':%v}", options),
+                   nodeDelete("store", disk), "backup.begin.open.%s", disk);
 }
 
 /* Without discard=unmap, deliberately: what the guest discards would be copied first. */
@@ -279,7 +301,7 @@ planFilter(qemuPlan *plan, const qemuBackupPlanInput *input, const qemuBackupPla
     g_autofree char *unionName = qemuBackupUnionName(input->def, disk->def);
     g_autofree char *store = qemuBackupNodeName("store", name);
     bool limited = isLimited(input->def, disk->def);
-    virJSONValue *target = limited ? virJSONNewString(store) : storeOptions(disk, NULL);
+    virJSONValue *target = limited ? virJSONNewString(store) : scratchOptions(input, disk);
     virJSONValue *bitmap = NULL;
 
     if (limited)
@@ -320,7 +342,7 @@ planPrepare(qemuPlan *plan, const qemuBackupPlanInput *input)
         if (!input->disks[i].disk->qdev)
             continue;
         if (isLimited(input->def, input->disks[i].def))
-            planStoreOpen(plan, &input->disks[i], NULL);
+            planStoreOpen(plan, input->disks[i].disk->name, scratchOptions(input, &input->disks[i]));
         else
             planFilter(plan, input, &input->disks[i]);
     }
@@ -397,19 +419,36 @@ planExport(qemuPlan *plan, const virDomainBackupDef *def, const qemuBackupPlanDi
                    exportDelete(name), "backup.begin.export.%s", name);
 }
 
-static void
-planAccess(qemuPlan *plan, const qemuBackupPlanInput *input, const qemuTargetDisk *disk)
+/* What the window looks at. Announced is whoever cannot read any more; but where only changes can be
+ * read, a reader may as well have asked for something else. */
+static virJSONValue *
+snapshotOptions(const virDomainBackupDef *def, const qemuBackupPlanDisk *disk)
 {
-    g_autofree char *access = qemuBackupNodeName("access", disk->name);
-    g_autofree char *filter = qemuBackupNodeName("cbw", disk->name);
-    g_autofree char *window = qemuBackupWindowPath(input->privateDir, disk->name);
+    const char *name = disk->disk->name;
+    g_autofree char *filter = qemuBackupNodeName("cbw", name);
+    g_autofree char *snapshot = qemuBackupNodeName("snapshot", name);
+    virJSONValue *access = virJSONBuild("{'driver':'snapshot-access','node-name':%s,'file':%s}",
+                                        snapshot, filter);
+
+    if (isLimited(def, disk->def))
+        return access;
+    return virJSONBuild("{'driver':'quorum','vote-threshold':%d,'read-pattern':'fifo','children':[%v]}",
+                        1, access);
+}
+
+static void
+planAccess(qemuPlan *plan, const qemuBackupPlanInput *input, const qemuBackupPlanDisk *disk)
+{
+    const char *name = disk->disk->name;
+    g_autofree char *access = qemuBackupNodeName("access", name);
+    g_autofree char *window = qemuBackupWindowPath(input->privateDir, name);
 
     qemuPlanAddQMP(plan,
                    virJSONBuild("{'execute':'blockdev-add','arguments':{'driver':'qcow',"
                                 "'node-name':%s,'read-only':%b,'file':{'driver':'file',"
-                                "'filename':%s},'backing':{'driver':'snapshot-access','file':%s}}}",
-                                access, true, window, filter),
-                   nodeDelete("access", disk->name), "backup.begin.access.%s", disk->name);
+                                "'filename':%s},'backing':%v}}",
+                                access, true, window, snapshotOptions(input->def, disk)),
+                   nodeDelete("access", name), "backup.begin.access.%s", name);
 }
 
 static void
@@ -419,7 +458,7 @@ planPublish(qemuPlan *plan, const qemuBackupPlanInput *input)
 
     for (size_t i = 0; i < input->ndisks; i++) {
         if (input->disks[i].disk->qdev)
-            planAccess(plan, input, input->disks[i].disk);
+            planAccess(plan, input, &input->disks[i]);
     }
     for (size_t i = 0; i < input->ndisks; i++)
         planExport(plan, input->def, &input->disks[i]);
@@ -458,7 +497,7 @@ planPushBegin(qemuPlan *plan, const qemuBackupPlanInput *input)
         planStoreCreate(plan, input, &input->disks[i]);
     first = plan->steps->len;
     for (size_t i = 0; i < input->ndisks; i++)
-        planStoreOpen(plan, &input->disks[i], "unmap");
+        planStoreOpen(plan, input->disks[i].disk->name, storeOptions(&input->disks[i], "unmap"));
     joinSteps(plan, first);
     planFreeze(plan, input);
     first = plan->steps->len;

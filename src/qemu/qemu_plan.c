@@ -149,6 +149,8 @@ qemuPlanFormatFile(virBuffer *buf, const qemuPlanStep *step)
     if (step->kind == QEMU_STEP_SCRATCH_CREATE || step->kind == QEMU_STEP_IMAGE_CREATE)
         virBufferAsprintf(buf, "format: %s, %llu bytes\n",
                           virStorageFormatToString(step->format), step->size);
+    if (step->limit)
+        virBufferAsprintf(buf, "limit: %llu bytes\n", step->limit);
     if (step->kind == QEMU_STEP_WINDOW_CREATE)
         virBufferAsprintf(buf, "%llu bytes\n", step->size);
     if ((step->kind == QEMU_STEP_WAIT_CLIENTS || step->kind == QEMU_STEP_WAIT_EXPORTS) && !step->path)
@@ -189,6 +191,8 @@ qemuPlanStepToJSON(const qemuPlanStep *step)
 
     if (step->size)
         virJSONObjectSet(json, "size", virJSONBuild("%llu", step->size));
+    if (step->limit)
+        virJSONObjectSet(json, "limit", virJSONBuild("%llu", step->limit));
     if (step->format)
         virJSONObjectSet(json, "format",
                          virJSONNewString(virStorageFormatToString(step->format)));
@@ -262,6 +266,7 @@ qemuPlanStepFromJSON(qemuPlan *plan, const virJSONValue *json)
     step->command = command ? virJSONCopy(command) : NULL;
     step->undo = undo ? virJSONCopy(undo) : NULL;
     virJSONObjectGetUInt(json, "size", &step->size);
+    virJSONObjectGetUInt(json, "limit", &step->limit);
     step->format = formatValue;
     if (virJSONObjectIsTrue(json, "redo"))
         step->repair = QEMU_STEP_REPAIR_REDO;

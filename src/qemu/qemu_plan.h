@@ -43,6 +43,7 @@ typedef struct _qemuPlanStep {
     virJSONValue *undo;       /* QMP that takes it back, or NULL */
     char *path;               /* file steps, WAIT_CLIENTS: socket path or NULL (tcp) */
     unsigned long long size;  /* bytes; WAIT_CLIENTS without path: TCP port */
+    unsigned long long limit; /* SCRATCH_CREATE: the file is given this length beforehand, as a hole; 0 = it grows */
     int format;               /* virStorageFormat of the steps that create */
     qemuPlanStepRepair repair;
     bool batch;               /* goes out in one write with the next step: no waiting between */

@@ -60,6 +60,33 @@ fillImage(const qemuPlanStep *step, int fd)
     return 0;
 }
 
+/* The node that keeps QEMU within the limit needs a file of that length. */
+static int
+reserveLimit(const qemuPlanStep *step, int fd)
+{
+    struct stat st = { 0 };
+
+    if (step->limit == 0)
+        return 0;
+    if (fstat(fd, &st) < 0) {
+        virReportSystemError(errno, "cannot see the size of scratch file '%s'", step->path);
+        return -1;
+    }
+    if ((unsigned long long)st.st_size >= step->limit) {
+        virReportError(VIR_ERR_CONFIG_UNSUPPORTED,
+                       "the scratch-limit of %llu bytes is too small: scratch file '%s' has %llu bytes "
+                       "before anything is in it",
+                       step->limit, step->path, (unsigned long long)st.st_size);
+        return -1;
+    }
+    if (ftruncate(fd, step->limit) < 0) {
+        virReportSystemError(errno, "cannot give scratch file '%s' its limit of %llu bytes", step->path,
+                             step->limit);
+        return -1;
+    }
+    return 0;
+}
+
 static int
 createImage(const qemuPlanStep *step, qemuTarget *target)
 {
@@ -73,7 +100,8 @@ createImage(const qemuPlanStep *step, qemuTarget *target)
         virReportSystemError(errno, "cannot create %s '%s'", fileRole(step), step->path);
         return -1;
     }
-    if (fillImage(step, fd) < 0 || target->ops->lendFile(target, step->path, true) < 0) {
+    if (fillImage(step, fd) < 0 || reserveLimit(step, fd) < 0 ||
+        target->ops->lendFile(target, step->path, true) < 0) {
         unlink(step->path);
         return -1;
     }

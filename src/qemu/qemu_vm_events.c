@@ -6,6 +6,7 @@
  */
 #include "qemu_vm_events.h"
 #include "qemu_backup.h"
+#include "qemu_backup_broken.h"
 #include "qemu_backup_plan.h"
 #include "qemu_backup_rescue.h"
 #include "qemu_hotplug.h"
@@ -302,6 +303,12 @@ qemuVMEventJob(qemuVM *vm, const qemuVMEvent *event)
 }
 
 static void
+qemuVMEventBad(qemuVM *vm, const qemuVMEvent *event)
+{
+    qemuBackupEventBad(vm, event->data, event->seconds * 1000 + event->micros / 1000);
+}
+
+static void
 qemuVMEventBalloon(qemuVM *vm, const qemuVMEvent *event)
 {
     unsigned long long actual = 0;
@@ -349,6 +356,7 @@ static const struct {
     { "BLOCK_JOB_CANCELLED", qemuVMEventJob },
     { "BLOCK_JOB_ERROR", qemuVMEventJob },
     { "BLOCK_EXPORT_DELETED", qemuVMEventJob },
+    { "QUORUM_REPORT_BAD", qemuVMEventBad },
     { "DEVICE_TRAY_MOVED", qemuVMEventTray },
     { "DEVICE_DELETED", qemuVMEventDevice },
     { "DEVICE_UNPLUG_GUEST_ERROR", qemuVMEventDevice },

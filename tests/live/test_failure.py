@@ -229,26 +229,6 @@ class Failure(livetest.LiveTest):
         self.end_pull(m)
         wait_until("the NBD socket to be gone", lambda: not os.listdir(self.nbd), 20)
 
-    def test_scratch_full_breaks_the_backup_not_the_guest(self):
-        if self.daemon.kind == "stock":
-            self.skipTest("stock pauses the guest")
-        m = self.machine(disks=1)
-        m.write("vda", 0, 16 * MIB)
-        small = os.path.join(self.tmp, "small")
-        os.mkdir(small)
-        images.run(["mount", "-t", "tmpfs", "-o", "size=2m", "none", small])
-        self.addCleanup(images.run, ["umount", "-l", small], check=False)
-        self.begin(m, self.pull_xml(m).replace(self.scratch, small))
-        m.write("vda", 0, 8 * MIB)
-        self.assertEqual(m.dom.state()[0], libvirt.VIR_DOMAIN_RUNNING)
-        with self.assertRaises(Exception):
-            images.pull("vda", None, self.socket_path())
-        m.dom.abortJob()
-        self.wait_no_job(m)
-        self.assertNoNodes(m)
-        self.assertEqual(os.listdir(small), [])
-        self.assert_works(m)
-
 
 if __name__ == "__main__":
     livetest.main()

@@ -38,8 +38,8 @@ class Options(livetest.LiveTest):
         self.assertEqual(self.options(m), {})
         self.end_pull(m)
         self.configure('backup_scope = "changed"\nbackup_onmissing = "full"\ncbw_timeout = 3\n'
-                       "backup_workers = 2\n")
-        given = {"scope": "changed", "onmissing": "full", "cbw-timeout": "3"}
+                       "backup_workers = 2\nbackup_scratch_limit = 5000000\n")
+        given = {"scope": "changed", "onmissing": "full", "cbw-timeout": "3", "scratch-limit": "5000000"}
         self.begin(m, self.pull_xml(m, incremental="never"))
         self.assertEqual(self.options(m), given)
         self.assertIn("backupmode='full'", m.dom.backupGetXMLDesc())

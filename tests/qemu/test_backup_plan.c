@@ -12,6 +12,7 @@ typedef struct _planCase {
     size_t ndisks;
     const char *since[MAX_DISKS];   /* "A B"; NULL = full */
     bool tcp, tls, checkpoint, paused, helper, reuse, block, nbd, quiesce, changed, limits, compress;
+    unsigned long long scratchLimit;
     virStorageFormat format;
 } planCase;
 
@@ -29,6 +30,7 @@ static const planCase cases[] = {
     { "pull-reuse", PULL, .ndisks = 1, .reuse = true },
     { "pull-helper", PULL, .ndisks = 2, .since = { "A B", NULL }, .helper = true, .paused = true },
     { "pull-changed", PULL, .ndisks = 2, .since = { "A B", NULL }, .changed = true },
+    { "pull-changed-limit", PULL, .ndisks = 1, .since = { "A B" }, .changed = true, .scratchLimit = 1073741999 },
     { "pull-quiesce", PULL, .ndisks = 1, .checkpoint = true, .quiesce = true },
     { "push-full", PUSH, .ndisks = 1 },
     { "push-incremental-checkpoint-2", PUSH, .ndisks = 2, .since = { "A B", NULL },
@@ -164,6 +166,7 @@ testPlan(gconstpointer data)
     VIR_BACKUP_OPTION(&s.def, QUIESCE) = c->quiesce;
     VIR_BACKUP_OPTION(&s.def, COMPRESS) = c->compress;
     VIR_BACKUP_OPTION(&s.def, SCOPE) = c->changed ? VIR_BACKUP_SCOPE_CHANGED : VIR_BACKUP_SCOPE_DISK;
+    VIR_BACKUP_OPTION(&s.def, SCRATCH_LIMIT) = c->scratchLimit;
     if (c->limits)
         setLimits(&s.def.options);
     s.def.server.transport = c->tcp ? VIR_BACKUP_SERVER_TCP : VIR_BACKUP_SERVER_UNIX;
