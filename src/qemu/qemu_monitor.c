@@ -199,21 +199,23 @@ qemuMonitorCallbackEnd(qemuMonitor *mon)
     g_cond_broadcast(&mon->changed);
 }
 
-/* Main-loop thread. */
+/* Main-loop thread. What fails before it has begun is told to who opens it, and to nobody else. */
 static void
 qemuMonitorEof(qemuMonitor *mon, const char *why)
 {
     bool first = false;
+    bool begun = false;
 
     g_mutex_lock(&mon->lock);
     first = !mon->failed;
+    begun = mon->begun;
     qemuMonitorFailLocked(mon, why);
     g_mutex_unlock(&mon->lock);
     if (!first)
         return;
 
     VIR_INFO("monitor of '%s' ended: %s", mon->name, why);
-    if (mon->callbacks && mon->callbacks->eof && qemuMonitorCallbackBegin(mon)) {
+    if (begun && mon->callbacks && mon->callbacks->eof && qemuMonitorCallbackBegin(mon)) {
         mon->callbacks->eof(mon->opaque);
         qemuMonitorCallbackEnd(mon);
     }

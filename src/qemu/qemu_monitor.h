@@ -14,8 +14,8 @@ typedef struct _qemuMonitorCallbacks {
     /** A QMP event, on the main-loop thread; must not block. @data may be NULL; all borrowed. */
     void (*event)(const char *name, const virJSONValue *data, long long seconds,
                   unsigned int micros, void *opaque);
-    /** The connection ended (EOF, protocol error, qemuMonitorClose not included). Once, same
-     * thread. */
+    /** The connection ended (EOF, protocol error; not for qemuMonitorClose, nor where qemuMonitorOpen
+     * fails). Once, same thread. */
     void (*eof)(void *opaque);
 } qemuMonitorCallbacks;
 

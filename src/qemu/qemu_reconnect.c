@@ -6,7 +6,7 @@
  *
  *   process gone ........................ the run is finished, reason "daemon"
  *   the start had not finished .......... killed: nobody was told that it runs
- *   monitor cannot be reached ........... killed: nobody could manage it
+ *   monitor cannot be reached, thrice ... killed: nobody could manage it
  *   an end was under way ............... it is done again: the guest may be stopped for it
  *   guest powered off (shutdown) ........ as the SHUTDOWN event would have been handled
  *   running / paused .................... state corrected, and published if it differs
@@ -37,6 +37,8 @@
 
 #define VIR_FROM_THIS VIR_FROM_QEMU
 #define QEMU_RECONNECT_MONITOR_MS 30000
+/* What QEMU had begun to say to an earlier client may come before its greeting, and is then used up. */
+#define QEMU_RECONNECT_TRIES 3
 
 /* 0 and the process is watched; -1 when there is no such process any more. */
 static int
@@ -55,18 +57,38 @@ qemuReconnectWatch(qemuVM *vm)
     return 0;
 }
 
+static qemuMonitor *
+qemuReconnectOpen(qemuVM *vm)
+{
+    int fd = virFileConnectUnix(vm->monitorPath);
+
+    if (fd >= 0)
+        return qemuMonitorOpen(fd, vm->name, &qemuProcessMonitorCallbacks, vm->process,
+                               QEMU_RECONNECT_MONITOR_MS);
+    virReportSystemError(errno, "cannot connect to the monitor socket '%s'", vm->monitorPath);
+    return NULL;
+}
+
+static bool
+qemuReconnectIsOver(qemuVM *vm)
+{
+    QEMU_VM_LOCK_GUARD(vm);
+
+    return vm->exited || vm->removed;
+}
+
 static int
 qemuReconnectMonitor(qemuVM *vm)
 {
-    int fd = virFileConnectUnix(vm->monitorPath);
-    qemuMonitor *mon = NULL;
+    qemuMonitor *mon = qemuReconnectOpen(vm);
 
-    if (fd < 0) {
-        virReportSystemError(errno, "cannot connect to the monitor socket '%s'", vm->monitorPath);
-        return -1;
+    /* one that is silent for so long is not tried again */
+    for (int i = 1; !mon && i < QEMU_RECONNECT_TRIES && !qemuReconnectIsOver(vm) &&
+                    virErrorLastCode() != VIR_ERR_OPERATION_TIMEOUT; i++) {
+        VIR_WARN("domain '%s': its monitor is tried again: %s", vm->name, virErrorLastMessage());
+        virErrorReset();
+        mon = qemuReconnectOpen(vm);
     }
-    mon = qemuMonitorOpen(fd, vm->name, &qemuProcessMonitorCallbacks, vm->process,
-                          QEMU_RECONNECT_MONITOR_MS);
     if (!mon)
         return -1;
     g_mutex_lock(&vm->lock);

@@ -2,8 +2,11 @@
 # SPDX-License-Identifier: LGPL-2.1-or-later
 """The daemon ends, by wish or by SIGKILL, and comes back: what it still knows."""
 import fcntl
+import glob
 import os
+import select
 import signal
+import socket
 import subprocess
 import threading
 import time
@@ -15,6 +18,40 @@ import livetest
 from daemon import wait_until
 
 MIB = 1 << 20
+
+
+class BadMonitor:
+    """Stands before the monitor of a QEMU: says @greeting to the first client and hangs up, and lets the second
+    one speak to QEMU."""
+
+    def __init__(self, path, greeting):
+        self.path, self.greeting, self.clients = path, greeting, 0
+        os.rename(path, path + ".real")
+        self.listener = socket.socket(socket.AF_UNIX)
+        self.listener.bind(path)
+        self.listener.listen()
+        self.thread = threading.Thread(target=self.run, daemon=True)
+        self.thread.start()
+
+    def run(self):
+        with self.listener.accept()[0] as client:
+            self.clients += 1
+            client.sendall(self.greeting)
+        with self.listener.accept()[0] as client, socket.socket(socket.AF_UNIX) as qemu:
+            self.clients += 1
+            qemu.connect(self.path + ".real")
+            peers = {client: qemu, qemu: client}
+            while True:
+                for end in select.select(list(peers), [], [])[0]:
+                    data = end.recv(65536)
+                    if not data:
+                        return
+                    peers[end].sendall(data)
+
+    def close(self):
+        """QEMU's own name is back; the connection there is stays."""
+        os.rename(self.path + ".real", self.path)
+        self.listener.close()
 
 
 class Restart(livetest.LiveTest):
@@ -52,6 +89,25 @@ class Restart(livetest.LiveTest):
         self.assertEqual(m.dom.state(), [libvirt.VIR_DOMAIN_PAUSED, libvirt.VIR_DOMAIN_PAUSED_USER])
         m.dom.resume()
         self.assertEqual(m.dom.state()[0], libvirt.VIR_DOMAIN_RUNNING)
+
+    def test_monitor_that_breaks_the_protocol_is_tried_again(self):
+        """The rest of a line that was for somebody else comes before the greeting; or nothing but an end."""
+        m = self.machine(boots=False)
+        pid = self.qemu_pid()
+        for greeting in (b'"meta-type": "object"}]}\r\n', b""):
+            self.daemon.kill()
+            self.disconnect()
+            path, = glob.glob(os.path.join(self.daemon.root, "var/lib/libvirt/qemu/domain-*/monitor.sock"))
+            peer = BadMonitor(path, greeting)
+            self.start_daemon()
+            self.assertEqual((self.qemu_pid(), m.dom.state()[0]), (pid, libvirt.VIR_DOMAIN_RUNNING))
+            self.qmp(m.dom, "query-status")
+            self.assertEqual(peer.clients, 2)
+            peer.close()
+            self.assertEqual(self.qemu_pid(), pid)
+            self.daemon.kill()
+            self.disconnect()
+            self.start_daemon()
 
     def test_machine_that_died_meanwhile_is_off(self):
         m = self.machine(boots=False)

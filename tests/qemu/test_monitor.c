@@ -454,10 +454,20 @@ scriptGone(qmpPeer *peer)
 }
 
 static void
+scriptRest(qmpPeer *peer)
+{
+    qmpPeerSend(peer, "'meta-type':'object'}]}");
+    virJSONValueFree(qmpPeerRead(peer));
+}
+
+/* Who opens is told; the owner of the callbacks, who would end QEMU for it, is not. */
+static void
 testOpenFails(void)
 {
     qmpPeer mute = {0};
     qmpPeer gone = {0};
+    qmpPeer rest = {0};
+    watched w = {0};
 
     qmpPeerStart(&mute, scriptMute);
     g_assert_null(qemuMonitorOpen(mute.clientFd, "vm", NULL, NULL, 100));
@@ -465,9 +475,15 @@ testOpenFails(void)
     qmpPeerJoin(&mute);
 
     qmpPeerStart(&gone, scriptGone);
-    g_assert_null(qemuMonitorOpen(gone.clientFd, "vm", NULL, NULL, 10000));
+    g_assert_null(qemuMonitorOpen(gone.clientFd, "vm", &callbacks, &w, 10000));
     assertError(VIR_ERR_INTERNAL_ERROR, "before its monitor was ready");
     qmpPeerJoin(&gone);
+
+    qmpPeerStart(&rest, scriptRest);
+    g_assert_null(qemuMonitorOpen(rest.clientFd, "vm", &callbacks, &w, 10000));
+    assertError(VIR_ERR_INTERNAL_ERROR, "not a JSON object");
+    qmpPeerJoin(&rest);
+    g_assert_cmpuint(w.eofs, ==, 0);
 }
 
 static void
