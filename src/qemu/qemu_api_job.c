@@ -55,6 +55,7 @@ qemuDomainGetJobStats(virDomainPtr dom, int *type, virTypedParameterPtr *params,
     vm = qemuVMFromDomain(dom);
     if (!vm)
         return -1;
+    qemuVMAwaitReconnect(vm);
     if (flags & VIR_DOMAIN_JOB_STATS_COMPLETED) {
         QEMU_VM_LOCK_GUARD(vm);
         qemuJobCompleted(vm, flags & VIR_DOMAIN_JOB_STATS_KEEP_COMPLETED, type, &list);
@@ -91,6 +92,7 @@ qemuDomainGetJobInfo(virDomainPtr dom, virDomainJobInfoPtr info)
     *info = (virDomainJobInfo){ .type = VIR_DOMAIN_JOB_NONE };
     if (!vm)
         return -1;
+    qemuVMAwaitReconnect(vm);
     g_mutex_lock(&vm->lock);
     if (!vm->backup && !vm->restore && qemuVMCheckActive(vm) < 0) {
         g_mutex_unlock(&vm->lock);

@@ -251,6 +251,31 @@ targetLives(qemuVM *vm)
     return target->ops->pid(target) != 0;
 }
 
+/* From here on only the helper's end and the journal's are left, whoever does it. */
+static void
+journalOver(qemuVM *vm, const qemuConfig *config, qemuBackupJob *job)
+{
+    {
+        QEMU_VM_LOCK_GUARD(vm);
+
+        job->phase = QEMU_BACKUP_SERVER;
+    }
+    journalPhase(vm, config, job);
+}
+
+void
+qemuBackupConclude(qemuVM *vm, qemuBackupJob *job)
+{
+    g_autoptr(qemuConfig) config = qemuDriverConfig();
+    g_auto(virTypedParamList) params = { 0 };
+
+    collectStats(vm, job, job->endType, job->endError, &params);
+    removeFiles(vm, job, job->endType);
+    qemuBackupJournalRemove(config, vm->name);
+    dropJob(vm, job, &params, false);
+    qemuJobEndAsync(&vm->job);
+}
+
 void
 qemuBackupFinish(qemuVM *vm, qemuBackupJob *job, int type, const char *errmsg)
 {
@@ -267,6 +292,8 @@ qemuBackupFinish(qemuVM *vm, qemuBackupJob *job, int type, const char *errmsg)
     if (targetLives(vm)) {
         journalPhase(vm, config, job);
         apart = qemuBackupTakeApart(vm, job) == 0;
+        if (apart && vm->helper)
+            journalOver(vm, config, job);
     }
     if (!apart)
         failUnclosed(vm, job, &params);
@@ -283,8 +310,7 @@ qemuBackupFinish(qemuVM *vm, qemuBackupJob *job, int type, const char *errmsg)
         journalPhase(vm, config, job);
     } else if (job->def->mode == VIR_BACKUP_MODE_PULL) {
         server = true;
-        job->phase = QEMU_BACKUP_SERVER;
-        journalPhase(vm, config, job);
+        journalOver(vm, config, job);
     } else {
         qemuBackupJournalRemove(config, vm->name);
     }

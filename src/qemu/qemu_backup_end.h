@@ -9,6 +9,8 @@
  * The caller holds MODIFY, or QEMU is gone. After it vm->backup is NULL and the async job is over.
  */
 void qemuBackupFinish(qemuVM *vm, qemuBackupJob *job, int type, const char *errmsg);
+/** @job, of a stopped domain, was over when the daemon died: its result is told. Caller holds MODIFY. */
+void qemuBackupConclude(qemuVM *vm, qemuBackupJob *job);
 /** Nodes, exports, bitmaps and files of a backup that ends with job->endType, but for the NBD server.
  * May be repeated. 0, or -1 with the first error; what can go has gone. Holds MODIFY. */
 int qemuBackupTakeApart(qemuVM *vm, const qemuBackupJob *job);

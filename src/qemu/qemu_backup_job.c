@@ -14,6 +14,7 @@
 #include <sys/stat.h>
 #include <unistd.h>
 
+#include "qemu_lend.h"
 #include "virerror_report.h"
 #include "virfault.h"
 #include "virfile.h"
@@ -118,17 +119,27 @@ journalPath(const qemuConfig *config, const char *domain)
     return g_strdup_printf("%s/%s.backup", config->stateDir, domain);
 }
 
+/* A store that belongs to QEMU's user for the time of the backup: whose it was. */
+static virJSONValue *
+diskToJSON(const qemuBackupJobDisk *disk)
+{
+    uid_t user = 0;
+    gid_t group = 0;
+    bool lent = disk->storePath && qemuLendOwner(disk->storePath, &user, &group);
+
+    return virJSONBuild("{'name':%s,'size':%llu,'remove':%b,'processed':%llu,'total':%llu,'lent':%b,"
+                        "'user':%u,'group':%u}",
+                        disk->name, disk->size, disk->removeStore, disk->processed, disk->total, lent,
+                        (unsigned int)user, (unsigned int)group);
+}
+
 static virJSONValue *
 disksToJSON(const qemuBackupJob *job)
 {
     virJSONValue *array = virJSONNewArray();
 
-    for (guint i = 0; i < job->disks->len; i++) {
-        const qemuBackupJobDisk *disk = g_ptr_array_index(job->disks, i);
-
-        virJSONArrayAppend(array, virJSONBuild("{'name':%s,'size':%llu,'remove':%b}", disk->name,
-                                               disk->size, disk->removeStore));
-    }
+    for (guint i = 0; i < job->disks->len; i++)
+        virJSONArrayAppend(array, diskToJSON(g_ptr_array_index(job->disks, i)));
     return array;
 }
 
@@ -163,6 +174,19 @@ phaseFromString(const char *name)
     return -1;
 }
 
+static void
+ownerFromJSON(qemuBackupJobDisk *disk, const virJSONValue *entry)
+{
+    unsigned long long user = 0;
+    unsigned long long group = 0;
+
+    disk->lent = virJSONObjectIsTrue(entry, "lent") &&
+                 virJSONObjectGetUInt(entry, "user", &user) == 0 &&
+                 virJSONObjectGetUInt(entry, "group", &group) == 0;
+    disk->user = (uid_t)user;
+    disk->group = (gid_t)group;
+}
+
 static int
 disksFromJSON(qemuBackupJob *job, const virJSONValue *array)
 {
@@ -174,6 +198,9 @@ disksFromJSON(qemuBackupJob *job, const virJSONValue *array)
         if (!disk || virJSONObjectGetUInt(entry, "size", &disk->size) < 0)
             return -1;
         disk->removeStore = virJSONObjectIsTrue(entry, "remove");
+        virJSONObjectGetUInt(entry, "processed", &disk->processed);
+        virJSONObjectGetUInt(entry, "total", &disk->total);
+        ownerFromJSON(disk, entry);
     }
     return virJSONArraySize(array) == job->disks->len ? 0 : -1;
 }

@@ -18,7 +18,7 @@ typedef enum {
     QEMU_BACKUP_BEGINNING,
     QEMU_BACKUP_RUNNING,
     QEMU_BACKUP_ENDING,
-    QEMU_BACKUP_SERVER,            /* only in the journal: over, but for the NBD server */
+    QEMU_BACKUP_SERVER,            /* over, but for the NBD server, or the helper it is in */
     QEMU_BACKUP_PHASE_LAST
 } qemuBackupPhase;
 
@@ -33,6 +33,9 @@ typedef struct _qemuBackupJobDisk {
     bool cancelled;
     char *error;                   /* push: why it failed; pull: why its snapshot is broken; NULL = not so */
     unsigned long long processed, total;   /* push: last known progress, bytes */
+    bool lent;                     /* from a journal: the store is QEMU's user's, and was user's and group's */
+    uid_t user;
+    gid_t group;
 } qemuBackupJobDisk;
 
 struct _qemuBackupJob {

@@ -16,17 +16,31 @@
 #include "qemu_checkpoint_books.h"
 #include "qemu_driver_state.h"
 #include "qemu_backup_watch.h"
+#include "qemu_lend.h"
 #include "qemu_plan_run.h"
 #include "virerror_report.h"
 #include "virlog.h"
 
 #define VIR_FROM_THIS VIR_FROM_QEMU
 
+/* Of a daemon that had lent them; its books ended with it. */
+static void
+noteLoans(const qemuBackupJob *job)
+{
+    for (guint i = 0; i < job->disks->len; i++) {
+        const qemuBackupJobDisk *disk = g_ptr_array_index(job->disks, i);
+
+        if (disk->lent)
+            qemuLendNote(disk->storePath, disk->user, disk->group);
+    }
+}
+
 static int
 adopt(qemuVM *vm, qemuBackupJob *job)
 {
     if (qemuJobBeginAsync(&vm->job, QEMU_ASYNC_JOB_BACKUP, "virDomainBackupBegin") < 0)
         return -1;
+    noteLoans(job);
     {
         QEMU_VM_LOCK_GUARD(vm);
 
@@ -106,6 +120,41 @@ qemuBackupRecover(qemuVM *vm, char **undone)
     return -1;
 }
 
+bool
+qemuBackupHasHelper(qemuVM *vm)
+{
+    g_autoptr(qemuConfig) config = qemuDriverConfig();
+    g_autoptr(qemuBackupJob) job = qemuBackupJournalLoad(config, vm->name);
+
+    virErrorReset();
+    return job && (job->phase == QEMU_BACKUP_RUNNING || job->phase == QEMU_BACKUP_ENDING);
+}
+
+int
+qemuBackupGivenUp(qemuVM *vm)
+{
+    g_autoptr(qemuConfig) config = qemuDriverConfig();
+    g_autoptr(qemuBackupJob) job = qemuBackupJournalLoad(config, vm->name);
+    g_autofree char *error = job ? g_strdup(job->endError) : NULL;
+    bool over = job && job->phase == QEMU_BACKUP_SERVER;
+
+    virErrorReset();
+    if (!job || job->phase == QEMU_BACKUP_BEGINNING) {
+        qemuBackupSweep(vm);
+        return 0;
+    }
+    if (adopt(vm, job) < 0)
+        return -1;
+    if (over)
+        qemuBackupConclude(vm, job);
+    else if (job->endType != VIR_DOMAIN_JOB_NONE)
+        qemuBackupFinish(vm, job, job->endType, error);
+    else
+        qemuBackupFinish(vm, job, VIR_DOMAIN_JOB_FAILED,
+                         "the block helper of the stopped domain was lost while no daemon ran");
+    return 0;
+}
+
 /* Without the client's error: what is wrong with an old backup does not explain why a new one fails. */
 static int
 settleJob(qemuVM *vm, const qemuConfig *config, const qemuBackupJob *job)
@@ -181,14 +230,17 @@ qemuBackupSweep(qemuVM *vm)
     g_autoptr(qemuConfig) config = qemuDriverConfig();
     g_autoptr(qemuBackupJob) job = NULL;
     virErrorPtr saved = NULL;
+    int type = VIR_DOMAIN_JOB_FAILED;
 
     virErrorPreserveLast(&saved);
     job = qemuBackupJournalLoad(config, vm->name);
+    /* one that had completed in QEMU's eyes, too: QEMU is gone and had perhaps not closed its target */
+    if (job && job->phase == QEMU_BACKUP_SERVER)
+        type = job->endType;
     for (guint i = 0; job && i < job->disks->len; i++) {
         const qemuBackupJobDisk *disk = g_ptr_array_index(job->disks, i);
 
-        /* also where the job had completed: QEMU is gone and had perhaps not closed it */
-        if (disk->storePath && qemuBackupJobStoreGoes(job, disk, VIR_DOMAIN_JOB_FAILED) &&
+        if (disk->storePath && qemuBackupJobStoreGoes(job, disk, type) &&
             unlink(disk->storePath) < 0 && errno != ENOENT)
             VIR_WARN("domain '%s': cannot remove '%s': %s", vm->name, disk->storePath,
                      g_strerror(errno));

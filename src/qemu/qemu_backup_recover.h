@@ -4,12 +4,17 @@
 #include "qemu_vm.h"
 
 /**
- * qemuBackupRecover: the domain's QEMU ran on while the daemon was away. A running backup goes on
+ * qemuBackupRecover: the domain's QEMU, or the stopped domain's helper, ran on while the daemon was away. A running backup goes on
  * (a push that concluded meanwhile is finished); a half-begun one is undone; a half-ended one is ended.
  * @undone: (owned) name of the checkpoint whose backup was undone, or NULL: its record must go too.
  * Caller holds MODIFY. Returns 0, or -1 with an error. A journal that cannot be read is set aside.
  */
 int qemuBackupRecover(qemuVM *vm, char **undone);
+/** The journal tells of a backup of the stopped domain that runs, or is being ended, in a helper. */
+bool qemuBackupHasHelper(qemuVM *vm);
+/** The same, and more, when no helper is there any more: such a backup has failed, one that was over is told
+ * of, of one that had not begun the files are removed. Caller holds MODIFY. 0, or -1 with an error. */
+int qemuBackupGivenUp(qemuVM *vm);
 /** (owned) name of the checkpoint of a backup whose begin could not be undone yet, or NULL: its
  * bitmaps go with that. */
 char *qemuBackupHalfBegun(qemuVM *vm);

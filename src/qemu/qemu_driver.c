@@ -229,7 +229,7 @@ qemuDriverReload(void)
     return 0;
 }
 
-/* A backup of a stopped domain would not survive the daemon. */
+/* Nobody but a daemon collects the result of a backup of a stopped domain. */
 static bool
 qemuDriverBacksUpStopped(void)
 {

@@ -102,8 +102,8 @@ helperMakeDisks(qemuHelper *helper)
     }
 }
 
-static qemuHelper *
-helperNew(const virDomainDef *def, qemuHelperMode mode)
+qemuHelper *
+qemuHelperNew(const virDomainDef *def, qemuHelperMode mode)
 {
     qemuHelper *helper = NULL;
     virDomainDef *copy = virDomainDefCopy(def);
@@ -358,7 +358,7 @@ qemuHelper *
 qemuHelperStart(const virDomainDef *def, qemuHelperMode mode, const qemuMonitorCallbacks *callbacks,
                 void *opaque)
 {
-    g_autoptr(qemuHelper) helper = helperNew(def, mode);
+    g_autoptr(qemuHelper) helper = qemuHelperNew(def, mode);
 
     if (!helper)
         return NULL;
@@ -434,7 +434,7 @@ qemuHelperStop(qemuHelper *helper)
     helperKill(helper, doubt ? HELPER_TERM_DOUBT_MS : HELPER_TERM_MS);
     helperReturn(helper);
     qemuRunDirRemove(helper->runDir);
-    qemuHelperMarkerRemove(helper);
+    qemuHelperMarkerRemove(helper->config, helper->def->name);
     if (saved)
         virErrorRestore(&saved);
     return doubt ? -1 : 0;

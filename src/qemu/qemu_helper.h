@@ -39,7 +39,16 @@ qemuHelperMode qemuHelperGetMode(const qemuHelper *helper);
 /** Store what is to be stored, end the process, wait for it (kill it if it must be), give the files
  * back. The helper is of no use after. Returns as qemuHelperSetMode. Keeps the current error. */
 int qemuHelperStop(qemuHelper *helper);
-/** Close the connection and leave the process alone (qemuHelperRecoverAll). */
+/**
+ * qemuHelperReconnect: the helper that an earlier daemon left to the backup of the stopped domain
+ * @domain, in mode DATA. @callbacks, @opaque: as qemuHelperStart.
+ * Returns: (owned reference); NULL with an error when it has ended or does not answer: end what is left
+ * of it with qemuHelperEndLeft().
+ */
+qemuHelper *qemuHelperReconnect(const char *domain, const qemuMonitorCallbacks *callbacks, void *opaque);
+/** End the helper that an earlier daemon left of @domain, if there is one, and give its files back. */
+void qemuHelperEndLeft(const virDomainDef *domain);
+/** Close the connection and leave the process alone: the next daemon finds it. */
 void qemuHelperLetGo(qemuHelper *helper);
 /** The engine's view (borrowed); its commands fail once the helper is stopped or dead. */
 qemuTarget *qemuHelperTarget(qemuHelper *helper);

@@ -34,9 +34,17 @@ int qemuHelperImagesClose(qemuHelper *helper);
 /** Make those that hold bitmaps writable, or read-only, which stores the bitmaps. */
 int qemuHelperImagesSetWritable(qemuHelper *helper, bool writable);
 
-/** stateDir/NAME.helper: says to a restarted daemon that there is a helper, and which files were
- * lent to it (qemu_helper_recover.c). */
+/** stateDir/NAME.helper (qemu_helper_marker.c): says to a restarted daemon that there is a helper, of which
+ * definition, with its images numbered, and which files were lent to it. */
+#define QEMU_HELPER_MARKER_SUFFIX ".helper"
 int qemuHelperMarkerSave(const qemuHelper *helper);
-void qemuHelperMarkerRemove(const qemuHelper *helper);
+/** (owned) or NULL with an error. */
+virJSONValue *qemuHelperMarkerLoad(const qemuConfig *config, const char *domain);
+void qemuHelperMarkerRemove(const qemuConfig *config, const char *domain);
 /** (owned) where the helper of the domain @uuid has its pid file and socket. */
 char *qemuHelperRunDir(const qemuConfig *config, const unsigned char *uuid);
+/** The helper with the run directory @dir, if it lives, and a descriptor of it; 0 if there is none. */
+pid_t qemuHelperFindProcess(const char *dir, int *pidfd);
+
+/** (owned) one without a process for a copy of @def, whose images are numbered where they are not. */
+qemuHelper *qemuHelperNew(const virDomainDef *def, qemuHelperMode mode);

@@ -207,6 +207,18 @@ qemuTargetOfNow(qemuVM *vm, qemuHelper **helper)
     return *helper ? qemuHelperTarget(*helper) : &vm->target;
 }
 
+int
+qemuTargetReconnect(qemuVM *vm)
+{
+    qemuHelper *helper = qemuHelperReconnect(vm->name, &helperCallbacks, vm);
+
+    if (!helper)
+        return -1;
+    install(vm, helper);
+    qemuTargetHold(vm);
+    return 0;
+}
+
 void
 qemuTargetLetGo(qemuVM *vm)
 {

@@ -50,7 +50,7 @@ class Scenario:
     after = None            # the names that are there when operate() succeeded
     strays = ()             # bitmaps that may stay behind without a record
     stopped = False         # the domain is stopped for it, or QEMU ends in it
-    kills_qemu = True       # "both" is another effect than "kill"
+    kills_qemu = True       # "both", which also kills a block helper, is another effect than "kill"
     fresh = False           # each point gets new images
     because = ""            # what the refusal of a broken one has to say
 
@@ -265,6 +265,7 @@ class Walk:
         strays = glob.glob(t.scratch + "/*") + glob.glob(t.nbd + "/*") + glob.glob(run + "/*.backup*")
         strays += [p for p in glob.glob(run + "/*") if p.endswith((".xml", ".broken"))
                    and (self.m.dom is None or not self.m.dom.isActive())]
+        strays += glob.glob(run + "/*.helper")
         for top, _, names in os.walk(t.daemon.root):
             strays += [os.path.join(top, n) for n in names if n.startswith(".fleece-new.")]
         return strays + glob.glob(t.out + "/*") + self.stray_stores()
@@ -376,8 +377,7 @@ class Walk:
     def finish_job(self):
         """A backup that survived is a good one: it is read and ended."""
         t = self.t
-        stats = self.m.dom.jobStats()
-        if stats.get("type", 0) == libvirt.VIR_DOMAIN_JOB_NONE:
+        if t.has_no_job(self.m):
             return
         if "pull" in self.m.dom.backupGetXMLDesc():
             try:
@@ -393,7 +393,7 @@ class Walk:
                          for target, content in self.content.items()}
 
     def take_targets(self):
-        """Targets of a push: none, or all of them and right."""
+        """Targets of a push: none, or all of them and right. Where QEMU died, one that had completed."""
         t = self.t
         found = sorted(os.path.basename(p) for p in glob.glob(t.out + "/*"))
         wanted = sorted(os.path.basename(t.target_path(self.m, d, "x")) for d in self.m.targets)
@@ -433,11 +433,8 @@ class Walk:
         s.check(self, done)
         if self.m.dom is None:
             return self.assert_clean("undefined")
-        if self.m.dom.isActive() and effect != "both":
-            self.finish_job()
-            self.take_targets()
-        elif effect == "both":
-            self.take_targets_dead()
+        self.finish_job()
+        self.take_targets()
         if not self.m.dom.isActive():
             self.assert_clean("stopped")
             self.m.dom.create()
@@ -448,11 +445,6 @@ class Walk:
         for name in sorted(self.since):
             self.assert_verdict(s.verdict(effect), name)
         self.assert_works()
-
-    def take_targets_dead(self):
-        """QEMU died: a push that had completed by then stays, any other leaves nothing."""
-        if glob.glob(self.t.out + "/*"):
-            self.take_targets()
 
     def point(self, name, effect, number):
         fault = "%s:%s:%d" % (name, "kill" if effect == "both" else effect, number)
@@ -488,7 +480,7 @@ class Walk:
         self.attach_dom()
         if self.m.dom is None or not self.m.dom.isActive():
             return
-        if self.m.dom.jobStats().get("type", 0) == libvirt.VIR_DOMAIN_JOB_NONE:
+        if self.t.has_no_job(self.m):
             self.take_targets()
             self.assert_clean("in the same daemon", waiting=True)
             self.t.begin(self.m, self.t.pull_xml(self.m))

@@ -13,6 +13,7 @@ from model import DiskModel
 COMMAND_LINE = ("console=ttyS0 quiet loglevel=4 mitigations=off random.trust_cpu=on nokaslr "
                 "no_timer_check tsc=reliable cryptomgr.notests")
 BOOT_SECONDS = 120
+SILENT_SECONDS = 30
 # With one, QEMU 7.2's TCG leaves out the guest's memory barriers although devices run on another thread:
 # once in some ten thousand writes the guest waits for an interrupt that QEMU saw no need to send.
 VCPUS = 2
@@ -184,15 +185,26 @@ class Machine:
 
     # The guest
 
+    def console(self):
+        if not os.path.exists(self.console_path):
+            return ""
+        with open(self.console_path, errors="replace") as f:
+            return f.read()
+
+    def never_began(self):
+        """After the first start: the guest says nothing, and its console is still empty. With several vCPUs
+        TCG does, very rarely, not get through the start of a kernel."""
+        try:
+            self.channel.wait_ready(SILENT_SECONDS)
+            return False
+        except GuestError:
+            return not self.console()
+
     def wait_boot(self):
         try:
             self.channel.wait_ready()
         except GuestError as e:
-            text = ""
-            if os.path.exists(self.console_path):
-                with open(self.console_path, errors="replace") as f:
-                    text = f.read()[-2000:]
-            raise GuestError("%s; console: %s" % (e, text))
+            raise GuestError("%s; console: %s" % (e, self.console()[-2000:]))
 
     def tell(self, text, seconds=60):
         return self.channel.command(text, seconds)

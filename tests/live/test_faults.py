@@ -124,6 +124,28 @@ class PushIncremental(Push):
     must, may, after = ("a", "b"), ("c",), ("a", "b", "c")
 
 
+class PullStopped(PullIncremental):
+    """In a block helper, which does not die with the daemon."""
+    disks, stopped, points = 1, True, ("backup.", "helper.")
+
+    def prepare(self, w):
+        super().prepare(w)
+        w.m.dom.destroy()
+
+    def verdict(self, effect):
+        """Once the helper only reads, its death does no harm."""
+        if effect != "both":
+            return "good"
+        reads = self.name_of_point.startswith(("backup.begin.", "backup.end.", "backup.journal.", "helper.stop"))
+        swept = self.name_of_point == "backup.journal.remove"     # also before the begin
+        return "good" if reads and not swept else "any"
+
+
+class PushStopped(PullStopped):
+    points = ("backup.",)
+    operate = Push.operate
+
+
 class DeleteMetadata(Delete):
     """The bitmap stays, so nothing since "a" may be missed although nobody speaks of it."""
     name, flags = "b", libvirt.VIR_DOMAIN_CHECKPOINT_DELETE_METADATA_ONLY
@@ -336,7 +358,7 @@ WALKED = (CreateFirst, Create, DeleteOldest, DeleteMiddle, DeleteActive, DeleteC
           DeleteFirstWithAll, DeleteMetadata, Redefine, CreateStopped, DeleteStopped, Undefine, Define,
           Start, Destroy, CreateAfterStop, AdoptStopped, Adopt, RemoveStopped, Remove, StartStored, DestroyStored,
           CreateStoppedMixed, DeleteStoppedMixed, DeleteStoppedLast, UndefineStored, PullFullCheckpoint,
-          PullIncremental, PushFullCheckpoint, PushIncremental)
+          PullIncremental, PushFullCheckpoint, PushIncremental, PullStopped, PushStopped)
 # Where a daemon dies for a repair of which each step is walked
 REPAIRED = ((Create, "checkpoint.create.transaction.done"),
             (DeleteMiddle, "checkpoint.delete.record.renamed"),

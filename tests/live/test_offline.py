@@ -158,11 +158,18 @@ class Checkpoints(Offline):
         nobody = os.stat(m["vda"].path).st_uid
         self.assertNotEqual(nobody, 0)
         self.assertEqual([os.stat("/proc/%d" % pid).st_uid for pid in self.helpers()], [nobody])
-        self.daemon.kill()
-        self.disconnect()
-        self.start_daemon()
-        self.checkpoint(m, "b")
+        self.restart_daemon(kill=True)
+        self.assertEqual(os.stat(m["vda"].path).st_uid, nobody)
+        m.dom.abortJob()
         self.assertEqual(os.stat(m["vda"].path).st_uid, 0, "owner of a file the dead daemon had lent")
+        self.begin(m, self.push_xml(m, "x", extra="<f:options xmlns:f='urn:fleece:1' bandwidth='%d'/>"
+                                    % (32 * MIB)))
+        self.restart_daemon(kill=True)
+        m.dom.create()        # waits for it
+        m.dom.destroy()
+        self.assertEqual(self.completed(m)["type"], libvirt.VIR_DOMAIN_JOB_COMPLETED)
+        owners = [os.stat(path).st_uid for path in (m["vda"].path, self.target_path(m, "vda", "x"))]
+        self.assertEqual(owners, [0, 0], "owners of image and target")
 
     def test_missing_image(self):
         m = self.machine(start=False, boots=False, disks=1)
@@ -351,15 +358,6 @@ class Backups(Offline):
         self.assertError(libvirt.VIR_ERR_OPERATION_INVALID, "domain is not running", m.dom.jobStats)
         return True
 
-    def wait_no_job(self, m, seconds=60):
-        def gone():
-            try:
-                return m.dom.jobStats()["type"] == libvirt.VIR_DOMAIN_JOB_NONE
-            except libvirt.libvirtError as e:
-                self.assertRegex(str(e), "domain is not running|ended or its monitor was closed")
-                return "not running" in str(e)
-        wait_until("the job of %s to end" % m.name, gone, seconds)
-
     def assert_clean(self, m):
         wait_until("the helper to be gone", lambda: not self.helpers(), 5)
         self.assertEqual(livetest.files_below(self.scratch) + livetest.files_below(self.nbd), [])
@@ -541,18 +539,110 @@ class Backups(Offline):
         self.assertEqual(livetest.files_below(self.out), [])
         self.assert_clean(m)
 
-    def test_daemon_restarts(self):
+    def result(self, m):
+        """The job is over: (type, message)."""
+        self.wait_no_job(m)
+        stats = self.completed(m)
+        return stats["type"], stats.get("errmsg")
+
+    def test_pull_goes_on_with_the_next_daemon(self):
         m = self.filled()
         self.checkpoint(m, "a")
+        self.begin(m, self.pull_xml(m, incremental="a"), "b")
+        helpers, xml = self.helpers(), m.dom.backupGetXMLDesc()
+        started = m.dom.jobStats()["time_elapsed"]
+        client = images.connect("vda", self.socket_path())
         for kill in (False, True):
-            self.begin(m, self.pull_xml(m, incremental="a"))
             self.restart_daemon(kill=kill)
-            self.sizes(m, "a")              # waits for the end of the old helper
+            self.assertEqual((self.helpers(), m.dom.backupGetXMLDesc()), (helpers, xml))
+            self.assertGreater(m.dom.jobStats()["time_elapsed"], started)
+            for target, (data, dirty) in self.read_exports(m, incremental=True).items():
+                self.assertEqual((self.assertSame(m[target].model.data, data, target), dirty), (None, []))
+            self.assertSame(client.pread(MIB, MIB), m["vda"].model.data[MIB:2 * MIB], "the same connection")
+            self.assertEqual(self.names(m), ["a", "b"])
+            self.assertError(libvirt.VIR_ERR_OPERATION_INVALID, "while a backup reads", self.checkpoint, m, "x")
+            self.assertError(libvirt.VIR_ERR_OPERATION_INVALID, "uses its disks", m.dom.undefine)
+        del client
+        events = livetest.Events(self.conn)
+        self.end_pull(m)
+        job = events.wait("of the job", lambda e: e[0] == "job")
+        self.assertEqual(job[2]["success"], 1)
+        events.close()
+        self.assertEqual(self.result(m)[0], libvirt.VIR_DOMAIN_JOB_COMPLETED)
+        self.assert_clean(m)
+        self.assertEqual(self.stored(m)["vda"], {"a": [], "b": ["auto"]})
+
+    def test_start_cancels_a_pull_of_the_daemon_before(self):
+        m = self.filled()
+        self.begin(m, self.pull_xml(m))
+        m.dom = self.conn.defineXML(m.xml(m.dom.UUIDString()).replace("'vda'", "'vdc'"))
+        self.restart_daemon(kill=True)
+        m.dom.create()
+        self.assertEqual(self.completed(m)["type"], libvirt.VIR_DOMAIN_JOB_CANCELLED)
+        m.dom.destroy()
+        self.assert_clean(m)
+
+    def slow_push(self, m, rate=8 * MIB, checkpoint="a"):
+        self.begin(m, self.push_xml(m, "x", extra="<f:options xmlns:f='urn:fleece:1' bandwidth='%d'/>" % rate),
+                   checkpoint)
+
+    def big(self):
+        m = self.machine(start=False, boots=False, disks=1, size=24 * MIB)
+        self.write(m, "vda", MIB, 16 * MIB)
+        return m
+
+    def assert_pushed(self, m):
+        self.assertEqual(self.result(m), (libvirt.VIR_DOMAIN_JOB_COMPLETED, None))
+        self.assertSame(m["vda"].model.data, images.content(self.target_path(m, "vda", "x")), "the target")
+        self.assert_clean(m)
+        self.assertEqual(self.stored(m)["vda"], {"a": ["auto"]})
+
+    def test_push_goes_on_with_the_next_daemon(self):
+        m = self.big()
+        self.slow_push(m, rate=1024, checkpoint=None)
+        for kill in (False, True):
+            self.restart_daemon(kill=kill)
+            stats = m.dom.jobStats()
+            self.assertEqual((stats["operation"], stats["disk_total"] > stats["disk_processed"]),
+                             (libvirt.VIR_DOMAIN_JOB_OPERATION_BACKUP, True))
+        m.dom.abortJob()
+        self.assertEqual(self.result(m)[0], libvirt.VIR_DOMAIN_JOB_CANCELLED)
+        self.assertEqual(livetest.files_below(self.out), [])
+        self.slow_push(m)
+        self.restart_daemon(kill=True)
+        m.dom.create()      # waits for it
+        m.dom.destroy()
+        self.assert_pushed(m)
+
+    def test_push_that_concludes_while_no_daemon_runs(self):
+        m = self.big()
+        self.slow_push(m)
+        self.disconnect()
+        self.daemon.kill()
+        helper, = self.helpers()
+        target = self.target_path(m, "vda", "x")
+        wait_until("the whole target", lambda: os.stat(target).st_blocks * 512 > 16 * MIB)
+        self.assertEqual(self.helpers(), [helper])
+        self.start_daemon()
+        self.assert_pushed(m)
+
+    def test_helper_dies_while_no_daemon_runs(self):
+        m = self.big()
+        for begin in (lambda: self.begin(m, self.pull_xml(m), "a"), lambda: self.slow_push(m)):
+            begin()
+            self.disconnect()
+            self.daemon.kill()
+            helper, = self.helpers()
+            os.kill(helper, signal.SIGKILL)
+            self.start_daemon()
+            kind, why = self.result(m)
+            self.assertEqual(kind, libvirt.VIR_DOMAIN_JOB_FAILED)
+            self.assertIn("was lost while no daemon ran", why)
+            self.assertEqual(livetest.files_below(self.out), [])
             self.assert_clean(m)
+            self.delete(m, "a")
             m.dom.create()
             m.dom.destroy()
-        self.assertEqual(self.names(m), ["a"])
-        self.assertEqual(self.stored(m)["vda"], {"a": ["auto"]})
 
     def test_abort_and_refusals(self):
         m = self.machine(start=False, boots=False, disks=1, size=512 * MIB)
