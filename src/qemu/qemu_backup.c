@@ -15,6 +15,7 @@
 #include "qemu_backup.h"
 
 #include "qemu_backup_plan.h"
+#include "qemu_backup_port.h"
 #include "qemu_backup_recover.h"
 #include "qemu_backup_watch.h"
 #include "qemu_checkpoint.h"
@@ -35,9 +36,6 @@
 
 #define VIR_FROM_THIS VIR_FROM_QEMU
 
-/* The IANA port of NBD, and what clients expect when the request names none. */
-#define NBD_DEFAULT_PORT 10809
-
 /* All that a begin gathers before it has any effect. */
 typedef struct _beginContext {
     virDomainBackupDef *def;             /* aligned */
@@ -48,6 +46,7 @@ typedef struct _beginContext {
     virJSONValue *checkpointActions;
     GArray *disks;                       /* qemuBackupPlanDisk */
     GPtrArray *chains;                   /* owns their since lists */
+    qemuBackupPort port;                 /* held until QEMU has it, or does not need it */
     qemuPlan *plan;
 } beginContext;
 
@@ -60,6 +59,7 @@ beginContextClear(beginContext *ctx)
     g_clear_pointer(&ctx->disks, g_array_unref);
     g_clear_pointer(&ctx->chains, g_ptr_array_unref);
     g_clear_pointer(&ctx->plan, qemuPlanFree);
+    qemuBackupPortGive(ctx->port);
 }
 G_DEFINE_AUTO_CLEANUP_CLEAR_FUNC(beginContext, beginContextClear)
 
@@ -84,9 +84,6 @@ alignRequest(qemuVM *vm, beginContext *ctx, const virDomainCheckpointDef *checkp
         virDomainBackupDefCheckScratchLimit(ctx->def, reuseExternal) < 0)
         return -1;
     virBackupOptionsSettle(&ctx->def->options, ctx->def->mode, &config->backup);
-    if (ctx->def->server.present && ctx->def->server.transport == VIR_BACKUP_SERVER_TCP &&
-        ctx->def->server.port == 0)
-        ctx->def->server.port = NBD_DEFAULT_PORT;
     return 0;
 }
 
@@ -208,6 +205,8 @@ makePlan(qemuVM *vm, beginContext *ctx, bool reuseExternal)
         .privateDir = target->ops->privateDir(target),
     };
 
+    if (qemuBackupPortTake(ctx->def, config, vm->name, &ctx->port) < 0)
+        return -1;
     if (ctx->def->server.tls && !(input.tlsDir = tlsDir = qemuTLSBackupDir(config, vm->name)))
         return -1;
     ctx->plan = qemuBackupPlanBegin(&input);

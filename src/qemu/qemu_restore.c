@@ -10,6 +10,7 @@
 #include "qemu_restore.h"
 
 #include "qemu_backup.h"
+#include "qemu_backup_port.h"
 #include "qemu_nbd_clients.h"
 #include "qemu_plan_run.h"
 #include "qemu_restore_plan.h"
@@ -20,7 +21,6 @@
 #include "virlog.h"
 
 #define VIR_FROM_THIS VIR_FROM_QEMU
-#define NBD_DEFAULT_PORT 10809
 
 /* A disk that is half restored stays so until it is restored: it must be among those asked for. */
 static int
@@ -133,9 +133,12 @@ static int
 beginJob(qemuVM *vm, qemuRestoreJob *job, const qemuConfig *config)
 {
     g_autofree char *tlsDir = NULL;
-    const virDomainBackupDef *server = job->def->server;
+    g_auto(qemuBackupPort) port = 0;
+    virDomainBackupDef *server = job->def->server;
     qemuRestorePlanInput input = { .job = job, .tlsVerify = config->backupTLSVerify };
 
+    if (server && qemuBackupPortTake(server, config, vm->name, &port) < 0)
+        return -1;
     if (server && server->server.tls && !(input.tlsDir = tlsDir = qemuTLSBackupDir(config, vm->name)))
         return -1;
     if (qemuJobBeginAsync(&vm->job, QEMU_ASYNC_JOB_BACKUP, "restore") < 0)
@@ -188,9 +191,6 @@ beginHeld(qemuVM *vm, virDomainRestoreDef **def)
     g_autoptr(virDomainDef) dom = NULL;
 
     job->def = g_steal_pointer(def);
-    if (job->def->server && job->def->server->server.transport == VIR_BACKUP_SERVER_TCP &&
-        job->def->server->server.port == 0)
-        job->def->server->server.port = NBD_DEFAULT_PORT;
     if (job->def->server)
         job->socket = g_strdup(job->def->server->server.socket);
     if (checkStopped(vm) < 0 || !(dom = qemuVMCopyDef(vm)))

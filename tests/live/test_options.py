@@ -3,6 +3,7 @@
 """Options of backups: what qemu.conf says for requests that do not, and what becomes of it."""
 import json
 import os
+import socket
 import xml.etree.ElementTree as ET
 
 import libvirt
@@ -157,6 +158,53 @@ class Options(livetest.LiveTest):
         self.wait_no_job(m)
         self.assertEqual(self.completed(m)["type"], libvirt.VIR_DOMAIN_JOB_COMPLETED)
         self.assert_chain(m, m.models(), "t")
+
+    # Ports
+
+    def tcp_xml(self, m, port=""):
+        return self.pull_xml(m, port=1).replace("port='1'", port and "port='%s'" % port)
+
+    def port(self, m):
+        return int(ET.fromstring(m.dom.backupGetXMLDesc()).find("server").get("port"))
+
+    def occupied(self):
+        """A port at which somebody else listens, with room for more above it."""
+        while True:
+            s = socket.create_server(("127.0.0.1", 0))
+            self.addCleanup(s.close)
+            if s.getsockname()[1] < 65000:
+                return s.getsockname()[1]
+
+    def test_ports_are_chosen(self):
+        first = self.machine(boots=False, disks=1, name="vm")
+        second = self.machine(boots=False, disks=1, name="vm2")
+        low = self.occupied()
+        self.configure("backup_port_min = %d\nbackup_port_max = %d\n" % (low, low + 40))
+        self.begin(first, self.tcp_xml(first, "0"))
+        self.begin(second, self.tcp_xml(second))
+        ports = {m: self.port(m) for m in (first, second)}
+        self.assertEqual(sorted(ports.values()), sorted(set(ports.values()) - {low}), "foreign or common port")
+        for m, port in ports.items():
+            self.assertTrue(low < port <= low + 40, ports)
+            data = self.read_exports(m, port=port)["vda"][0]
+            self.assertSame(m["vda"].model.data, data, m.name)
+        self.end_pull(second)
+        self.begin(second, self.tcp_xml(second))
+        self.assertEqual(self.port(second), ports[second], "port not free again")
+        for m in (first, second):
+            self.end_pull(m)
+
+    def test_no_port_is_free(self):
+        m = self.machine(boots=False, disks=1)
+        port = self.occupied()
+        self.configure("backup_port_min = %d\nbackup_port_max = %d\n" % (port, port))
+        message = "domain 'vm' at 'localhost', with a port from %d to %d .*in use" % (port, port)
+        self.assertError(libvirt.VIR_ERR_OPERATION_FAILED, message, self.begin, m, self.tcp_xml(m), "a")
+        message = "domain 'vm' at port %d of 'localhost': Address already in use; name" % port
+        self.assertError(libvirt.VIR_ERR_OPERATION_FAILED, message, self.begin, m, self.tcp_xml(m, port), "a")
+        self.assertError(libvirt.VIR_ERR_OPERATION_FAILED, "at '192.0.2.1', .*Cannot assign", self.begin, m,
+                         self.tcp_xml(m).replace("localhost", "192.0.2.1"))
+        self.assertEqual(m.dom.listAllCheckpoints(), [])
 
 
 if __name__ == "__main__":
