@@ -107,25 +107,25 @@ exportSettle(virDomainBackupDiskDef *disk)
 }
 
 /* Beside the image, as libvirt does: there the administrator planned for space, and no two domains
- * meet. A block device has no such place. */
+ * meet. What is no file has no such place. */
 static int
 storeSettle(const virDomainBackupDef *def, virDomainBackupDiskDef *disk, const char *domain,
             const virStorageSource *source, const char *suffix, const char *scratchDir)
 {
     if (!disk->store)
         disk->store = virStorageSourceNew(VIR_STORAGE_TYPE_FILE, VIR_STORAGE_FORMAT_QCOW2, NULL);
-    if (disk->store->path || disk->nbd)
+    if (disk->store->path || disk->store->nbd)
         return 0;
-    if (source->type == VIR_STORAGE_TYPE_BLOCK && def->mode == VIR_BACKUP_MODE_PULL) {
+    if (source->type != VIR_STORAGE_TYPE_FILE && def->mode == VIR_BACKUP_MODE_PULL) {
         disk->store->path = g_strdup_printf("%s/%s-%s.%s", scratchDir, domain, disk->name, suffix);
         return 0;
     }
-    if (source->type == VIR_STORAGE_TYPE_BLOCK) {
-        virReportError(
-            VIR_ERR_CONFIG_UNSUPPORTED,
-            "cannot make up a file name for the backup of disk '%s' on block device '%s': name "
-            "a <target>",
-            disk->name, source->path);
+    if (source->type != VIR_STORAGE_TYPE_FILE) {
+        g_autofree char *where = virStorageSourceName(source);
+
+        virReportError(VIR_ERR_CONFIG_UNSUPPORTED,
+                       "cannot make up a file name for the backup of disk '%s' on %s '%s': name a <target>",
+                       disk->name, source->nbd ? "NBD export" : "block device", where);
         return -1;
     }
     disk->store->path = g_strdup_printf("%s.%s", source->path, suffix);
@@ -135,14 +135,18 @@ storeSettle(const virDomainBackupDef *def, virDomainBackupDiskDef *disk, const c
 static int
 storeCheckChain(const virDomainBackupDiskDef *disk, const virDomainDef *dom)
 {
+    g_autofree char *store = virStorageSourceName(disk->store);
+
     for (guint i = 0; i < dom->disks->len; i++) {
         const virDomainDiskDef *domDisk = g_ptr_array_index(dom->disks, i);
 
         for (const virStorageSource *src = domDisk->src; src; src = src->backing) {
-            if (g_strcmp0(src->path, disk->store->path) == 0) {
+            g_autofree char *name = virStorageSourceName(src);
+
+            if (g_strcmp0(name, store) == 0) {
                 virReportError(VIR_ERR_INVALID_ARG,
                                "store '%s' for backup of '%s' is in use as an image of disk '%s'",
-                               disk->store->path, disk->name, domDisk->dst);
+                               store, disk->name, domDisk->dst);
                 return -1;
             }
         }
@@ -151,14 +155,13 @@ storeCheckChain(const virDomainBackupDiskDef *disk, const virDomainDef *dom)
 }
 
 static int
-storeCheckOnce(const virDomainBackupDiskDef *disk, GHashTable *paths)
+storeCheckOnce(const virDomainBackupDiskDef *disk, GHashTable *stores)
 {
-    char *path = disk->nbd ? virBackupNbdURI(disk->nbd) : g_strdup(disk->store->path);
+    g_autofree char *store = virStorageSourceName(disk->store);
 
-    if (g_hash_table_add(paths, path))
+    if (g_hash_table_add(stores, g_strdup(store)))
         return 0;
-    virReportError(VIR_ERR_INVALID_ARG, "store '%s' is given to more than one disk",
-                   disk->nbd ? "of an NBD server" : disk->store->path);
+    virReportError(VIR_ERR_INVALID_ARG, "store '%s' is given to more than one disk", store);
     return -1;
 }
 
@@ -166,7 +169,7 @@ storeCheckOnce(const virDomainBackupDiskDef *disk, GHashTable *paths)
 static int
 storesCheck(const virDomainBackupDef *def, const virDomainDef *dom)
 {
-    g_autoptr(GHashTable) paths = g_hash_table_new_full(g_str_hash, g_str_equal, g_free, NULL);
+    g_autoptr(GHashTable) stores = g_hash_table_new_full(g_str_hash, g_str_equal, g_free, NULL);
     g_autoptr(GHashTable) exports = g_hash_table_new(g_str_hash, g_str_equal);
 
     for (guint i = 0; i < def->disks->len; i++) {
@@ -174,9 +177,7 @@ storesCheck(const virDomainBackupDef *def, const virDomainDef *dom)
 
         if (!disk->backup)
             continue;
-        if (!disk->nbd && storeCheckChain(disk, dom) < 0)
-            return -1;
-        if (storeCheckOnce(disk, paths) < 0)
+        if (storeCheckChain(disk, dom) < 0 || storeCheckOnce(disk, stores) < 0)
             return -1;
         if (disk->exportName && !g_hash_table_add(exports, disk->exportName)) {
             virReportError(VIR_ERR_INVALID_ARG, "export name '%s' is given to more than one disk",
@@ -190,7 +191,7 @@ storesCheck(const virDomainBackupDef *def, const virDomainDef *dom)
 bool
 virDomainBackupDiskCompressible(const virDomainBackupDiskDef *disk, bool reuseExternal)
 {
-    return !reuseExternal && !disk->nbd && disk->store->type == VIR_STORAGE_TYPE_FILE &&
+    return !reuseExternal && disk->store->type == VIR_STORAGE_TYPE_FILE &&
            disk->store->format == VIR_STORAGE_FORMAT_QCOW2;
 }
 
@@ -206,7 +207,7 @@ virDomainBackupDefCheckCompress(const virDomainBackupDef *def, bool reuseExterna
                        "cannot compress the backup of disk '%s': its target is %s, and compress='yes' "
                        "needs a qcow2 file that the backup makes itself",
                        disk->name,
-                       disk->nbd ? "an NBD export"
+                       disk->store->nbd ? "an NBD export"
                        : disk->store->type == VIR_STORAGE_TYPE_BLOCK ? "a block device"
                        : reuseExternal                               ? "a file that exists already"
                                                                      : "not in format qcow2");

@@ -13,8 +13,6 @@
 static const char *const modeNames[VIR_BACKUP_MODE_LAST] = {"push", "pull"};
 static const char *const diskModeNames[VIR_BACKUP_DISK_MODE_LAST] = {"full", "incremental"};
 static const char *const transportNames[VIR_BACKUP_SERVER_LAST] = {"unix", "tcp"};
-static const char *const storeTypes[VIR_STORAGE_TYPE_LAST] = {"file", "block"};
-static const char *const storeFormats[VIR_STORAGE_FORMAT_LAST] = {NULL, "raw", "qcow2"};
 
 void
 virDomainBackupDiskDefFree(virDomainBackupDiskDef *disk)
@@ -26,7 +24,6 @@ virDomainBackupDiskDefFree(virDomainBackupDiskDef *disk)
     g_free(disk->exportName);
     g_free(disk->exportBitmap);
     virStorageSourceFree(disk->store);
-    virBackupNbdFree(disk->nbd);
     g_free(disk);
 }
 
@@ -72,7 +69,6 @@ diskCopy(gconstpointer item, gpointer unused)
     copy->exportName = g_strdup(disk->exportName);
     copy->exportBitmap = g_strdup(disk->exportBitmap);
     copy->store = virStorageSourceCopy(disk->store);
-    copy->nbd = virBackupNbdCopy(disk->nbd);
     return copy;
 }
 
@@ -111,20 +107,6 @@ serverParse(xmlNodePtr node, virDomainBackupDef *def)
     return 0;
 }
 
-/* To an export that is there, so raw unless told otherwise. */
-static int
-diskNbdParse(xmlNodePtr node, virDomainBackupDiskDef *disk)
-{
-    virStorageFormat format = VIR_STORAGE_FORMAT_RAW;
-
-    if (VIR_XML_ENUM_PROP(virXMLChild(node, "driver"), "type", storeFormats, NULL, format) < 0 ||
-        !(disk->nbd = virBackupNbdParse(virXMLChild(node, "target"))))
-        return -1;
-    disk->store = virStorageSourceNew(VIR_STORAGE_TYPE_FILE, format, NULL);
-    disk->storeGiven = true;
-    return 0;
-}
-
 virDomainBackupDef *
 virDomainBackupServerParse(xmlNodePtr node)
 {
@@ -133,7 +115,8 @@ virDomainBackupServerParse(xmlNodePtr node)
     return serverParse(node, def) < 0 ? NULL : g_steal_pointer(&def);
 }
 
-/* <driver> may come without a store: it then is about the one that is made up later. */
+/* <driver> may come without a store: it then is about the one that is made up later. An export is there
+ * already, so raw unless told otherwise. */
 static int
 diskStoreParse(xmlNodePtr node, virDomainBackupDiskDef *disk, virBackupMode mode)
 {
@@ -141,12 +124,12 @@ diskStoreParse(xmlNodePtr node, virDomainBackupDiskDef *disk, virBackupMode mode
     xmlNodePtr store = virXMLChild(node, mode == VIR_BACKUP_MODE_PULL ? "scratch" : "target");
     virStorageType type = VIR_STORAGE_TYPE_FILE;
     virStorageFormat format = VIR_STORAGE_FORMAT_QCOW2;
-    g_autofree char *typeName = virXMLProp(node, "type");
 
-    if (g_strcmp0(typeName, "network") == 0)
-        return diskNbdParse(node, disk);
-    if (VIR_XML_ENUM_PROP(node, "type", storeTypes, NULL, type) < 0 ||
-        VIR_XML_ENUM_PROP(driver, "type", storeFormats, NULL, format) < 0)
+    if (VIR_XML_ENUM_PROP(node, "type", virStorageTypeNames, NULL, type) < 0)
+        return -1;
+    if (type == VIR_STORAGE_TYPE_NETWORK)
+        format = VIR_STORAGE_FORMAT_RAW;
+    if (VIR_XML_ENUM_PROP(driver, "type", virStorageFormatNames, NULL, format) < 0)
         return -1;
     disk->store = virStorageSourceNew(type, format, NULL);
     if (store && virStorageSourceParse(store, disk->store) < 0)
@@ -222,13 +205,9 @@ virDomainBackupServerFormat(virBuffer *buf, const virDomainBackupDef *def)
 static void
 storeFormat(virBuffer *buf, const virStorageSource *store, virBackupMode mode)
 {
-    virBufferAsprintf(buf, "  <driver type='%s'/>\n", storeFormats[store->format]);
-    if (!store->path)
-        return;
-    virBufferAsprintf(buf, "  <%s", mode == VIR_BACKUP_MODE_PULL ? "scratch" : "target");
-    virBufferEscapeString(
-        buf, store->type == VIR_STORAGE_TYPE_BLOCK ? " dev='%s'/>\n" : " file='%s'/>\n",
-        store->path);
+    virBufferAsprintf(buf, "<driver type='%s'/>\n", virStorageFormatNames[store->format]);
+    if (store->path || store->nbd)
+        virStorageSourceFormat(buf, mode == VIR_BACKUP_MODE_PULL ? "scratch" : "target", store, false);
 }
 
 static void
@@ -241,8 +220,7 @@ diskFormat(virBuffer *buf, const virDomainBackupDiskDef *disk, virBackupMode mod
     }
     virBufferAdd(buf, " backup='yes'");
     if (disk->store)
-        virBufferAsprintf(buf, " type='%s'",
-                          disk->nbd ? "network" : storeTypes[disk->store->type]);
+        virBufferAsprintf(buf, " type='%s'", virStorageTypeNames[disk->store->type]);
     if (disk->modeGiven)
         virBufferAsprintf(buf, " backupmode='%s'", diskModeNames[disk->mode]);
     virBufferEscapeString(buf, " incremental='%s'", disk->incremental);
@@ -253,10 +231,8 @@ diskFormat(virBuffer *buf, const virDomainBackupDiskDef *disk, virBackupMode mod
         return;
     }
     virBufferAdd(buf, ">\n");
-    storeFormat(buf, disk->store, mode);
     virBufferAdjustIndent(buf, 2);
-    if (disk->nbd)
-        virBackupNbdFormat(buf, disk->nbd);
+    storeFormat(buf, disk->store, mode);
     virBufferAdjustIndent(buf, -2);
     virBufferAdd(buf, "</disk>\n");
 }

@@ -2,7 +2,6 @@
 /* A backup request as its XML says (<domainbackup>), and as backup-dumpxml shows it again. */
 #pragma once
 #include <glib.h>
-#include "backup_nbd.h"
 #include "backup_options.h"
 #include "domain_def.h"
 
@@ -18,7 +17,6 @@ typedef struct _virDomainBackupDiskDef {
     char *exportName;            /* pull; default the target name */
     char *exportBitmap;          /* pull incremental; default "backup-" + target name */
     virStorageSource *store;     /* pull: <scratch>, push: <target>; filled in by Align */
-    virBackupNbd *nbd;           /* push to an NBD server: store has no path, but a format */
     bool storeGiven;
 } virDomainBackupDiskDef;
 

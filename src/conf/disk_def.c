@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: LGPL-2.1-or-later */
 /*
- * <disk> and the storage it names: parse and format. What is true of one disk alone is checked
+ * <disk>: parse and format. What is true of one disk alone is checked
  * here; what takes the whole domain is in domain_validate.c.
  */
 #include "disk_def.h"
@@ -11,9 +11,6 @@
 
 #define VIR_FROM_THIS VIR_FROM_DOMAIN
 
-static const char *const storageTypes[VIR_STORAGE_TYPE_LAST] = {"file", "block"};
-#define STORAGE_TYPES_FOREIGN "dir network volume nvme vhostuser vhostvdpa"
-static const char *const storageFormats[VIR_STORAGE_FORMAT_LAST] = {NULL, "raw", "qcow2"};
 static const char *const diskDevices[VIR_DISK_DEVICE_LAST] = {"disk", "cdrom"};
 static const char *const diskBuses[VIR_DISK_BUS_LAST] = {"virtio", "scsi", "sata", "ide"};
 static const char *const diskCaches[VIR_DISK_CACHE_LAST] = {
@@ -26,80 +23,9 @@ static const char *const diskErrorPolicies[VIR_DISK_ERROR_LAST] = {
 };
 
 const char *
-virStorageTypeToString(virStorageType t)
-{
-    return t < VIR_STORAGE_TYPE_LAST ? storageTypes[t] : NULL;
-}
-
-const char *
-virStorageFormatToString(virStorageFormat f)
-{
-    return f < VIR_STORAGE_FORMAT_LAST ? storageFormats[f] : NULL;
-}
-
-const char *
 virDiskBusToString(virDiskBus b)
 {
     return b < VIR_DISK_BUS_LAST ? diskBuses[b] : NULL;
-}
-
-static int
-tableIndex(const char *const *table, int count, const char *s)
-{
-    for (int i = 0; i < count; i++) {
-        if (table[i] && g_strcmp0(table[i], s) == 0)
-            return i;
-    }
-    return -1;
-}
-
-int
-virStorageTypeFromString(const char *s)
-{
-    return tableIndex(storageTypes, G_N_ELEMENTS(storageTypes), s);
-}
-
-int
-virStorageFormatFromString(const char *s)
-{
-    return tableIndex(storageFormats, G_N_ELEMENTS(storageFormats), s);
-}
-
-virStorageSource *
-virStorageSourceNew(virStorageType type, virStorageFormat format, const char *path)
-{
-    virStorageSource *src = g_new0(virStorageSource, 1);
-
-    src->type = type;
-    src->format = format;
-    src->path = g_strdup(path);
-    return src;
-}
-
-virStorageSource *
-virStorageSourceCopy(const virStorageSource *src)
-{
-    virStorageSource *copy;
-
-    if (!src)
-        return NULL;
-    copy = virStorageSourceNew(src->type, src->format, src->path);
-    copy->index = src->index;
-    copy->backing = virStorageSourceCopy(src->backing);
-    copy->backingTerminated = src->backingTerminated;
-    return copy;
-}
-
-void
-virStorageSourceFree(virStorageSource *src)
-{
-    while (src) {
-        virStorageSource *backing = src->backing;
-
-        g_free(src->path);
-        g_free(src);
-        src = backing;
-    }
 }
 
 void
@@ -112,74 +38,6 @@ virDomainDiskDefFree(virDomainDiskDef *disk)
     g_free(disk->serial);
     g_free(disk->alias);
     g_free(disk);
-}
-
-int
-virStorageSourceParse(xmlNodePtr source, virStorageSource *src)
-{
-    const char *attr = src->type == VIR_STORAGE_TYPE_BLOCK ? "dev" : "file";
-    g_autofree char *known = g_strdup_printf("%s index", attr);
-    g_autofree char *path = NULL;
-
-    if (virXMLCheckKnown(source, known, NULL) < 0 || !(path = virXMLPropRequired(source, attr)) ||
-        virXMLPropUInt(source, "index", &src->index) < 0)
-        return -1;
-    if (!g_path_is_absolute(path)) {
-        virReportError(VIR_ERR_XML_ERROR, "path '%s' in element <%s> must be absolute", path,
-                       (const char *)source->name);
-        return -1;
-    }
-    for (const char *c = path; *c; c++) {
-        if (g_ascii_iscntrl(*c)) {
-            virReportError(VIR_ERR_XML_ERROR, "path '%s' in element <%s> holds control characters",
-                           path, (const char *)source->name);
-            return -1;
-        }
-    }
-    g_free(src->path);
-    src->path = g_steal_pointer(&path);
-    return 0;
-}
-
-static int
-formatParse(xmlNodePtr node, virStorageFormat *format)
-{
-    return VIR_XML_ENUM_PROP(node, "type", storageFormats, "*", *format);
-}
-
-/* <backingStore> of @parent: absent = probed by QEMU, empty = the chain ends here. Recursion is
- * bounded by the depth virXMLParse allows. */
-static int
-backingParse(xmlNodePtr parent, virStorageSource *src)
-{
-    xmlNodePtr node = virXMLChild(parent, "backingStore");
-    xmlNodePtr format, source;
-    g_autoptr(virStorageSource) backing = NULL;
-
-    if (!node)
-        return 0;
-    format = virXMLChild(node, "format");
-    source = virXMLChild(node, "source");
-    if (virXMLCheckKnown(node, "type index", "format source backingStore") < 0 ||
-        virXMLCheckOnce(node, "format source backingStore") < 0)
-        return -1;
-    if (!source && !format) {
-        src->backingTerminated = true;
-        return virXMLCheckKnown(node, NULL, NULL);
-    }
-    if (!source || !format) {
-        virReportError(VIR_ERR_XML_ERROR, "<backingStore> of '%s' needs both <format> and <source>",
-                       src->path);
-        return -1;
-    }
-    backing = virStorageSourceNew(VIR_STORAGE_TYPE_FILE, VIR_STORAGE_FORMAT_RAW, NULL);
-    if (VIR_XML_ENUM_PROP(node, "type", storageTypes, STORAGE_TYPES_FOREIGN, backing->type) < 0 ||
-        virXMLCheckKnown(format, "type", NULL) < 0 || formatParse(format, &backing->format) < 0 ||
-        virStorageSourceParse(source, backing) < 0 ||
-        virXMLPropUInt(node, "index", &backing->index) < 0 || backingParse(node, backing) < 0)
-        return -1;
-    src->backing = g_steal_pointer(&backing);
-    return 0;
 }
 
 static int
@@ -210,7 +68,7 @@ diskDriverParse(xmlNodePtr driver, virDomainDiskDef *disk, virStorageFormat *for
                        name, disk->dst);
         return -1;
     }
-    if (formatParse(driver, format) < 0 ||
+    if (VIR_XML_ENUM_PROP(driver, "type", virStorageFormatNames, "*", *format) < 0 ||
         VIR_XML_ENUM_PROP(driver, "cache", diskCaches, "default", disk->cache) < 0 ||
         VIR_XML_ENUM_PROP(driver, "io", diskIos, NULL, disk->io) < 0 ||
         VIR_XML_ENUM_PROP(driver, "discard", diskDiscards, NULL, disk->discard) < 0 ||
@@ -292,7 +150,7 @@ diskSourceParse(xmlNodePtr node, virStorageType type, virStorageFormat format,
     disk->src = virStorageSourceNew(type, format, NULL);
     if (virStorageSourceParse(source, disk->src) < 0)
         return -1;
-    return backingParse(node, disk->src);
+    return virStorageSourceParseBacking(node, disk->src);
 }
 
 static int
@@ -328,7 +186,7 @@ virDomainDiskDefParse(xmlNodePtr node)
         virXMLCheckOnce(node, DISK_CHILDREN) < 0 ||
         virXMLCheckChildrenKnown(node, "readonly shareable", NULL, NULL) < 0 ||
         virXMLCheckChildrenKnown(node, "serial", NULL, "#text") < 0 ||
-        VIR_XML_ENUM_PROP(node, "type", storageTypes, STORAGE_TYPES_FOREIGN, type) < 0 ||
+        VIR_XML_ENUM_PROP(node, "type", virStorageTypeNames, VIR_STORAGE_TYPES_FOREIGN, type) < 0 ||
         VIR_XML_ENUM_PROP(node, "device", diskDevices, "floppy lun", disk->device) < 0 ||
         diskTargetParse(node, disk) < 0 ||
         diskDriverParse(virXMLChild(node, "driver"), disk, &format) < 0 ||
@@ -344,39 +202,6 @@ virDomainDiskDefParse(xmlNodePtr node)
 }
 
 static void
-sourceFormat(virBuffer *buf, const virStorageSource *src, bool index)
-{
-    virBufferEscapeString(
-        buf, src->type == VIR_STORAGE_TYPE_BLOCK ? "<source dev='%s'" : "<source file='%s'",
-        src->path);
-    if (index && src->index)
-        virBufferAsprintf(buf, " index='%u'", src->index);
-    virBufferAdd(buf, "/>\n");
-}
-
-static void
-backingFormat(virBuffer *buf, const virStorageSource *src, bool live)
-{
-    const virStorageSource *backing = src->backing;
-
-    if (!backing) {
-        if (src->backingTerminated)
-            virBufferAdd(buf, "<backingStore/>\n");
-        return;
-    }
-    virBufferAsprintf(buf, "<backingStore type='%s'", storageTypes[backing->type]);
-    if (live && backing->index)
-        virBufferAsprintf(buf, " index='%u'", backing->index);
-    virBufferAdd(buf, ">\n");
-    virBufferAdjustIndent(buf, 2);
-    virBufferAsprintf(buf, "<format type='%s'/>\n", storageFormats[backing->format]);
-    sourceFormat(buf, backing, false);
-    backingFormat(buf, backing, live);
-    virBufferAdjustIndent(buf, -2);
-    virBufferAdd(buf, "</backingStore>\n");
-}
-
-static void
 wordFormat(virBuffer *buf, const char *attr, const char *word)
 {
     if (word)
@@ -388,9 +213,9 @@ diskDriverFormat(virBuffer *buf, const virDomainDiskDef *disk, bool live)
 {
     virBufferAdd(buf, "<driver name='qemu'");
     if (disk->src)
-        wordFormat(buf, "type", storageFormats[disk->src->format]);
+        wordFormat(buf, "type", virStorageFormatNames[disk->src->format]);
     else if (!live)
-        wordFormat(buf, "type", storageFormats[VIR_STORAGE_FORMAT_RAW]);
+        wordFormat(buf, "type", virStorageFormatNames[VIR_STORAGE_FORMAT_RAW]);
     wordFormat(buf, "cache", diskCaches[disk->cache]);
     wordFormat(buf, "error_policy", diskErrorPolicies[disk->errorPolicy]);
     wordFormat(buf, "io", diskIos[disk->io]);
@@ -404,13 +229,13 @@ void
 virDomainDiskDefFormat(virBuffer *buf, const virDomainDiskDef *disk, bool live)
 {
     virBufferAsprintf(buf, "<disk type='%s' device='%s'>\n",
-                      storageTypes[disk->src ? disk->src->type : VIR_STORAGE_TYPE_FILE],
+                      virStorageTypeNames[disk->src ? disk->src->type : VIR_STORAGE_TYPE_FILE],
                       diskDevices[disk->device]);
     virBufferAdjustIndent(buf, 2);
     diskDriverFormat(buf, disk, live);
     if (disk->src) {
-        sourceFormat(buf, disk->src, live);
-        backingFormat(buf, disk->src, live);
+        virStorageSourceFormat(buf, "source", disk->src, live);
+        virStorageSourceFormatBacking(buf, disk->src, live);
     }
     virBufferAsprintf(buf, "<target dev='%s' bus='%s'/>\n", disk->dst, diskBuses[disk->bus]);
     if (disk->readonly)

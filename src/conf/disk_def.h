@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: LGPL-2.1-or-later */
 /*
- * A disk of a domain and the storage behind it: what <disk> says, nothing about a running QEMU.
+ * A disk of a domain: what <disk> says, nothing about a running QEMU.
  */
 #pragma once
 #include <glib.h>
@@ -8,31 +8,7 @@
 #include "virbuffer.h"
 #include "virxml.h"
 #include "device_address.h"
-
-typedef enum { VIR_STORAGE_TYPE_FILE, VIR_STORAGE_TYPE_BLOCK, VIR_STORAGE_TYPE_LAST } virStorageType;
-const char *virStorageTypeToString(virStorageType t);
-int virStorageTypeFromString(const char *s);
-
-typedef enum { VIR_STORAGE_FORMAT_NONE, VIR_STORAGE_FORMAT_RAW, VIR_STORAGE_FORMAT_QCOW2,
-               VIR_STORAGE_FORMAT_LAST } virStorageFormat;
-const char *virStorageFormatToString(virStorageFormat f);
-int virStorageFormatFromString(const char *s);
-
-/* One image; a chain by @backing. <backingStore/> (empty) = @backingTerminated. Without any
- * backingStore element the chain is probed by QEMU itself when the image is opened. */
-typedef struct _virStorageSource virStorageSource;
-struct _virStorageSource {
-    virStorageType type;
-    virStorageFormat format;
-    char *path;
-    unsigned int index;          /* 0 = not given */
-    virStorageSource *backing;   /* (owned) */
-    bool backingTerminated;
-};
-virStorageSource *virStorageSourceNew(virStorageType type, virStorageFormat format, const char *path);
-virStorageSource *virStorageSourceCopy(const virStorageSource *src);
-void virStorageSourceFree(virStorageSource *src);
-G_DEFINE_AUTOPTR_CLEANUP_FUNC(virStorageSource, virStorageSourceFree)
+#include "storage_source.h"
 
 typedef enum { VIR_DISK_DEVICE_DISK, VIR_DISK_DEVICE_CDROM, VIR_DISK_DEVICE_LAST } virDiskDevice;
 typedef enum { VIR_DISK_BUS_VIRTIO, VIR_DISK_BUS_SCSI, VIR_DISK_BUS_SATA, VIR_DISK_BUS_IDE,
@@ -69,5 +45,3 @@ void virDomainDiskDefFree(virDomainDiskDef *disk);
 G_DEFINE_AUTOPTR_CLEANUP_FUNC(virDomainDiskDef, virDomainDiskDefFree)
 virDomainDiskDef *virDomainDiskDefParse(xmlNodePtr node);
 void virDomainDiskDefFormat(virBuffer *buf, const virDomainDiskDef *disk, bool live);
-/** Shared by disks and backup targets: <source file='..'|dev='..'> by @type. */
-int virStorageSourceParse(xmlNodePtr source, virStorageSource *src);

@@ -226,7 +226,7 @@ diskValidate(const virDomainDef *def, const virDomainDiskDef *disk)
 static const char *
 diskSourceName(const virDomainDiskDef *disk)
 {
-    return disk->src ? disk->src->path : "(none)";
+    return disk->src ? virStorageSourcePath(disk->src) : "(none)";
 }
 
 static bool

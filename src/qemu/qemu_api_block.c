@@ -3,7 +3,9 @@
  * Sizes and statistics of single disks.
  */
 #include "qemu_api.h"
+#include "qemu_graph.h"
 #include "qemu_image_size.h"
+#include "qemu_nodes.h"
 #include "qemu_qmp_block.h"
 #include "qemu_vm_list.h"
 #include "virerror_report.h"
@@ -27,6 +29,45 @@ qemuBlockFindDisk(qemuVM *vm, const char *path, virDomainDiskDef **disk)
     return g_steal_pointer(&def);
 }
 
+/* Of what is no file QEMU is the one to ask. */
+static int
+qemuBlockOpenSizeFetch(qemuVM *vm, const virStorageSource *src, qemuImageSize *size)
+{
+    g_autofree char *format = qemuNodeNameFormat(src->index);
+    g_autofree char *storage = qemuNodeNameStorage(src->index);
+    g_autoptr(qemuGraph) graph = qemuGraphFetch(&vm->target);
+    const qemuGraphNode *image = graph ? qemuGraphNodeLookup(graph, format) : NULL;
+    const qemuGraphNode *file = graph ? qemuGraphNodeLookup(graph, storage) : NULL;
+
+    if (!graph)
+        return -1;
+    if (!image || !file)
+        return qemuImageSizeFetch(src, size);
+    size->capacity = image->virtualSize;
+    size->allocation = size->physical = file->virtualSize;
+    return 0;
+}
+
+static int
+qemuBlockSizeFetch(qemuVM *vm, const virStorageSource *src, qemuImageSize *size)
+{
+    bool active = false;
+    int rc = -1;
+
+    if (src->path)
+        return qemuImageSizeFetch(src, size);
+    if (qemuJobBegin(&vm->job, QEMU_JOB_QUERY, "virDomainGetBlockInfo") < 0)
+        return -1;
+    {
+        QEMU_VM_LOCK_GUARD(vm);
+
+        active = qemuVMIsActive(vm);
+    }
+    rc = active ? qemuBlockOpenSizeFetch(vm, src, size) : qemuImageSizeFetch(src, size);
+    qemuJobEnd(&vm->job);
+    return rc;
+}
+
 int
 qemuDomainGetBlockInfo(virDomainPtr dom, const char *disk, virDomainBlockInfoPtr info, unsigned int flags)
 {
@@ -44,7 +85,7 @@ qemuDomainGetBlockInfo(virDomainPtr dom, const char *disk, virDomainBlockInfoPtr
         virReportError(VIR_ERR_INVALID_ARG, "disk '%s' does not currently have a source assigned", disk);
         return -1;
     }
-    if (qemuImageSizeFetch(found->src, &size) < 0)
+    if (qemuBlockSizeFetch(vm, found->src, &size) < 0)
         return -1;
     *info = (virDomainBlockInfo){ .capacity = size.capacity, .allocation = size.allocation, .physical = size.physical };
     return 0;

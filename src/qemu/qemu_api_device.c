@@ -268,14 +268,6 @@ checkUpdate(const virDomainDiskDef *now, const virDomainDiskDef *wanted)
     return -1;
 }
 
-static bool
-sameSource(const virStorageSource *a, const virStorageSource *b)
-{
-    if (!a || !b)
-        return a == b;
-    return a->type == b->type && a->format == b->format && g_strcmp0(a->path, b->path) == 0;
-}
-
 /* The definition of a disk is replaced as a whole. */
 static int
 updateConfig(const deviceChange *change, virDomainDef *def)
@@ -302,7 +294,7 @@ updateLive(const deviceChange *change, qemuVM *vm)
     }
     if (checkUpdate(now, disk) < 0)
         return -1;
-    if (sameSource(now->src, disk->src))
+    if (virStorageSourceSame(now->src, disk->src))
         return 0;
     if (now->device == VIR_DISK_DEVICE_CDROM)
         return qemuHotplugChangeMedium(vm, disk, change->force);

@@ -140,7 +140,7 @@ qemuStatsBlockSource(qemuStatsItem *item, unsigned int i, const virDomainDiskDef
     qemuImageSize size = { 0 };
 
     virTypedParamListAddString(&item->params, disk->dst, "block.%u.name", i);
-    if (src)
+    if (src && src->path)
         virTypedParamListAddString(&item->params, src->path, "block.%u.path", i);
     if (src && item->backing && src->index)
         virTypedParamListAddUInt(&item->params, src->index, "block.%u.backingIndex", i);

@@ -24,7 +24,7 @@
 #include "qemu_checkpoint_since.h"
 #include "qemu_checkpoint_source.h"
 #include "qemu_driver_state.h"
-#include "qemu_nbd_target.h"
+#include "qemu_nbd.h"
 #include "qemu_plan_run.h"
 #include "qemu_reconcile.h"
 #include "qemu_restore.h"
@@ -122,6 +122,21 @@ doneInFull(qemuVM *vm, const beginContext *ctx, virDomainBackupDiskDef *disk)
     return true;
 }
 
+/* The disk's own server: a running QEMU has been connected to it for long, which says nothing about now;
+ * a helper has just connected. */
+static int
+probeServers(qemuVM *vm, const qemuTargetDisk *td, const virDomainBackupDiskDef *disk)
+{
+    qemuTarget *target = qemuVMTarget(vm);
+    g_autofree char *from = g_strdup_printf("back up disk '%s' of domain '%s' from", disk->name, vm->name);
+    g_autofree char *to = g_strdup_printf("back up disk '%s' of domain '%s' to", disk->name, vm->name);
+    const virDomainDiskDef *dom = virDomainDefDisk(target->ops->def(target), disk->name, false);
+
+    if (td->qdev && dom && qemuNbdProbeChain(dom->src, from) < 0)
+        return -1;
+    return disk->store->nbd ? qemuNbdProbe(disk->store->nbd, to) : 0;
+}
+
 static int
 collectDisk(qemuVM *vm, beginContext *ctx, virDomainBackupDiskDef *disk)
 {
@@ -136,12 +151,11 @@ collectDisk(qemuVM *vm, beginContext *ctx, virDomainBackupDiskDef *disk)
                        disk->name, vm->name);
         return -1;
     }
-    if (checkIothread(vm, ctx, td) < 0 ||
-        (disk->nbd && qemuNbdTargetProbe(disk->nbd, vm->name, disk->name) < 0))
+    if (checkIothread(vm, ctx, td) < 0 || probeServers(vm, td, disk) < 0)
         return -1;
     if (disk->incremental) {
         since = qemuCheckpointSince(vm, disk->name, node, ctx->graph, disk->incremental);
-        if (since && qemuCheckpointCheckSource(vm, disk->name, td->sourcePath, disk->incremental) < 0)
+        if (since && qemuCheckpointCheckSource(vm, disk->name, td->source, disk->incremental) < 0)
             g_clear_pointer(&since, g_ptr_array_unref);
         if (!since && !doneInFull(vm, ctx, disk))
             return -1;

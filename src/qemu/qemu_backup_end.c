@@ -194,7 +194,7 @@ publishEnd(qemuVM *vm, const qemuBackupJob *job, int type, const virTypedParamLi
     for (guint i = 0; i < job->disks->len; i++) {
         const qemuBackupJobDisk *disk = g_ptr_array_index(job->disks, i);
         const virDomainDiskDef *def = virDomainDefDisk(vm->def, disk->name, false);
-        const char *path = def && def->src ? def->src->path : disk->name;
+        const char *path = def && def->src ? virStorageSourcePath(def->src) : disk->name;
 
         qemuVMPublish(vm, virDomainEventBlockJobNew(vm->name, vm->uuid, id, path,
                                                     VIR_DOMAIN_BLOCK_JOB_TYPE_BACKUP,

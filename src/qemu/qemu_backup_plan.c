@@ -11,7 +11,7 @@
 #include "qemu_backup_plan.h"
 
 #include "qemu_checkpoint_plan.h"
-#include "qemu_nbd_target.h"
+#include "qemu_nbd.h"
 #include "qemu_tls.h"
 
 char *
@@ -104,9 +104,9 @@ storeOptions(const qemuBackupPlanDisk *disk, const char *discard)
     const char *format = store->format == VIR_STORAGE_FORMAT_RAW ? "raw" : "qcow2";
     const char *protocol = store->type == VIR_STORAGE_TYPE_BLOCK ? "host_device" : "file";
 
-    if (disk->def->nbd) {
+    if (store->nbd) {
         g_autofree char *wire = qemuBackupNodeName("wire", disk->disk->name);
-        virJSONValue *connection = qemuNbdTargetOptions(disk->def->nbd);
+        virJSONValue *connection = qemuNbdOptions(store->nbd);
 
         virJSONObjectSet(connection, "node-name", virJSONNewString(wire));
         return virJSONBuild("{'driver':%s,'node-name':%s,'discard':%s,'file':%v}", format, node,
@@ -148,7 +148,7 @@ planStoreCreate(qemuPlan *plan, const qemuBackupPlanInput *input, const qemuBack
     bool pull = input->def->mode == VIR_BACKUP_MODE_PULL;
     qemuPlanStep *step = NULL;
 
-    if (disk->def->nbd)
+    if (store->nbd)
         return;
     if (store->type == VIR_STORAGE_TYPE_BLOCK || input->reuseExternal) {
         qemuPlanAddStep(plan, QEMU_STEP_LEND, store->path, "backup.begin.lend.%s",
@@ -369,8 +369,9 @@ planPause(qemuPlan *plan, const qemuBackupPlanInput *input)
 {
     /* "stop" flushes every disk: what is on the host's disk already need not be waited for then */
     for (size_t i = 0; i < input->ndisks; i++)
-        qemuPlanAddStep(plan, QEMU_STEP_FLUSH, input->disks[i].disk->sourcePath,
-                        "backup.begin.flush.%s", input->disks[i].disk->name);
+        if (input->disks[i].disk->source->path)
+            qemuPlanAddStep(plan, QEMU_STEP_FLUSH, input->disks[i].disk->source->path,
+                            "backup.begin.flush.%s", input->disks[i].disk->name);
     qemuPlanAddStep(plan, QEMU_STEP_HIDE_PAUSE, NULL, "backup.begin.hide");
 }
 

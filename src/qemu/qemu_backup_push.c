@@ -85,7 +85,7 @@ pushGoesOverWire(const qemuBackupJob *job, const char *disk)
         const virDomainBackupDiskDef *def = g_ptr_array_index(job->def->disks, i);
 
         if (g_str_equal(def->name, disk))
-            return def->nbd != NULL;
+            return def->store->nbd != NULL;
     }
     return false;
 }

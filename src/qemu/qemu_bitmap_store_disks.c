@@ -34,34 +34,23 @@ static bool
 imageIsOldQcow2(const char *path)
 {
     char head[QCOW2_MAGIC_LENGTH] = "";
-    VIR_AUTOCLOSE fd = path ? open(path, O_RDONLY | O_CLOEXEC | O_NONBLOCK) : -1;
+    VIR_AUTOCLOSE fd = open(path, O_RDONLY | O_CLOEXEC | O_NONBLOCK);
 
     return fd >= 0 && pread(fd, head, sizeof(head), 0) == (ssize_t)sizeof(head) &&
            memcmp(head, QCOW2_MAGIC, sizeof(head)) == 0;
 }
 
+/* May it, as far as can be told without QEMU? Its node says if it does. */
 static bool
-imageNeedsStore(const char *path, virStorageFormat format)
+imageNeedsStore(const virStorageSource *source)
 {
-    return format != VIR_STORAGE_FORMAT_QCOW2 || imageIsOldQcow2(path);
+    return source->format != VIR_STORAGE_FORMAT_QCOW2 || !source->path || imageIsOldQcow2(source->path);
 }
 
 static const unsigned char *
 uuidOf(qemuTarget *target)
 {
     return target->ops->def(target)->uuid;
-}
-
-static virJSONValue *
-stampOf(const char *path, virStorageFormat format, pid_t pid)
-{
-    virJSONValue *stamp = qemuBitmapStoreStampFetch(path, pid);
-
-    if (stamp)
-        virJSONObjectSet(stamp, "format",
-                         virJSONNewString(virStorageFormatToString(
-                             format == VIR_STORAGE_FORMAT_NONE ? VIR_STORAGE_FORMAT_RAW : format)));
-    return stamp;
 }
 
 static void
@@ -85,7 +74,7 @@ whyNotUsable(qemuTarget *target, const qemuBitmapStore *store, const qemuTargetD
 
     if (store->state == QEMU_BITMAP_STORE_IN_USE)
         return g_strdup("QEMU ended without saving them (it was killed, or the host went down)");
-    if (!(now = stampOf(disk->sourcePath, disk->format, target->ops->pid(target))))
+    if (!(now = qemuBitmapStoreStampFetch(disk->source, target->ops->pid(target))))
         return g_strdup(virErrorLastMessage());
     changed = qemuBitmapStoreStampDiff(store->stamp, now);
     if (!changed)
@@ -239,7 +228,7 @@ storeOfNode(const qemuTargetDisk *disk, const qemuGraphNode *node, const qemuBit
     /* the order of what is kept, qemu_checkpoint_order.h; of nothing if there is nothing */
     for (guint i = 0; store->bitmaps->len > 0 && i < node->ledger->len; i++)
         qemuBitmapStoreAddBitmap(store, ((qemuGraphBitmap *)g_ptr_array_index(node->ledger, i))->name, false);
-    store->source = g_strdup(disk->sourcePath);
+    store->source = virStorageSourceName(disk->source);
     if (old) {
         store->generation = old->generation;
         store->reason = g_strdup(old->reason);
@@ -269,7 +258,7 @@ fillImage(qemuTarget *target, const qemuTargetDisk *disk, qemuBitmapStore *store
     qemuLendReturn(image);
     if (rc < 0 || syncFile(image) < 0 || virFaultPoint("store.synced") < 0)
         return -1;
-    store->stamp = stampOf(disk->sourcePath, disk->format, target->ops->pid(target));
+    store->stamp = qemuBitmapStoreStampFetch(disk->source, target->ops->pid(target));
     if (!store->stamp)
         return -1;
     store->state = QEMU_BITMAP_STORE_SAVED;
@@ -318,7 +307,7 @@ anyNeedsStore(qemuTarget *target)
     const qemuTargetDisk *disks = target->ops->disks(target, &n);
 
     for (size_t i = 0; i < n; i++) {
-        if (!disks[i].readonly && imageNeedsStore(disks[i].sourcePath, disks[i].format))
+        if (!disks[i].readonly && imageNeedsStore(disks[i].source))
             return true;
     }
     return false;
@@ -364,7 +353,7 @@ qemuBitmapStoreUnplug(qemuTarget *target, const char *disk)
     /* it never came as far as that the guest could write to it (a daemon died in an attach) */
     if (kept && kept->state == QEMU_BITMAP_STORE_SAVED)
         return 0;
-    if (!found || found->readonly || !imageNeedsStore(found->sourcePath, found->format))
+    if (!found || found->readonly || !imageNeedsStore(found->source))
         return 0;
     if (!(graph = qemuGraphFetch(target)))
         return -1;
@@ -404,8 +393,7 @@ diskHasCheckpoint(const qemuVM *vm, const char *disk)
 /* What has to be looked at of a disk without the lock. */
 typedef struct _diskOfRun {
     char *name;
-    char *path;
-    virStorageFormat format;
+    virStorageSource *source;
     bool checkpoint;
 } diskOfRun;
 
@@ -415,7 +403,7 @@ diskOfRunFree(void *data)
     diskOfRun *disk = data;
 
     g_free(disk->name);
-    g_free(disk->path);
+    virStorageSourceFree(disk->source);
     g_free(disk);
 }
 
@@ -432,8 +420,7 @@ disksOfRun(qemuVM *vm)
             continue;
         disk = g_new0(diskOfRun, 1);
         disk->name = g_strdup(vm->diskTable[i].name);
-        disk->path = g_strdup(vm->diskTable[i].sourcePath);
-        disk->format = vm->diskTable[i].format;
+        disk->source = virStorageSourceCopy(vm->diskTable[i].source);
         disk->checkpoint = diskHasCheckpoint(vm, disk->name);
         g_ptr_array_add(disks, disk);
     }
@@ -449,7 +436,7 @@ settleWanted(qemuVM *vm)
         const diskOfRun *disk = g_ptr_array_index(disks, i);
         g_autoptr(qemuBitmapStore) store = NULL;
 
-        if (!imageNeedsStore(disk->path, disk->format))
+        if (!imageNeedsStore(disk->source))
             continue;
         if (disk->checkpoint || (store = qemuBitmapStoreRead(vm->uuid, disk->name)))
             return true;
@@ -497,8 +484,7 @@ const qemuSettleStep qemuBitmapStoreSettleStep = {
 /* A disk whose stamp fits, before its owner is changed. */
 typedef struct _chownedStore {
     unsigned char uuid[VIR_UUID_BUFLEN];
-    char *path;
-    virStorageFormat format;
+    virStorageSource *source;
     qemuBitmapStore *store;
 } chownedStore;
 
@@ -507,7 +493,7 @@ chownedStoreFree(void *data)
 {
     chownedStore *entry = data;
 
-    g_free(entry->path);
+    virStorageSourceFree(entry->source);
     qemuBitmapStoreFree(entry->store);
     g_free(entry);
 }
@@ -522,15 +508,14 @@ noteBeforeChown(GPtrArray *stores, const virDomainDef *def, const virDomainDiskD
 
     if (!store || store->state != QEMU_BITMAP_STORE_SAVED)
         return;
-    now = stampOf(disk->src->path, disk->src->format, 0);
+    now = qemuBitmapStoreStampFetch(disk->src, 0);
     changed = now ? qemuBitmapStoreStampDiff(store->stamp, now) : NULL;
     virErrorReset();
     if (!now || changed)
         return;
     entry = g_new0(chownedStore, 1);
     memcpy(entry->uuid, def->uuid, VIR_UUID_BUFLEN);
-    entry->path = g_strdup(disk->src->path);
-    entry->format = disk->src->format;
+    entry->source = virStorageSourceCopy(disk->src);
     entry->store = g_steal_pointer(&store);
     g_ptr_array_add(stores, entry);
 }
@@ -557,7 +542,7 @@ qemuBitmapStoreBeforeChown(const virDomainDef *def)
 static void
 followChown(chownedStore *entry)
 {
-    virJSONValue *now = stampOf(entry->path, entry->format, 0);
+    virJSONValue *now = qemuBitmapStoreStampFetch(entry->source, 0);
     g_autofree char *changed = now ? qemuBitmapStoreStampDiff(entry->store->stamp, now) : NULL;
 
     if (!changed || !qemuBitmapStoreStampSameButOwner(entry->store->stamp, now)) {
@@ -567,7 +552,8 @@ followChown(chownedStore *entry)
     virJSONValueFree(entry->store->stamp);
     entry->store->stamp = now;
     if (qemuBitmapStoreWrite(entry->uuid, entry->store, "store.owner") < 0)
-        VIR_WARN("the bitmaps of disk image '%s' will count as lost: %s", entry->path, virErrorLastMessage());
+        VIR_WARN("the bitmaps of disk image '%s' will count as lost: %s", entry->source->path,
+                 virErrorLastMessage());
 }
 
 void

@@ -231,10 +231,33 @@ stampOfPath(const char *path, pid_t pid)
     return NULL;
 }
 
-virJSONValue *
-qemuBitmapStoreStampFetch(const char *path, pid_t pid)
+/* The protocol has nothing that changes with the content, and to read all of it costs more than a full
+ * backup. So whether others write to the export is the user's word or nobody's. */
+static virJSONValue *
+exportStamp(const virStorageSource *source)
 {
-    return stampOfPath(path, pid);
+    g_autofree char *uri = virStorageSourceName(source);
+
+    if (source->exclusive)
+        return virJSONBuild("{'kind':'nbd','export':%s}", uri);
+    virReportError(VIR_ERR_OPERATION_UNSUPPORTED,
+                   "nothing tells whether the NBD export '%s' is changed while the domain does not have it "
+                   "open; if nobody else writes to it, say so with exclusive='yes' (namespace %s) in its "
+                   "<source>",
+                   uri, VIR_XML_NS_FLEECE);
+    return NULL;
+}
+
+virJSONValue *
+qemuBitmapStoreStampFetch(const virStorageSource *source, pid_t pid)
+{
+    virStorageFormat format =
+        source->format == VIR_STORAGE_FORMAT_NONE ? VIR_STORAGE_FORMAT_RAW : source->format;
+    virJSONValue *stamp = source->nbd ? exportStamp(source) : stampOfPath(source->path, pid);
+
+    if (stamp)
+        virJSONObjectSet(stamp, "format", virJSONNewString(virStorageFormatToString(format)));
+    return stamp;
 }
 
 static bool
@@ -254,6 +277,7 @@ static const struct {
     const char *words;
 } stampMembers[] = {
     { "kind", "there is something of another kind in its place" },
+    { "export", "it is another export" },
     { "format", "it is taken for another format now" },
     { "boot", "the host was started anew since, and what is written to a block device meanwhile leaves no "
               "trace" },

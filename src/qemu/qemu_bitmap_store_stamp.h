@@ -7,20 +7,23 @@
  *   file           inode, size, mtime and ctime in nanoseconds
  *   block device   number, size, boot of the host, its serial number in this boot, and the counters of
  *                  writes of the device and of all devices below it; of a loop device also its file
+ *   NBD export     its name, if the user has said that nobody else writes to it; else there is none
  *
  * docs/internals/bitmap-store.rst says what each of them catches, and what none can.
  */
 #pragma once
 #include <sys/types.h>
+#include "storage_source.h"
 #include "virjson.h"
 
 /**
- * qemuBitmapStoreStampFetch: stamp of the disk image @path as it is now. What is still in caches is
+ * qemuBitmapStoreStampFetch: stamp of the disk image @source as it is now, without those below it. What is still in caches is
  * written out first. May wait some milliseconds, until a later write is sure to show.
  * @pid: process that must have that very file open (the path may name another one by now); 0 = any.
- * Returns: (owned) object, or NULL with VIR_ERR_OPERATION_FAILED or VIR_ERR_SYSTEM_ERROR.
+ * Returns: (owned) object, or NULL with VIR_ERR_OPERATION_FAILED, VIR_ERR_SYSTEM_ERROR, or
+ * VIR_ERR_OPERATION_UNSUPPORTED for what has none.
  */
-virJSONValue *qemuBitmapStoreStampFetch(const char *path, pid_t pid);
+virJSONValue *qemuBitmapStoreStampFetch(const virStorageSource *source, pid_t pid);
 /** Why @now shows another content than @then, in words (owned), or NULL if they are the same. */
 char *qemuBitmapStoreStampDiff(const virJSONValue *then, const virJSONValue *now);
 /** The same, but the owner may have been changed in between (ctime). */

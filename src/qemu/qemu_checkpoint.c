@@ -5,6 +5,7 @@
  * looking at the bitmaps (docs/internals/checkpoint-states.rst).
  */
 #include "qemu_checkpoint.h"
+#include "qemu_bitmap_store_stamp.h"
 
 #include "libvirt-object.h"
 #include "qemu_checkpoint_books.h"
@@ -67,6 +68,18 @@ reportNoImage(qemuVM *vm, const char *checkpoint, const char *disk)
                        checkpoint, disk);
 }
 
+/* A bitmap of a running domain is of use until that stops; of a stopped one it would be lost at once. */
+static int
+checkStorable(qemuVM *vm, const qemuTargetDisk *disk)
+{
+    g_autoptr(virJSONValue) stamp = NULL;
+
+    if (!vm->helper || !disk->source->nbd)
+        return 0;
+    stamp = qemuBitmapStoreStampFetch(disk->source, 0);
+    return stamp ? 0 : -1;
+}
+
 /* What the planner needs to know of one disk: its node and the bitmaps already on it. */
 static int
 prepareDisk(qemuVM *vm, qemuCheckpointPrepared *prep, const virDomainCheckpointDiskDef *disk,
@@ -81,6 +94,8 @@ prepareDisk(qemuVM *vm, qemuCheckpointPrepared *prep, const virDomainCheckpointD
         reportNoImage(vm, prep->def->name, disk->name);
         return -1;
     }
+    if (node->stored && checkStorable(vm, td) < 0)
+        return -1;
     chain = qemuCheckpointLineEnd(vm, disk->name, node);
     g_ptr_array_add(prep->chains, chain);
     plan->name = disk->name;

@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: LGPL-2.1-or-later */
-/* See qemu_checkpoint_source.h. A record has the domain as it was, and with it the paths of its
+/* See qemu_checkpoint_source.h. A record has the domain as it was, and with it its
  * images. */
 #include "qemu_checkpoint_source.h"
 
@@ -8,33 +8,37 @@
 
 #define VIR_FROM_THIS VIR_FROM_QEMU
 
-/* Path of the disk's image when the checkpoint was made; borrowed, NULL if nobody knows. */
-static const char *
+/* The disk's image when the checkpoint was made; borrowed, NULL if nobody knows. */
+static const virStorageSource *
 sourceThen(const virDomainCheckpointDef *def, const char *disk)
 {
     const virDomainDiskDef *then = def && def->dom ? virDomainDefDisk(def->dom, disk, false) : NULL;
 
-    return then && then->src ? then->src->path : NULL;
+    return then ? then->src : NULL;
 }
 
 static int
-checkOne(const virDomainCheckpointDef *def, const char *disk, const char *path, const char *since)
+checkOne(const virDomainCheckpointDef *def, const char *disk, const virStorageSource *source,
+         const char *since)
 {
-    const char *then = sourceThen(def, disk);
+    const virStorageSource *then = sourceThen(def, disk);
+    g_autofree char *now = virStorageSourceName(source);
+    g_autofree char *was = then ? virStorageSourceName(then) : NULL;
 
-    if (!then || g_strcmp0(then, path) == 0)
+    if (!was || g_strcmp0(was, now) == 0)
         return 0;
     virReportError(
         VIR_ERR_CHECKPOINT_INCONSISTENT,
         "cannot start incremental backup of disk '%s' since checkpoint '%s': its image is '%s' "
         "now, and was '%s' when checkpoint '%s' was made; make a full backup with a new "
         "checkpoint",
-        disk, since, path, then, def->name);
+        disk, since, now, was, def->name);
     return -1;
 }
 
 int
-qemuCheckpointCheckSource(qemuVM *vm, const char *disk, const char *path, const char *since)
+qemuCheckpointCheckSource(qemuVM *vm, const char *disk, const virStorageSource *source,
+                          const char *since)
 {
     g_auto(GStrv) chain = NULL;
     bool found = false;
@@ -44,7 +48,7 @@ qemuCheckpointCheckSource(qemuVM *vm, const char *disk, const char *path, const 
     for (gsize i = 0; chain[i]; i++) {
         found = found || g_str_equal(chain[i], since);
         if (found &&
-            checkOne(qemuCheckpointListLookup(vm->checkpoints, chain[i]), disk, path, since) < 0)
+            checkOne(qemuCheckpointListLookup(vm->checkpoints, chain[i]), disk, source, since) < 0)
             return -1;
     }
     return 0;

@@ -7,6 +7,7 @@
  * bitmaps, and unlike closing it fails if they cannot be stored.
  */
 #include "qemu_helper_priv.h"
+#include "qemu_nbd.h"
 #include "qemu_nodes.h"
 #include "virerror_report.h"
 
@@ -16,7 +17,7 @@
 typedef struct _imageBatch {
     GPtrArray *commands;   /* virJSONValue * */
     GPtrArray *disks;      /* const virDomainDiskDef * of each */
-    GPtrArray *paths;      /* const char * of each */
+    GPtrArray *images;     /* char *: name of the image of each */
     GPtrArray *nodes;      /* char * of each */
 } imageBatch;
 
@@ -25,7 +26,7 @@ imageBatchClear(imageBatch *batch)
 {
     g_ptr_array_unref(batch->commands);
     g_ptr_array_unref(batch->disks);
-    g_ptr_array_unref(batch->paths);
+    g_ptr_array_unref(batch->images);
     g_ptr_array_unref(batch->nodes);
 }
 G_DEFINE_AUTO_CLEANUP_CLEAR_FUNC(imageBatch, imageBatchClear)
@@ -36,7 +37,7 @@ imageBatchNew(void)
     return (imageBatch){
         .commands = g_ptr_array_new_with_free_func((GDestroyNotify)virJSONValueFree),
         .disks = g_ptr_array_new(),
-        .paths = g_ptr_array_new(),
+        .images = g_ptr_array_new_with_free_func(g_free),
         .nodes = g_ptr_array_new_with_free_func(g_free),
     };
 }
@@ -65,7 +66,7 @@ batchAdd(imageBatch *batch, const virDomainDiskDef *disk, const virStorageSource
          virJSONValue *props)
 {
     g_ptr_array_add(batch->disks, (gpointer)disk);
-    g_ptr_array_add(batch->paths, src->path);
+    g_ptr_array_add(batch->images, virStorageSourceName(src));
     g_ptr_array_add(batch->nodes, g_strdup(virJSONObjectLookupString(props, "node-name")));
     g_ptr_array_add(batch->commands, virJSONBuild("{'execute':'blockdev-add','arguments':%v}", props));
 }
@@ -100,7 +101,7 @@ checkReplies(qemuHelper *helper, const imageBatch *batch, virJSONValue *const *r
 
     for (guint i = 0; i < batch->commands->len; i++) {
         const virDomainDiskDef *disk = g_ptr_array_index(batch->disks, i);
-        const char *path = g_ptr_array_index(batch->paths, i);
+        const char *image = g_ptr_array_index(batch->images, i);
         const char *desc = NULL;
 
         if (!qemuMonitorReplyError(replies[i], NULL, &desc)) {
@@ -109,11 +110,24 @@ checkReplies(qemuHelper *helper, const imageBatch *batch, virJSONValue *const *r
             virReportError(VIR_ERR_OPERATION_FAILED,
                            "cannot open image '%s' of disk '%s' of the stopped domain '%s': %s; it must "
                            "be there, and no other program or domain may be using it",
-                           path, disk->dst, helper->def->name, desc);
+                           image, disk->dst, helper->def->name, desc);
             ret = -1;
         }
     }
     return ret;
+}
+
+static int
+probeServers(const qemuHelper *helper, const virDomainDiskDef *disk)
+{
+    g_autofree char *use = g_strdup_printf("open disk '%s' of the stopped domain '%s' on", disk->dst,
+                                           helper->def->name);
+
+    if (disk->device != VIR_DISK_DEVICE_DISK || !disk->src)
+        return 0;
+    if (helper->mode == QEMU_HELPER_DATA)
+        return qemuNbdProbeChain(disk->src, use);
+    return disk->src->nbd ? qemuNbdProbe(disk->src->nbd, use) : 0;
 }
 
 int
@@ -122,6 +136,10 @@ qemuHelperImagesOpen(qemuHelper *helper)
     g_auto(imageBatch) batch = imageBatchNew();
     g_autoptr(GPtrArray) replies = g_ptr_array_new_with_free_func((GDestroyNotify)virJSONValueFree);
 
+    for (guint i = 0; i < helper->def->disks->len; i++) {
+        if (probeServers(helper, g_ptr_array_index(helper->def->disks, i)) < 0)
+            return -1;
+    }
     for (guint i = 0; i < helper->def->disks->len; i++)
         batchAddDisk(&batch, g_ptr_array_index(helper->def->disks, i), helper->mode);
     g_ptr_array_set_size(replies, (gint)batch.commands->len);

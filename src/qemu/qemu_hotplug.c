@@ -18,6 +18,7 @@
 #include "qemu_driver_state.h"
 #include "qemu_hotplug_plan.h"
 #include "qemu_lend.h"
+#include "qemu_nbd.h"
 #include "qemu_nodes.h"
 #include "qemu_plan_run.h"
 #include "qemu_status.h"
@@ -41,17 +42,18 @@ qemuHotplugInstall(qemuVM *vm, virDomainDef *def)
     return virFaultPoint("hotplug.status") < 0 ? -1 : qemuStatusSave(vm);
 }
 
-/* QEMU's own words come too late to say which file it is about. */
-static int
-checkFiles(const virDomainDiskDef *disk)
+int
+qemuHotplugCheckSource(const qemuVM *vm, const virDomainDiskDef *disk)
 {
+    g_autofree char *use = g_strdup_printf("give disk '%s' to domain '%s' from", disk->dst, vm->name);
+
     for (const virStorageSource *src = disk->src; src; src = src->backing) {
-        if (access(src->path, F_OK) < 0) {
+        if (src->path && access(src->path, F_OK) < 0) {
             virReportSystemError(errno, "Cannot access storage file '%s'", src->path);
             return -1;
         }
     }
-    return 0;
+    return qemuNbdProbeChain(disk->src, use);
 }
 
 static int
@@ -77,7 +79,7 @@ attachPrepare(qemuVM *vm, virDomainDiskDef **disk, unsigned int *counter)
 {
     g_autoptr(virDomainDef) def = qemuVMCopyDef(vm);
 
-    if (!def || checkBus(*disk) < 0 || checkFiles(*disk) < 0 ||
+    if (!def || checkBus(*disk) < 0 || qemuHotplugCheckSource(vm, *disk) < 0 ||
         virDomainDefPlaceHotplugged(def, *disk) < 0 || virDomainDefAddDisk(def, disk, true) < 0)
         return NULL;
     virDomainDefAssignAliases(def);

@@ -32,6 +32,9 @@ int qemuHotplugInstall(qemuVM *vm, virDomainDef *def);
 /** The device of the disk @alias is gone: so go its nodes, its place in the Def, the loan of its
  * files. */
 void qemuHotplugRemoved(qemuVM *vm, const char *alias);
+/** QEMU's own words about @disk's files come too late to say which one it is about, and a server that does
+ * not answer would hold it up. -1 with VIR_ERR_SYSTEM_ERROR or VIR_ERR_OPERATION_FAILED. */
+int qemuHotplugCheckSource(const qemuVM *vm, const virDomainDiskDef *disk);
 /** The files of @disk, which is or was in @def, are not used any more. */
 void qemuHotplugReturn(const virDomainDef *def, const virDomainDiskDef *disk);
 /** (owned) set of device ids QEMU has; NULL with an error. */

@@ -39,11 +39,7 @@ runChange(qemuVM *vm, const virDomainDiskDef *old, const virDomainDiskDef *drive
     g_autoptr(qemuPlan) rest = qemuHotplugPlanRemoved(old);
     qemuPlanRun run = {.plan = plan};
 
-    if (drive->src && access(drive->src->path, F_OK) < 0) {
-        virReportSystemError(errno, "Cannot access storage file '%s'", drive->src->path);
-        return -1;
-    }
-    if (qemuLendDisk(drive) < 0)
+    if (qemuHotplugCheckSource(vm, drive) < 0 || qemuLendDisk(drive) < 0)
         return -1;
     if (qemuPlanRunAll(&run, &vm->target) < 0) {
         qemuLendReturnDisk(drive);

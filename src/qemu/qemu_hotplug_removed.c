@@ -75,7 +75,7 @@ closeNodes(qemuVM *vm, const virDomainDiskDef *disk)
     if (qemuPlanRunAll(&run, &vm->target) == 0)
         return;
     VIR_WARN("domain '%s': disk '%s' is gone, but QEMU keeps its image '%s' open: %s", vm->name,
-             disk->dst, disk->src ? disk->src->path : "", virErrorLastMessage());
+             disk->dst, disk->src ? virStorageSourcePath(disk->src) : "", virErrorLastMessage());
     virErrorReset();
 }
 

@@ -33,9 +33,16 @@ qemuImageSizeQcow2(int fd, const char *path, unsigned long long *capacity)
 int
 qemuImageSizeFetch(const virStorageSource *src, qemuImageSize *size)
 {
-    VIR_AUTOCLOSE fd = open(src->path, O_RDONLY | O_CLOEXEC | O_NONBLOCK | O_NOCTTY);
+    VIR_AUTOCLOSE fd = src->path ? open(src->path, O_RDONLY | O_CLOEXEC | O_NONBLOCK | O_NOCTTY) : -1;
     struct stat st = { 0 };
 
+    if (!src->path) {
+        g_autofree char *name = virStorageSourceName(src);
+
+        virReportError(VIR_ERR_OPERATION_UNSUPPORTED,
+                       "the size of '%s' is known while a running domain has it open", name);
+        return -1;
+    }
     if (fd < 0 || fstat(fd, &st) < 0) {
         virReportSystemError(errno, "cannot look at image '%s'", src->path);
         return -1;

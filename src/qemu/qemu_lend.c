@@ -146,8 +146,9 @@ qemuLendForEachOfDisk(const virDomainDiskDef *disk,
     const virStorageSource *src = disk->src;
     bool writable = !disk->readonly;
 
-    for (; src && src->path; src = src->backing) {
-        func(src->path, writable, opaque);
+    for (; src; src = src->backing) {
+        if (src->path)
+            func(src->path, writable, opaque);
         writable = false;
     }
 }

@@ -10,6 +10,8 @@
  */
 #include "qemu_nodes.h"
 
+#include "qemu_nbd.h"
+
 static void
 qemuNodesCollectHighest(const virDomainDef *def, unsigned int *counter)
 {
@@ -59,7 +61,7 @@ qemuTargetDiskFree(qemuTargetDisk *disk)
     g_free((char *)disk->name);
     g_free((char *)disk->qdev);
     g_free((char *)disk->node);
-    g_free((char *)disk->sourcePath);
+    virStorageSourceFree((virStorageSource *)disk->source);
     g_free(disk);
 }
 
@@ -82,6 +84,15 @@ qemuNodesDiskOnIothread(const virDomainDef *def, const virDomainDiskDef *disk)
     return false;
 }
 
+static virStorageSource *
+sourceAlone(const virStorageSource *src)
+{
+    virStorageSource *copy = virStorageSourceCopy(src);
+
+    g_clear_pointer(&copy->backing, virStorageSourceFree);
+    return copy;
+}
+
 GPtrArray *
 qemuNodesTargetDisks(const virDomainDef *def)
 {
@@ -98,7 +109,7 @@ qemuNodesTargetDisks(const virDomainDef *def)
         target->name = g_strdup(disk->dst);
         target->qdev = g_strdup(disk->alias);
         target->node = qemuNodeNameFormat(disk->src->index);
-        target->sourcePath = g_strdup(disk->src->path);
+        target->source = sourceAlone(disk->src);
         target->format = disk->src->format == VIR_STORAGE_FORMAT_NONE ? VIR_STORAGE_FORMAT_RAW
                                                                       : disk->src->format;
         target->readonly = disk->readonly || disk->device == VIR_DISK_DEVICE_CDROM;
@@ -164,14 +175,25 @@ virJSONValue *
 qemuNodesStorageProps(const virDomainDiskDef *disk, const virStorageSource *src)
 {
     g_autofree char *node = qemuNodeNameStorage(src->index);
-    const char *driver = src->type == VIR_STORAGE_TYPE_BLOCK ? "host_device" : "file";
+    virJSONValue *cache = qemuNodesCacheProps(disk);
+    virJSONValue *props = NULL;
 
+    if (src->nbd)
+        props = qemuNbdOptions(src->nbd);
+    else
+        props = virJSONBuild("{'driver':%s,'filename':%s}",
+                             src->type == VIR_STORAGE_TYPE_BLOCK ? "host_device" : "file", src->path);
+    virJSONObjectSet(props, "node-name", virJSONNewString(node));
+    if (!src->nbd && qemuNodesAio(disk->io))
+        virJSONObjectSet(props, "aio", virJSONNewString(qemuNodesAio(disk->io)));
+    if (cache)
+        virJSONObjectSet(props, "cache", cache);
     /* auto-read-only lets a job reopen a backing image for writing, and a read-only disk lie on
      * a file that cannot be opened otherwise. */
-    return virJSONBuild("{'driver':%s,'filename':%s,'node-name':%s,'aio':%s,'cache':%v,"
-                        "'auto-read-only':%b,'discard':%s}",
-                        driver, src->path, node, qemuNodesAio(disk->io), qemuNodesCacheProps(disk),
-                        true, disk->discard == VIR_DISK_DISCARD_IGNORE ? "ignore" : "unmap");
+    virJSONObjectSet(props, "auto-read-only", virJSONNewBoolean(true));
+    virJSONObjectSet(props, "discard",
+                     virJSONNewString(disk->discard == VIR_DISK_DISCARD_IGNORE ? "ignore" : "unmap"));
+    return props;
 }
 
 virJSONValue *

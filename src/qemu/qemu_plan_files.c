@@ -132,10 +132,10 @@ createWindow(const qemuPlanStep *step, qemuTarget *target)
 static void
 flushFile(const char *path)
 {
-    VIR_AUTOCLOSE fd = path ? open(path, O_RDONLY | O_CLOEXEC) : -1;
+    VIR_AUTOCLOSE fd = open(path, O_RDONLY | O_CLOEXEC);
 
     if (fd < 0 || fdatasync(fd) < 0)
-        VIR_DEBUG("image '%s' is not flushed beforehand", path ? path : "");
+        VIR_DEBUG("image '%s' is not flushed beforehand", path);
 }
 
 static gpointer

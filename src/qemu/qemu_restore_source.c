@@ -217,10 +217,17 @@ lookAtDisk(qemuRestoreJob *job, const virDomainRestoreDiskDef *def, const virDom
     qemuRestoreDisk *disk = NULL;
     g_autofree char *resolved = NULL;
 
-    if (!domDisk || !src || !src->path || domDisk->readonly) {
+    if (!domDisk || !src || domDisk->readonly) {
         virReportError(VIR_ERR_CONFIG_UNSUPPORTED,
                        "cannot restore disk '%s' of domain '%s': there is no such disk, or it is read-only "
                        "or empty",
+                       def->name, dom->name);
+        return -1;
+    }
+    if (src->nbd) {
+        virReportError(VIR_ERR_CONFIG_UNSUPPORTED,
+                       "cannot restore disk '%s' of domain '%s': it is an NBD export; write the backup to it "
+                       "with nbdcopy or qemu-img while the domain is stopped",
                        def->name, dom->name);
         return -1;
     }

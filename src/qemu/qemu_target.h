@@ -15,7 +15,7 @@ typedef struct _qemuTargetDisk {
     const char *name;          /* "vda" (borrowed from the Def) */
     const char *qdev;          /* device id for qom-set path /machine/peripheral/ID; NULL: no device (helper) */
     const char *node;          /* format node the device reads: "libvirt-1-format" */
-    const char *sourcePath;    /* image file */
+    const virStorageSource *source;   /* its image, without the chain below */
     virStorageFormat format;
     bool readonly;
     bool iothread;             /* runs outside the main loop thread */

@@ -8,6 +8,7 @@
 #include "qemu_backup_end.h"
 #include "qemu_checkpoint_books.h"
 #include "qemu_checkpoint_order.h"
+#include "qemu_nbd.h"
 #include "qemu_reconcile.h"
 #include "qemu_restore.h"
 #include "qemu_workers.h"
@@ -139,6 +140,15 @@ checkHeld(const qemuVM *vm, qemuHelperMode mode)
     return -1;
 }
 
+/* Looking asks QEMU only, and it answers. */
+static int
+checkDisks(qemuVM *vm, qemuHelperMode mode)
+{
+    g_autoptr(virDomainDef) def = mode == QEMU_HELPER_LOOK ? NULL : qemuVMCopyDef(vm);
+
+    return def ? qemuNbdCheckDomain(def) : 0;
+}
+
 qemuTarget *
 qemuTargetBegin(qemuVM *vm, qemuHelperMode mode)
 {
@@ -152,7 +162,7 @@ qemuTargetBegin(qemuVM *vm, qemuHelperMode mode)
             return NULL;
     }
     if (active)
-        return &vm->target;
+        return checkDisks(vm, mode) < 0 ? NULL : &vm->target;
     if (mode != QEMU_HELPER_BARE && qemuRestoreCheckUse(vm, "use the disks of") < 0)
         return NULL;
     if (vm->helper ? checkHeld(vm, mode) < 0 : startHelper(vm, mode) < 0)

@@ -14,7 +14,7 @@
  * For a stopped domain a helper is started, and what an interrupted operation left of checkpoints is
  * settled. Caller holds MODIFY and calls qemuTargetEnd() before it gives that up.
  * Returns: (borrowed), or NULL as qemuHelperStart, or with VIR_ERR_OPERATION_INVALID when bitmaps are to
- * be changed while a backup of the stopped domain reads them.
+ * be changed while a backup of the stopped domain reads them, or as qemuNbdCheckDomain for a running one.
  */
 qemuTarget *qemuTargetBegin(qemuVM *vm, qemuHelperMode mode);
 /** The bitmaps were changed: bring them into the images of a stopped domain (nothing to do for a

@@ -227,7 +227,7 @@ qemuVMEventIOError(qemuVM *vm, const qemuVMEvent *event)
     }
     def = disk ? virDomainDefDisk(vm->def, disk->name, false) : NULL;
     qemuVMPublish(vm, virDomainEventIOErrorNew(vm->name, vm->uuid, vm->def->id,
-                                               disk ? disk->sourcePath : "",
+                                               disk ? virStorageSourcePath(disk->source) : "",
                                                def && def->alias ? def->alias : "", code, why));
     if (code == VIR_DOMAIN_EVENT_IO_ERROR_PAUSE && vm->state == VIR_DOMAIN_RUNNING) {
         qemuVMSetState(vm, VIR_DOMAIN_PAUSED, VIR_DOMAIN_PAUSED_IOERROR);
@@ -255,12 +255,12 @@ qemuVMEventThreshold(qemuVM *vm, const qemuVMEvent *event)
     disk = qemuVMEventDisk(vm, node);
     if (disk) {
         qemuVMPublish(vm, virDomainEventBlockThresholdNew(vm->name, vm->uuid, vm->def->id, disk->name,
-                                                          disk->sourcePath, threshold, excess));
+                                                          virStorageSourcePath(disk->source), threshold, excess));
         if (sscanf(disk->node, "libvirt-%u-", &index) == 1) {
             g_autofree char *indexed = g_strdup_printf("%s[%u]", disk->name, index);
 
             qemuVMPublish(vm, virDomainEventBlockThresholdNew(vm->name, vm->uuid, vm->def->id, indexed,
-                                                              disk->sourcePath, threshold, excess));
+                                                              virStorageSourcePath(disk->source), threshold, excess));
         }
     }
     g_mutex_unlock(&vm->lock);

@@ -7,6 +7,9 @@
 #define DOMAIN(rest) HEAD("type='qemu'", "d1") "<os><type>hvm</type></os>" rest "</domain>"
 #define DEVICES(rest) DOMAIN("<devices>" rest "</devices>")
 #define DISK(rest) DEVICES("<disk type='file'>" rest "</disk>")
+#define NET_DISK(attrs, rest)                                                                       \
+    DEVICES("<disk type='network'><source " attrs ">" rest "</source><target dev='vda'/></disk>")
+#define NET_HOST "<host name='h'/>"
 #define SOURCE "<source file='/i/a'/>"
 #define PLAIN(target, rest)                                                                        \
     "<disk type='file'><source file='/i/" target "'/><target dev='" target "'/>" rest "</disk>"
@@ -95,8 +98,37 @@ static const confRefusal domainRefusals[] = {
     {"empty-source", BAD, "missing attribute 'file'", DISK("<source/><target dev='vda'/>")},
     {"relative", BAD, "'i/a' in element <source> must be absolute",
      DISK("<source file='i/a'/><target dev='vda'/>")},
-    {"disk-network", UNSUPPORTED, "'network'",
-     DEVICES("<disk type='network'><source/><target dev='vda'/></disk>")},
+    {"disk-volume", UNSUPPORTED, "'volume'",
+     DEVICES("<disk type='volume'><source/><target dev='vda'/></disk>")},
+    {"nbd-no-protocol", BAD, "missing attribute 'protocol' in element <source>", NET_DISK("", NET_HOST)},
+    {"nbd-protocol", BAD, "'zz'", NET_DISK("protocol='zz'", NET_HOST)},
+    {"nbd-rbd", UNSUPPORTED, "'rbd'", NET_DISK("protocol='rbd' name='pool/x'", NET_HOST)},
+    {"nbd-no-host", BAD, "needs one <host>", NET_DISK("protocol='nbd'", "")},
+    {"nbd-hosts", BAD, "needs one <host>", NET_DISK("protocol='nbd'", NET_HOST NET_HOST)},
+    {"nbd-host-no-name", BAD, "missing attribute 'name' in element <host>", NET_DISK("protocol='nbd'", "<host/>")},
+    {"nbd-no-socket", BAD, "missing attribute 'socket' in element <host>",
+     NET_DISK("protocol='nbd'", "<host transport='unix'/>")},
+    {"nbd-socket-relative", BAD, "'s' in element <host> must be absolute",
+     NET_DISK("protocol='nbd'", "<host transport='unix' socket='s'/>")},
+    {"nbd-socket-of-tcp", UNSUPPORTED, "attribute 'socket' in element <host>",
+     NET_DISK("protocol='nbd'", "<host name='h' socket='/s'/>")},
+    {"nbd-port-of-socket", UNSUPPORTED, "attribute 'port' in element <host>",
+     NET_DISK("protocol='nbd'", "<host transport='unix' socket='/s' port='3'/>")},
+    {"nbd-rdma", UNSUPPORTED, "'rdma'", NET_DISK("protocol='nbd'", "<host transport='rdma' name='h'/>")},
+    {"nbd-port", VIR_ERR_INVALID_ARG, "port '70000' of <host> is out of range",
+     NET_DISK("protocol='nbd'", "<host name='h' port='70000'/>")},
+    {"nbd-port-zero", VIR_ERR_INVALID_ARG, "port '0' of <host> is out of range",
+     NET_DISK("protocol='nbd'", "<host name='h' port='0'/>")},
+    {"nbd-tls", UNSUPPORTED, "attribute 'tls' in element <source>: 'yes'",
+     NET_DISK("protocol='nbd' tls='yes'", NET_HOST)},
+    {"nbd-tls-name", UNSUPPORTED, "attribute 'tlsHostname' in element <source>",
+     NET_DISK("protocol='nbd' tlsHostname='h'", NET_HOST)},
+    {"nbd-reconnect", UNSUPPORTED, "<reconnect> in <source>",
+     NET_DISK("protocol='nbd'", NET_HOST "<reconnect delay='10'/>")},
+    {"nbd-file", UNSUPPORTED, "attribute 'file' in element <source>",
+     NET_DISK("protocol='nbd' file='/a'", NET_HOST)},
+    {"file-exclusive", UNSUPPORTED, "attribute 'f:exclusive' in element <source>",
+     DISK("<source file='/i/a' xmlns:f='urn:fleece:1' f:exclusive='yes'/><target dev='vda'/>")},
     {"disk-type", BAD, "'zz'", DEVICES("<disk type='zz'><source/><target dev='vda'/></disk>")},
     {"disk-lun", UNSUPPORTED, "'lun'", DEVICES("<disk type='block' device='lun'/>")},
     {"disk-snapshot", UNSUPPORTED, "attribute 'snapshot' in element <disk>",
@@ -142,7 +174,7 @@ static const confRefusal domainRefusals[] = {
     {"ide-fifth", UNSUPPORTED, "only one IDE controller", DEVICES(PLAIN("hde", ""))},
     {"backing-half", BAD, "needs both",
      DISK(SOURCE "<backingStore><format type='raw'/></backingStore><target dev='vda'/>")},
-    {"backing-nbd", UNSUPPORTED, "'network'",
+    {"backing-nbd", BAD, "missing attribute 'protocol'",
      DISK(SOURCE "<backingStore type='network'><format type='raw'/><source/></backingStore><target "
                  "dev='vda'/>")},
     {"alias", BAD, "invalid alias 'ua-,x=y'", DEVICES(PLAIN("vda", "<alias name='ua-,x=y'/>"))},

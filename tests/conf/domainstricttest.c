@@ -17,7 +17,7 @@
 
 static const char *const documents[] = {
     "minimal.xml",    "pc-full.live.xml", "q35-full.live.xml", "q35-stock-live.xml",
-    "chain.live.xml", "buses.xml",        "consoles.xml",      "metadata.xml",
+    "chain.live.xml", "nbd.live.xml", "buses.xml",        "consoles.xml",      "metadata.xml",
     "kernel.xml",     "cpu-host.xml",     "user-alias.xml",    "running.live.xml",
 };
 
@@ -116,28 +116,24 @@ tryAdditions(xmlDocPtr doc, xmlNodePtr node)
 }
 
 static void
-tryAttribute(xmlDocPtr doc, const char *before, xmlNodePtr node, const char *attr)
+tryAttribute(xmlDocPtr doc, const char *before, xmlNodePtr node, xmlAttrPtr attr)
 {
-    g_autofree char *value = virXMLProp(node, attr);
-    g_autofree char *what = g_strdup_printf("value of attribute '%s'", attr);
+    g_autofree char *name = virXMLShownName(attr->name, attr->ns);
+    g_autofree char *value = virXMLProp(node, name);
+    g_autofree char *what = g_strdup_printf("value of attribute '%s'", name);
 
-    if (deafTo((const char *)node->name, attr))
+    if (deafTo((const char *)node->name, name))
         return;
-    xmlSetProp(node, BAD_CAST attr, BAD_CAST "/" ODD);
+    xmlSetNsProp(node, attr->ns, attr->name, BAD_CAST "/" ODD);
     assertHeard(doc, before, what, node);
-    xmlSetProp(node, BAD_CAST attr, BAD_CAST value);
+    xmlSetNsProp(node, attr->ns, attr->name, BAD_CAST value);
 }
 
 static void
 tryValues(xmlDocPtr doc, const char *before, xmlNodePtr node)
 {
-    GPtrArray *names = g_ptr_array_new_with_free_func(g_free);
-
     for (xmlAttrPtr attr = node->properties; attr; attr = attr->next)
-        g_ptr_array_add(names, g_strdup((const char *)attr->name));
-    for (guint i = 0; i < names->len; i++)
-        tryAttribute(doc, before, node, g_ptr_array_index(names, i));
-    g_ptr_array_unref(names);
+        tryAttribute(doc, before, node, attr);
     if (hasOwnText(node)) {
         xmlNodePtr more = xmlAddChild(node, xmlNewCDataBlock(doc, BAD_CAST ODD, strlen(ODD)));
 

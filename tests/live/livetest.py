@@ -189,6 +189,21 @@ class LiveTest(unittest.TestCase):
             self.fail("virsh %s: status %d: %s" % (" ".join(args), done.returncode, done.stderr.strip()))
         return done
 
+    # Servers
+
+    def serve(self, argv, ready):
+        """A server that is gone, at the latest, with the test."""
+        process = subprocess.Popen(argv, stdin=subprocess.DEVNULL, stderr=subprocess.DEVNULL)
+        self.own.append(process.pid)
+        self.addCleanup(self.end_process, process)
+        wait_until(argv[0] + " to listen", ready)
+        return process
+
+    def end_process(self, process):
+        if process.poll() is None:
+            process.kill()
+        process.wait()
+
     # Machines
 
     def machine(self, start=True, **kwargs):

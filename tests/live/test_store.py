@@ -52,13 +52,16 @@ class StoreTest(livetest.LiveTest):
     def poke(self, m, target, offset, length=BLOCK):
         """The disk's own device writes a pattern, as a guest's request would."""
         self.pattern = self.pattern % 250 + 1
+        self.device_io(m, target, "write -P %d %d %d" % (self.pattern, offset, length))
+        m[target].model.data[offset:offset + length] = bytes([self.pattern]) * length
+
+    def device_io(self, m, target, command):
         alias = next(d.find("alias").get("name") for d in ET.fromstring(m.dom.XMLDesc()).iter("disk")
                      if d.find("target").get("dev") == target)
         device = "/machine/peripheral/%s%s" % (alias, "/virtio-backend" if alias.startswith("virtio") else "")
-        line = "qemu-io -d %s \"write -P %d %d %d\"" % (device, self.pattern, offset, length)
+        line = "qemu-io -d %s \"%s\"" % (device, command)
         said = libvirt_qemu.qemuMonitorCommand(m.dom, line, libvirt_qemu.VIR_DOMAIN_QEMU_MONITOR_COMMAND_HMP)
         self.assertNotRegex(said, "(?i)error|failed|not found|unknown")
-        m[target].model.data[offset:offset + length] = bytes([self.pattern]) * length
 
     def assert_since(self, m, name, before):
         """Whole disk right; each changed block is named; and not everything is."""

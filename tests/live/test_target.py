@@ -17,19 +17,6 @@ SIZE = 32 * MIB
 
 
 class Targets(livetest.LiveTest):
-    def serve(self, argv, ready):
-        """A server that is gone, at the latest, with the test."""
-        process = subprocess.Popen(argv, stdin=subprocess.DEVNULL, stderr=subprocess.DEVNULL)
-        self.own.append(process.pid)
-        self.addCleanup(self.end, process)
-        wait_until(argv[0] + " to listen", ready)
-        return process
-
-    def end(self, process):
-        if process.poll() is None:
-            process.kill()
-        process.wait()
-
     def nbd_path(self, target):
         return os.path.join(self.tmp, "nbd-" + target)
 

@@ -229,7 +229,7 @@ addDisk(engineQemu *q, GPtrArray *argv, size_t i)
     g_ptr_array_add(argv, g_strconcat(parts[0], nodes[i], parts[1], qdevs[i], NULL));
     q->disks[i] = (qemuTargetDisk){
         .name = names[i], .qdev = qdevs[i], .node = nodes[i],
-        .sourcePath = g_steal_pointer(&image), .format = VIR_STORAGE_FORMAT_QCOW2,
+        .source = virStorageSourceNew(VIR_STORAGE_TYPE_FILE, VIR_STORAGE_FORMAT_QCOW2, image), .format = VIR_STORAGE_FORMAT_QCOW2,
     };
     q->model[i] = g_malloc0(ENGINE_DISK_BYTES);
 }
@@ -295,7 +295,7 @@ engineQemuClear(engineQemu *q)
     qemuMonitorUnref(q->mon);
     g_object_unref(q->process);
     for (size_t i = 0; i < q->ndisks; i++) {
-        g_free((char *)q->disks[i].sourcePath);
+        virStorageSourceFree((virStorageSource *)q->disks[i].source);
         g_free(q->model[i]);
     }
     g_free(q->dir);

@@ -60,10 +60,12 @@ typedef struct _planState {
 static const char *const diskNames[] = { "vda", "vdb", "vdc" };
 static const char *const qdevs[] = { "virtio-disk0", "virtio-disk1", "virtio-disk2" };
 static const char *const nodes[] = { "libvirt-3-format", "libvirt-2-format", "libvirt-1-format" };
-static const char *const images[] = { "/img/a.qcow2", "/img/b.qcow2", "/img/c.qcow2" };
+static const virStorageSource images[] = { { .path = (char *)"/img/a.qcow2" },
+                                           { .path = (char *)"/img/b.qcow2" },
+                                           { .path = (char *)"/img/c.qcow2" } };
 static const char *const stores[] = { "/scratch/vda.1", "/scratch/vdb.1", "/scratch/vdc.1" };
 
-static virBackupNbd nbdTarget = { .host = (char *)"::1", .port = 10809, .exportName = (char *)"x" };
+static virStorageNbd nbdTarget = { .host = (char *)"::1", .port = 10809, .exportName = (char *)"x" };
 
 static GPtrArray *
 sinceNew(const char *words)
@@ -81,7 +83,7 @@ fillDisk(planState *s, const planCase *c, size_t i)
 {
     s->targets[i] = (qemuTargetDisk){
         .name = diskNames[i], .qdev = c->helper ? NULL : qdevs[i], .node = nodes[i],
-        .sourcePath = images[i], .format = VIR_STORAGE_FORMAT_QCOW2,
+        .source = &images[i], .format = VIR_STORAGE_FORMAT_QCOW2,
     };
     s->stores[i] = (virStorageSource){
         .type = c->block ? VIR_STORAGE_TYPE_BLOCK : VIR_STORAGE_TYPE_FILE,
@@ -92,7 +94,8 @@ fillDisk(planState *s, const planCase *c, size_t i)
         .store = &s->stores[i], .incremental = (char *)(c->since[i] ? "A" : NULL),
     };
     if (c->nbd) {
-        s->defs[i].nbd = &nbdTarget;
+        s->stores[i].type = VIR_STORAGE_TYPE_NETWORK;
+        s->stores[i].nbd = &nbdTarget;
         s->stores[i].path = NULL;
     }
     if (c->since[i])

@@ -124,6 +124,14 @@ static const struct {
     { "owner", changeOwner, "attributes", true },
 };
 
+static virJSONValue *
+stampOf(const char *path, pid_t pid)
+{
+    virStorageSource source = {.format = VIR_STORAGE_FORMAT_RAW, .path = (char *)path};
+
+    return qemuBitmapStoreStampFetch(&source, pid);
+}
+
 static void
 testStamps(void)
 {
@@ -138,12 +146,12 @@ testStamps(void)
 
         g_assert_true(g_file_set_contents(path, "", 0, NULL));
         g_assert_cmpint(truncate(path, 4096), ==, 0);
-        before = qemuBitmapStoreStampFetch(path, 0);
-        same = qemuBitmapStoreStampFetch(path, 0);
+        before = stampOf(path, 0);
+        same = stampOf(path, 0);
         g_assert_nonnull(before);
         g_assert_null(qemuBitmapStoreStampDiff(before, same));
         changes[i].change(path);      /* at once: a stamp must not need time to pass */
-        after = qemuBitmapStoreStampFetch(path, 0);
+        after = stampOf(path, 0);
         words = qemuBitmapStoreStampDiff(before, after);
         g_test_message("%s: %s", changes[i].name, words);
         g_assert_nonnull(words);
@@ -172,10 +180,10 @@ testStampOfProcess(void)
         _exit(0);
     }
     close(fd);
-    stamp = qemuBitmapStoreStampFetch(path, pid);
+    stamp = stampOf(path, pid);
     g_assert_nonnull(stamp);
     replaceByCopy(path);
-    g_assert_null(qemuBitmapStoreStampFetch(path, pid));
+    g_assert_null(stampOf(path, pid));
     g_assert_cmpint(virErrorLastCode(), ==, VIR_ERR_OPERATION_FAILED);
     kill(pid, SIGKILL);
     waitpid(pid, NULL, 0);
@@ -186,10 +194,34 @@ testStampOfProcess(void)
 static void
 testNoDisk(void)
 {
-    g_assert_null(qemuBitmapStoreStampFetch("/dev/null", 0));
+    g_assert_null(stampOf("/dev/null", 0));
     g_assert_cmpint(virErrorLastCode(), ==, VIR_ERR_OPERATION_FAILED);
-    g_assert_null(qemuBitmapStoreStampFetch("/nonexistent/disk", 0));
+    g_assert_null(stampOf("/nonexistent/disk", 0));
     g_assert_cmpint(virErrorLastCode(), ==, VIR_ERR_SYSTEM_ERROR);
+}
+
+/* An export has no stamp of its own; the user's word is one, for that export. */
+static void
+testExport(void)
+{
+    virStorageNbd nbd = {.host = (char *)"h", .port = 10809, .exportName = (char *)"x"};
+    virStorageNbd other = {.host = (char *)"h", .port = 10809, .exportName = (char *)"y"};
+    virStorageSource source = {.type = VIR_STORAGE_TYPE_NETWORK, .nbd = &nbd};
+    g_autoptr(virJSONValue) then = NULL;
+    g_autoptr(virJSONValue) now = NULL;
+    g_autofree char *words = NULL;
+
+    g_assert_null(qemuBitmapStoreStampFetch(&source, 0));
+    g_assert_cmpint(virErrorLastCode(), ==, VIR_ERR_OPERATION_UNSUPPORTED);
+    g_assert_nonnull(strstr(virErrorLastMessage(), "'nbd://h:10809/x'"));
+    source.exclusive = true;
+    then = qemuBitmapStoreStampFetch(&source, 0);
+    g_assert_nonnull(then);
+    g_assert_null(qemuBitmapStoreStampDiff(then, then));
+    source.nbd = &other;
+    now = qemuBitmapStoreStampFetch(&source, 0);
+    words = qemuBitmapStoreStampDiff(then, now);
+    g_assert_cmpstr(words, ==, "it is another export");
 }
 
 int
@@ -201,5 +233,6 @@ main(int argc, char **argv)
     g_test_add_func("/bitmap-store/stamps", testStamps);
     g_test_add_func("/bitmap-store/stamp-of-process", testStampOfProcess);
     g_test_add_func("/bitmap-store/no-disk", testNoDisk);
+    g_test_add_func("/bitmap-store/export", testExport);
     return g_test_run();
 }

@@ -175,7 +175,7 @@ testTarget(Setup *s, gconstpointer data)
     g_assert_cmpstr(disks[0].name, ==, "vda");
     g_assert_null(disks[0].qdev);
     g_assert_cmpstr(disks[0].node, ==, "libvirt-1-format");
-    g_assert_cmpstr(disks[0].sourcePath, ==, s->image);
+    g_assert_cmpstr(disks[0].source->path, ==, s->image);
     g_assert_false(target->ops->guestRuns(target));
     g_assert_cmpint(target->ops->pid(target), >, 0);
     g_assert_cmpint(qemuHelperStop(helper), ==, 0);

@@ -167,12 +167,13 @@ runEnd(fakeQemu *q)
     virDomainBackupDef def = {.mode = VIR_BACKUP_MODE_PULL};
     g_autoptr(qemuPlan) plan = NULL;
     qemuPlanRun run = {0};
+    virStorageSource image = {.path = (char *)"/img"};
 
     for (size_t i = 0; i < NDEVICES; i++) {
         targets[i] = (qemuTargetDisk){.name = names[i],
                                       .qdev = qdevs[i],
                                       .node = formats[i],
-                                      .sourcePath = "/img",
+                                      .source = &image,
                                       .format = VIR_STORAGE_FORMAT_QCOW2};
         defs[i] = (virDomainBackupDiskDef){.name = (char *)names[i], .backup = true};
         disks[i] =
