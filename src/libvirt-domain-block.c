@@ -79,6 +79,35 @@ virDomainGetBlockJobInfo(virDomainPtr dom, const char *disk, virDomainBlockJobIn
 }
 
 int
+virDomainBlockJobSetSpeed(virDomainPtr dom, const char *disk, unsigned long bandwidth,
+                          unsigned int flags)
+{
+    VIR_ENTRY_DOMAIN(dom, -1);
+    VIR_ENTRY_WRITE(dom->conn, -1);
+    VIR_ENTRY_NONNULL(disk, -1);
+    VIR_ENTRY_CALL(dom->conn, -1, domainBlockJobSetSpeed, dom, disk, bandwidth, flags);
+}
+
+int
+virDomainBlockJobAbort(virDomainPtr dom, const char *disk, unsigned int flags)
+{
+    VIR_ENTRY_DOMAIN(dom, -1);
+    VIR_ENTRY_WRITE(dom->conn, -1);
+    VIR_ENTRY_NONNULL(disk, -1);
+    VIR_ENTRY_CALL(dom->conn, -1, domainBlockJobAbort, dom, disk, flags);
+}
+
+int
+virDomainSetBlockThreshold(virDomainPtr domain, const char *dev, unsigned long long threshold,
+                           unsigned int flags)
+{
+    VIR_ENTRY_DOMAIN(domain, -1);
+    VIR_ENTRY_WRITE(domain->conn, -1);
+    VIR_ENTRY_NONNULL(dev, -1);
+    VIR_ENTRY_CALL(domain->conn, -1, domainSetBlockThreshold, domain, dev, threshold, flags);
+}
+
+int
 virConnectGetAllDomainStats(virConnectPtr conn, unsigned int stats,
                             virDomainStatsRecordPtr **retStats, unsigned int flags)
 {

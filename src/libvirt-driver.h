@@ -96,6 +96,11 @@ typedef struct _virDriver {
                                  int *nparams, unsigned int flags);
     int (*domainGetBlockJobInfo)(virDomainPtr dom, const char *disk, virDomainBlockJobInfoPtr info,
                                  unsigned int flags);
+    int (*domainBlockJobSetSpeed)(virDomainPtr dom, const char *disk, unsigned long bandwidth,
+                                  unsigned int flags);
+    int (*domainBlockJobAbort)(virDomainPtr dom, const char *disk, unsigned int flags);
+    int (*domainSetBlockThreshold)(virDomainPtr dom, const char *dev, unsigned long long threshold,
+                                   unsigned int flags);
     int (*connectGetAllDomainStats)(virConnectPtr conn, virDomainPtr *doms, unsigned int ndoms,
                                     unsigned int stats, virDomainStatsRecordPtr **records,
                                     unsigned int flags);

@@ -1224,6 +1224,17 @@ int virDomainBlockResize(virDomainPtr dom, const char *disk, unsigned long long 
 /** Returns: 1 and *@info filled, 0 when the disk has no job, or -1. */
 int virDomainGetBlockJobInfo(virDomainPtr dom, const char *disk, virDomainBlockJobInfoPtr info,
                              unsigned int flags);
+/** Limits what a push backup copies of the disk: @bandwidth in MiB/s, or bytes/s with
+ * VIR_DOMAIN_BLOCK_JOB_SPEED_BANDWIDTH_BYTES; 0 = no limit. Since: 0.9.4 */
+int virDomainBlockJobSetSpeed(virDomainPtr dom, const char *disk, unsigned long bandwidth,
+                              unsigned int flags);
+/** Ends the whole backup that works on the disk, as virDomainAbortJob does. Since: 0.9.4 */
+int virDomainBlockJobAbort(virDomainPtr dom, const char *disk, unsigned int flags);
+/** VIR_DOMAIN_EVENT_ID_BLOCK_THRESHOLD is sent, once, when something is written behind @threshold bytes of an
+ * image's file or device; 0 = never. @dev: vda, or vda[INDEX] with an index from the domain's XML or the
+ * backup's. Since: 3.2.0 */
+int virDomainSetBlockThreshold(virDomainPtr domain, const char *dev, unsigned long long threshold,
+                               unsigned int flags);
 /**
  * virConnectGetAllDomainStats: @stats: virDomainStatsTypes, 0 for all. *@retStats: (owned, free
  * with virDomainStatsRecordListFree). Returns: number of records, or -1. Since: 1.2.8

@@ -154,6 +154,8 @@ diskParse(xmlNodePtr node, virDomainBackupDef *def)
         disk->incremental = virXMLProp(node, "incremental");
         disk->exportName = virXMLProp(node, "exportname");
         disk->exportBitmap = virXMLProp(node, "exportbitmap");
+        if (virXMLPropUInt(node, "index", &disk->index) < 0)
+            return -1;
         if (diskStoreParse(node, disk, def->mode) < 0)
             return -1;
     }
@@ -226,6 +228,8 @@ diskFormat(virBuffer *buf, const virDomainBackupDiskDef *disk, virBackupMode mod
     virBufferEscapeString(buf, " incremental='%s'", disk->incremental);
     virBufferEscapeString(buf, " exportname='%s'", disk->exportName);
     virBufferEscapeString(buf, " exportbitmap='%s'", disk->exportBitmap);
+    if (disk->index > 0)
+        virBufferAsprintf(buf, " index='%u'", disk->index);
     if (!disk->store) {
         virBufferAdd(buf, "/>\n");
         return;

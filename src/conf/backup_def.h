@@ -18,6 +18,7 @@ typedef struct _virDomainBackupDiskDef {
     char *exportBitmap;          /* pull incremental; default "backup-" + target name */
     virStorageSource *store;     /* pull: <scratch>, push: <target>; filled in by Align */
     bool storeGiven;
+    unsigned int index;          /* the store as "vda[INDEX]" in other calls; 0 = it has none */
 } virDomainBackupDiskDef;
 
 typedef struct _virDomainBackupDef {

@@ -213,8 +213,9 @@ static const virXMLElementRule storeChildren[] = {
 #define DISK_ATTRS(types)                                                                          \
     {"name", VIR_XML_RULE_REQUIRED, .check = virXMLDiskTarget}, {"backup", .words = "yes no"},     \
         {"type", .words = types}, {"backupmode", .words = "full incremental"},                     \
+        {"incremental"},                                                                           \
     {                                                                                              \
-        "incremental"                                                                              \
+        "index", .check = virXMLUnsignedInt                                                        \
     }
 
 static const virXMLAttrRule diskPushAttrs[] = {

@@ -103,6 +103,11 @@ int qemuDomainBlockStats(virDomainPtr dom, const char *disk, virDomainBlockStats
 int qemuDomainBlockStatsFlags(virDomainPtr dom, const char *disk, virTypedParameterPtr params,
                               int *nparams, unsigned int flags);
 int qemuDomainGetBlockJobInfo(virDomainPtr dom, const char *disk, virDomainBlockJobInfoPtr info, unsigned int flags);
+int qemuDomainBlockJobSetSpeed(virDomainPtr dom, const char *disk, unsigned long bandwidth, unsigned int flags);
+int qemuDomainBlockJobAbort(virDomainPtr dom, const char *disk, unsigned int flags);
+
+/* qemu_threshold.c */
+int qemuDomainSetBlockThreshold(virDomainPtr dom, const char *dev, unsigned long long threshold, unsigned int flags);
 
 /* qemu_api_stats.c: statistics of many domains. */
 int qemuConnectGetAllDomainStats(virConnectPtr conn, virDomainPtr *doms, unsigned int ndoms,

@@ -1,8 +1,9 @@
 /* SPDX-License-Identifier: LGPL-2.1-or-later */
 /*
- * Sizes and statistics of single disks.
+ * Sizes, statistics and jobs of single disks.
  */
 #include "qemu_api.h"
+#include "qemu_backup_blockjob.h"
 #include "qemu_graph.h"
 #include "qemu_image_size.h"
 #include "qemu_nodes.h"
@@ -12,6 +13,7 @@
 #include "virtypedparam.h"
 
 #define VIR_FROM_THIS VIR_FROM_QEMU
+#define MIB (1ULL << 20)
 
 /* (owned) copy of the disk named by target or source path; NULL with an error. */
 static virDomainDef *
@@ -68,6 +70,20 @@ qemuBlockSizeFetch(qemuVM *vm, const virStorageSource *src, qemuImageSize *size)
     return rc;
 }
 
+/* A block device is as big as it is; how much of it an image takes knows who writes it. */
+static void
+qemuBlockHighest(qemuVM *vm, const virStorageSource *src, unsigned long long *allocation)
+{
+    g_autoptr(qemuMonitor) mon = src->type == VIR_STORAGE_TYPE_BLOCK ? qemuVMMonitor(vm) : NULL;
+    g_autoptr(GPtrArray) nodes = mon ? qemuQMPQueryNodes(mon) : NULL;
+    g_autofree char *name = qemuNodeNameStorage(src->index);
+    const qemuQMPNode *node = nodes ? qemuQMPNodeByName(nodes, name) : NULL;
+
+    virErrorReset();
+    if (node)
+        *allocation = node->highest;
+}
+
 int
 qemuDomainGetBlockInfo(virDomainPtr dom, const char *disk, virDomainBlockInfoPtr info, unsigned int flags)
 {
@@ -87,6 +103,7 @@ qemuDomainGetBlockInfo(virDomainPtr dom, const char *disk, virDomainBlockInfoPtr
     }
     if (qemuBlockSizeFetch(vm, found->src, &size) < 0)
         return -1;
+    qemuBlockHighest(vm, found->src, &size.allocation);
     *info = (virDomainBlockInfo){ .capacity = size.capacity, .allocation = size.allocation, .physical = size.physical };
     return 0;
 }
@@ -186,15 +203,40 @@ int
 qemuDomainGetBlockJobInfo(virDomainPtr dom, const char *disk, virDomainBlockJobInfoPtr info, unsigned int flags)
 {
     g_autoptr(qemuVM) vm = NULL;
-    g_autoptr(qemuMonitor) mon = NULL;
-    g_autoptr(virDomainDef) def = NULL;
-    virDomainDiskDef *found = NULL;
+    int rc = 0;
 
     virCheckFlags(VIR_DOMAIN_BLOCK_JOB_INFO_BANDWIDTH_BYTES, -1);
-    vm = qemuVMFromDomain(dom);
-    mon = vm ? qemuVMMonitor(vm) : NULL;
-    def = mon ? qemuBlockFindDisk(vm, disk, &found) : NULL;
-    /* Commit, pull and copy are not offered, and a backup is not a block job to clients. */
     *info = (virDomainBlockJobInfo){ 0 };
-    return def ? 0 : -1;
+    vm = qemuVMFromDomain(dom);
+    rc = vm ? qemuBackupBlockJobInfo(vm, disk, info) : -1;
+    if (!(flags & VIR_DOMAIN_BLOCK_JOB_INFO_BANDWIDTH_BYTES))
+        info->bandwidth = info->bandwidth / MIB + (info->bandwidth % MIB > 0);   /* 0 is no limit */
+    return rc;
+}
+
+int
+qemuDomainBlockJobSetSpeed(virDomainPtr dom, const char *disk, unsigned long bandwidth, unsigned int flags)
+{
+    g_autoptr(qemuVM) vm = NULL;
+    unsigned long long unit = flags & VIR_DOMAIN_BLOCK_JOB_SPEED_BANDWIDTH_BYTES ? 1 : MIB;
+
+    virCheckFlags(VIR_DOMAIN_BLOCK_JOB_SPEED_BANDWIDTH_BYTES, -1);
+    if (bandwidth > G_MAXINT64 / unit) {
+        virReportError(VIR_ERR_OVERFLOW, "bandwidth must be less than %llu", G_MAXINT64 / unit);
+        return -1;
+    }
+    vm = qemuVMFromDomain(dom);
+    return vm ? qemuBackupBlockJobSetSpeed(vm, disk, bandwidth * unit) : -1;
+}
+
+int
+qemuDomainBlockJobAbort(virDomainPtr dom, const char *disk, unsigned int flags)
+{
+    g_autoptr(qemuVM) vm = NULL;
+
+    virCheckFlags(VIR_DOMAIN_BLOCK_JOB_ABORT_ASYNC | VIR_DOMAIN_BLOCK_JOB_ABORT_PIVOT, -1);
+    vm = qemuVMFromDomain(dom);
+    return vm ? qemuBackupBlockJobAbort(vm, disk, flags & VIR_DOMAIN_BLOCK_JOB_ABORT_PIVOT,
+                                        !(flags & VIR_DOMAIN_BLOCK_JOB_ABORT_ASYNC))
+              : -1;
 }

@@ -142,5 +142,5 @@ qemuDomainAbortJobFlags(virDomainPtr dom, unsigned int flags)
                        dom->name);
         return -1;
     }
-    return restore ? qemuRestoreAbort(vm) : qemuBackupAbort(vm);
+    return restore ? qemuRestoreAbort(vm) : qemuBackupAbort(vm, NULL, true);
 }

@@ -6,7 +6,10 @@
  */
 #include "qemu_api.h"
 #include <string.h>
+#include "qemu_backup_job.h"
+#include "qemu_backup_plan.h"
 #include "qemu_image_size.h"
+#include "qemu_nodes.h"
 #include "qemu_process_spawn.h"
 #include "qemu_qmp_block.h"
 #include "qemu_vm_list.h"
@@ -38,6 +41,8 @@ typedef struct _qemuStatsItem {
     pid_t pid;
     qemuMonitor *mon;         /* (owned reference) NULL = there is nobody to ask */
     unsigned long long balloonKiB;
+    qemuBackupJob *backup;    /* (owned reference) NULL = none runs */
+    GPtrArray *nodes;         /* qemuQMPNode *; NULL = not asked for, or no answer */
     virTypedParamList params;
 } qemuStatsItem;
 
@@ -48,6 +53,9 @@ qemuStatsItemFree(void *data)
 
     qemuVMUnref(item->vm);
     qemuMonitorUnref(item->mon);
+    qemuBackupJobUnref(item->backup);
+    if (item->nodes)
+        g_ptr_array_unref(item->nodes);
     virDomainDefFree(item->def);
     virTypedParamListClear(&item->params);
     g_free(item);
@@ -133,26 +141,75 @@ qemuStatsBlockCounters(qemuStatsItem *item, unsigned int i, const qemuQMPBlockSt
     virTypedParamListAddULLong(list, stats->flushTimeNs, "block.%u.fl.times", i);
 }
 
+/* What QEMU and the host's file system say of one image; @node: what writes to its storage, or NULL. */
+static void
+qemuStatsBlockSizes(qemuStatsItem *item, unsigned int i, const virStorageSource *src, const qemuQMPNode *node)
+{
+    virTypedParamList *list = &item->params;
+    qemuImageSize size = { 0 };
+    bool known = qemuImageSizeFetch(src, &size) == 0;
+
+    if (node || known)
+        virTypedParamListAddULLong(list, node ? node->highest : size.allocation, "block.%u.allocation", i);
+    if (known) {
+        virTypedParamListAddULLong(list, size.capacity, "block.%u.capacity", i);
+        virTypedParamListAddULLong(list, size.physical, "block.%u.physical", i);
+    }
+    virErrorReset();
+    if (node && node->threshold > 0)
+        virTypedParamListAddULLong(list, node->threshold, "block.%u.threshold", i);
+}
+
+static void
+qemuStatsBlockHead(qemuStatsItem *item, unsigned int i, const char *disk, const virStorageSource *src,
+                   unsigned int index)
+{
+    virTypedParamListAddString(&item->params, disk, "block.%u.name", i);
+    if (src)
+        virTypedParamListAddString(&item->params, virStorageSourcePath(src), "block.%u.path", i);
+    if (index > 0)
+        virTypedParamListAddUInt(&item->params, index, "block.%u.backingIndex", i);
+}
+
 static void
 qemuStatsBlockSource(qemuStatsItem *item, unsigned int i, const virDomainDiskDef *disk,
                      const virStorageSource *src, const qemuQMPBlockStats *stats)
 {
-    qemuImageSize size = { 0 };
+    g_autofree char *name = src && src->index > 0 ? qemuNodeNameStorage(src->index) : NULL;
 
-    virTypedParamListAddString(&item->params, disk->dst, "block.%u.name", i);
-    if (src && src->path)
-        virTypedParamListAddString(&item->params, src->path, "block.%u.path", i);
-    if (src && item->backing && src->index)
-        virTypedParamListAddUInt(&item->params, src->index, "block.%u.backingIndex", i);
+    qemuStatsBlockHead(item, i, disk->dst, src, src ? src->index : 0);
     if (stats)
         qemuStatsBlockCounters(item, i, stats);
-    if (!src || qemuImageSizeFetch(src, &size) < 0) {
-        virErrorReset();
-        return;
+    if (src)
+        qemuStatsBlockSizes(item, i, src, item->nodes && name ? qemuQMPNodeByName(item->nodes, name) : NULL);
+}
+
+/* The scratch or target of the backup that runs, if @disk has one. */
+static const virDomainBackupDiskDef *
+qemuStatsBlockStore(const qemuStatsItem *item, const virDomainDiskDef *disk)
+{
+    const GPtrArray *disks = item->backing && item->backup ? item->backup->def->disks : NULL;
+
+    for (guint i = 0; disks && i < disks->len; i++) {
+        const virDomainBackupDiskDef *def = g_ptr_array_index(disks, i);
+
+        if (def->index > 0 && g_str_equal(def->name, disk->dst))
+            return def;
     }
-    virTypedParamListAddULLong(&item->params, size.allocation, "block.%u.allocation", i);
-    virTypedParamListAddULLong(&item->params, size.capacity, "block.%u.capacity", i);
-    virTypedParamListAddULLong(&item->params, size.physical, "block.%u.physical", i);
+    return NULL;
+}
+
+static void
+qemuStatsBlockStoreAdd(qemuStatsItem *item, unsigned int i, const virDomainBackupDiskDef *store)
+{
+    const virStorageSource *src = store->store;
+    g_autofree char *wire = src->nbd ? qemuBackupNodeName("wire", store->name) : NULL;
+    const qemuQMPNode *node = NULL;
+
+    if (item->nodes)
+        node = wire ? qemuQMPNodeByName(item->nodes, wire) : qemuQMPNodeByFile(item->nodes, src->path);
+    qemuStatsBlockHead(item, i, store->name, src, store->index);
+    qemuStatsBlockSizes(item, i, src, node);
 }
 
 static unsigned int
@@ -167,6 +224,7 @@ qemuStatsBlockCount(const qemuStatsItem *item)
 
         for (; src; src = src->backing)
             n++;
+        n += qemuStatsBlockStore(item, disk) != NULL;
     }
     return n;
 }
@@ -178,17 +236,21 @@ qemuStatsBlock(qemuStatsItem *item)
     unsigned int n = 0;
     guint i = 0;
 
+    item->nodes = table ? qemuQMPQueryNodes(item->mon) : NULL;
     /* A QEMU that died just now has no counters; its sizes are still true. */
     virErrorReset();
     virTypedParamListAddUInt(&item->params, qemuStatsBlockCount(item), "block.count");
     for (i = 0; i < item->def->disks->len; i++) {
         const virDomainDiskDef *disk = g_ptr_array_index(item->def->disks, i);
+        const virDomainBackupDiskDef *store = qemuStatsBlockStore(item, disk);
         const virStorageSource *src = disk->src;
 
         qemuStatsBlockSource(item, n++, disk, src,
                              table && disk->alias ? g_hash_table_lookup(table, disk->alias) : NULL);
         for (src = item->backing && src ? src->backing : NULL; src; src = src->backing)
             qemuStatsBlockSource(item, n++, disk, src, NULL);
+        if (store)
+            qemuStatsBlockStoreAdd(item, n++, store);
     }
 }
 
@@ -204,6 +266,8 @@ qemuStatsCollect(void *data, void *opaque G_GNUC_UNUSED)
     item->pid = item->vm->exited ? 0 : item->vm->pid;
     item->mon = item->pid && item->vm->mon ? qemuMonitorRef(item->vm->mon) : NULL;
     item->balloonKiB = item->vm->balloonKiB;
+    if (item->vm->backup && item->vm->backup->phase != QEMU_BACKUP_BEGINNING)
+        item->backup = qemuBackupJobRef(item->vm->backup);
     g_mutex_unlock(&item->vm->lock);
     if (!item->def)
         return;

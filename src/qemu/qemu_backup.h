@@ -12,8 +12,9 @@
 int qemuDomainBackupBegin(virDomainPtr dom, const char *backupXML, const char *checkpointXML, unsigned int flags);
 char *qemuDomainBackupGetXMLDesc(virDomainPtr dom, unsigned int flags);
 
-/** virDomainAbortJob: pull: the regular end; push: cancel. Holds MODIFY itself. */
-int qemuBackupAbort(qemuVM *vm);
+/** virDomainAbortJob: pull: the regular end; push: cancel. Holds MODIFY itself.
+ * @which: only this backup, NULL = whichever there is; @wait: up to two seconds for the end of a push. */
+int qemuBackupAbort(qemuVM *vm, const qemuBackupJob *which, bool wait);
 /** Type and statistics of the running backup; type VIR_DOMAIN_JOB_NONE if there is none. A push
  * asks QEMU (one command). */
 int qemuBackupJobStats(qemuVM *vm, int *type, virTypedParamList *params);

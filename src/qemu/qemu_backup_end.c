@@ -479,9 +479,9 @@ cancelPush(qemuVM *vm, qemuBackupJob *job, unsigned int waitMs)
 }
 
 static void
-abortPush(qemuVM *vm, qemuBackupJob *job)
+abortPush(qemuVM *vm, qemuBackupJob *job, bool wait)
 {
-    cancelPush(vm, job, ABORT_WAIT_MS);
+    cancelPush(vm, job, wait ? ABORT_WAIT_MS : 0);
     qemuBackupFinishPushIfDone(vm, job);
 }
 
@@ -494,14 +494,14 @@ qemuBackupBreak(qemuVM *vm, qemuBackupJob *job, const char *why)
 }
 
 int
-qemuBackupAbort(qemuVM *vm)
+qemuBackupAbort(qemuVM *vm, const qemuBackupJob *which, bool wait)
 {
     g_autoptr(qemuBackupJob) job = NULL;
 
     if (qemuJobBegin(&vm->job, QEMU_JOB_MODIFY, "virDomainAbortJob") < 0)
         return -1;
     job = qemuBackupOfVM(vm);
-    if (!job) {
+    if (!job || (which && which != job)) {
         virReportError(VIR_ERR_OPERATION_INVALID, "%s", "no job is active on the domain");
         qemuJobEnd(&vm->job);
         return -1;
@@ -509,7 +509,7 @@ qemuBackupAbort(qemuVM *vm)
     if (job->def->mode == VIR_BACKUP_MODE_PULL)
         qemuBackupFinish(vm, job, VIR_DOMAIN_JOB_COMPLETED, "Operation canceled");
     else
-        abortPush(vm, job);
+        abortPush(vm, job, wait);
     qemuJobEnd(&vm->job);
     return 0;
 }

@@ -292,8 +292,8 @@ qemuBackupJournalSetAside(const qemuConfig *config, const char *domain)
 }
 
 /* A scratch file grows with what the guest overwrites; the file system knows its size. */
-static unsigned long long
-storeUsed(const qemuBackupJobDisk *disk)
+unsigned long long
+qemuBackupJobStoreUsed(const qemuBackupJobDisk *disk)
 {
     struct stat st = { 0 };
 
@@ -311,7 +311,7 @@ fillPull(const qemuBackupJob *job, virTypedParamList *params)
     for (guint i = 0; i < job->disks->len; i++) {
         const qemuBackupJobDisk *disk = g_ptr_array_index(job->disks, i);
 
-        used += storeUsed(disk);
+        used += qemuBackupJobStoreUsed(disk);
         total += disk->size;
     }
     virTypedParamListAddULLong(params, used, VIR_DOMAIN_JOB_DISK_TEMP_USED);

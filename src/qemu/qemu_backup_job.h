@@ -59,6 +59,8 @@ void qemuBackupJobUnref(qemuBackupJob *job);
 G_DEFINE_AUTOPTR_CLEANUP_FUNC(qemuBackupJob, qemuBackupJobUnref)
 qemuBackupJobDisk *qemuBackupJobDiskLookup(const qemuBackupJob *job, const char *name);
 
+/** Bytes that the store of @disk takes where it lies; 0 if that is no file. */
+unsigned long long qemuBackupJobStoreUsed(const qemuBackupJobDisk *disk);
 /** True if the store of @disk goes with a job that ended as @type: scratch files we made, and what a
  * push that failed left in targets we made, which is no backup. */
 bool qemuBackupJobStoreGoes(const qemuBackupJob *job, const qemuBackupJobDisk *disk, int type);

@@ -35,6 +35,12 @@ noteLoans(const qemuBackupJob *job)
     }
 }
 
+static unsigned int
+diskIndex(const virDomainBackupDef *def, guint i)
+{
+    return ((const virDomainBackupDiskDef *)g_ptr_array_index(def->disks, i))->index;
+}
+
 static int
 adopt(qemuVM *vm, qemuBackupJob *job)
 {
@@ -46,6 +52,8 @@ adopt(qemuVM *vm, qemuBackupJob *job)
 
         job->phase = QEMU_BACKUP_RUNNING;
         vm->backup = qemuBackupJobRef(job);
+        for (guint i = 0; i < job->def->disks->len; i++)
+            vm->nodeCounter = MAX(vm->nodeCounter, diskIndex(job->def, i));
     }
     return 0;
 }

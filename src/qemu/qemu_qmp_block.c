@@ -41,7 +41,6 @@ static qemuQMPBlockStats *
 qemuQMPBlockStatsParseOne(const virJSONValue *entry)
 {
     const virJSONValue *stats = virJSONObjectLookupObject(entry, "stats");
-    const virJSONValue *parent = virJSONObjectLookupObject(entry, "parent");
     g_autofree qemuQMPBlockStats *out = g_new0(qemuQMPBlockStats, 1);
 
     if (virJSONObjectGetUInt(stats, "rd_operations", &out->readOps) < 0 ||
@@ -55,9 +54,6 @@ qemuQMPBlockStatsParseOne(const virJSONValue *entry)
         virReportError(VIR_ERR_INTERNAL_ERROR, "%s", "an entry of query-blockstats lacks counters");
         return NULL;
     }
-    /* The parent is the file below the format node; absent with an empty drive. */
-    virJSONObjectGetUInt(virJSONObjectLookupObject(parent, "stats"), "wr_highest_offset",
-                         &out->writeHighest);
     return g_steal_pointer(&out);
 }
 
@@ -101,6 +97,93 @@ qemuQMPQueryNamedBlockNodes(qemuMonitor *mon)
     if (!list || qemuQMPCheckList(list, "query-named-block-nodes") < 0)
         return NULL;
     return g_steal_pointer(&list);
+}
+
+void
+qemuQMPNodeFree(qemuQMPNode *node)
+{
+    if (!node)
+        return;
+    g_free(node->name);
+    g_free(node->driver);
+    g_free(node->file);
+    g_free(node);
+}
+
+static void
+qemuQMPNodesAddStats(GPtrArray *nodes, const virJSONValue *entry)
+{
+    const char *name = virJSONObjectLookupString(entry, "node-name");
+    qemuQMPNode *node = name ? (qemuQMPNode *)qemuQMPNodeByName(nodes, name) : NULL;
+
+    /* one that has come or gone between the two answers */
+    if (node)
+        virJSONObjectGetUInt(virJSONObjectLookupObject(entry, "stats"), "wr_highest_offset", &node->highest);
+}
+
+GPtrArray *
+qemuQMPNodesParse(const virJSONValue *nodes, const virJSONValue *stats)
+{
+    g_autoptr(GPtrArray) list = g_ptr_array_new_with_free_func((GDestroyNotify)qemuQMPNodeFree);
+    size_t i = 0;
+
+    if (qemuQMPCheckList(nodes, "query-named-block-nodes") < 0 ||
+        qemuQMPCheckList(stats, "query-blockstats") < 0)
+        return NULL;
+    for (i = 0; i < virJSONArraySize(nodes); i++) {
+        const virJSONValue *entry = virJSONArrayAt(nodes, i);
+        qemuQMPNode *node = g_new0(qemuQMPNode, 1);
+
+        g_ptr_array_add(list, node);
+        node->name = g_strdup(virJSONObjectLookupString(entry, "node-name"));
+        node->driver = g_strdup(virJSONObjectLookupString(entry, "drv"));
+        node->file = g_strdup(virJSONObjectLookupString(entry, "file"));
+        if (!node->name || !node->driver || !node->file ||
+            virJSONObjectGetUInt(entry, "write_threshold", &node->threshold) < 0) {
+            virReportError(VIR_ERR_INTERNAL_ERROR, "%s",
+                           "an entry of query-named-block-nodes is incomplete");
+            return NULL;
+        }
+    }
+    for (i = 0; i < virJSONArraySize(stats); i++)
+        qemuQMPNodesAddStats(list, virJSONArrayAt(stats, i));
+    return g_steal_pointer(&list);
+}
+
+GPtrArray *
+qemuQMPQueryNodes(qemuMonitor *mon)
+{
+    g_autoptr(virJSONValue) nodes = qemuQMPQueryNamedBlockNodes(mon);
+    g_autoptr(virJSONValue) stats = nodes ? qemuQMPQueryList(
+        mon, virJSONBuild("{'execute':'query-blockstats','arguments':{'query-nodes':%b}}", true)) : NULL;
+
+    return stats ? qemuQMPNodesParse(nodes, stats) : NULL;
+}
+
+const qemuQMPNode *
+qemuQMPNodeByName(const GPtrArray *nodes, const char *name)
+{
+    for (guint i = 0; i < nodes->len; i++) {
+        const qemuQMPNode *node = g_ptr_array_index(nodes, i);
+
+        if (g_str_equal(node->name, name))
+            return node;
+    }
+    return NULL;
+}
+
+const qemuQMPNode *
+qemuQMPNodeByFile(const GPtrArray *nodes, const char *path)
+{
+    for (guint i = 0; i < nodes->len; i++) {
+        const qemuQMPNode *node = g_ptr_array_index(nodes, i);
+
+        /* formats and filters have the name of what is below them */
+        if ((g_str_equal(node->driver, "file") || g_str_equal(node->driver, "host_device")) &&
+            g_str_equal(node->file, path))
+            return node;
+    }
+    return NULL;
 }
 
 void
@@ -157,7 +240,6 @@ qemuQMPBlockJobFree(qemuQMPBlockJob *job)
         return;
     g_free(job->id);
     g_free(job->type);
-    g_free(job->ioStatus);
     g_free(job);
 }
 
@@ -176,10 +258,7 @@ qemuQMPBlockJobsParse(const virJSONValue *list)
         g_ptr_array_add(jobs, job);
         job->id = g_strdup(virJSONObjectLookupString(entry, "device"));
         job->type = g_strdup(virJSONObjectLookupString(entry, "type"));
-        job->ioStatus = g_strdup(virJSONObjectLookupString(entry, "io-status"));
-        job->busy = virJSONObjectIsTrue(entry, "busy");
-        job->paused = virJSONObjectIsTrue(entry, "paused");
-        job->ready = virJSONObjectIsTrue(entry, "ready");
+        job->concluded = g_strcmp0(virJSONObjectLookupString(entry, "status"), "concluded") == 0;
         if (!job->id || !job->type || virJSONObjectGetUInt(entry, "offset", &job->offset) < 0 ||
             virJSONObjectGetUInt(entry, "len", &job->length) < 0 ||
             virJSONObjectGetUInt(entry, "speed", &job->speed) < 0) {
@@ -189,15 +268,6 @@ qemuQMPBlockJobsParse(const virJSONValue *list)
         }
     }
     return g_steal_pointer(&jobs);
-}
-
-GPtrArray *
-qemuQMPQueryBlockJobs(qemuMonitor *mon)
-{
-    g_autoptr(virJSONValue) list =
-        qemuQMPQueryList(mon, virJSONBuild("{'execute':'query-block-jobs'}"));
-
-    return list ? qemuQMPBlockJobsParse(list) : NULL;
 }
 
 int
@@ -214,16 +284,6 @@ qemuQMPJobCancel(qemuMonitor *mon, const char *id)
 {
     g_autoptr(virJSONValue) command =
         virJSONBuild("{'execute':'job-cancel','arguments':{'id':%s}}", id);
-
-    return qemuMonitorCommand(mon, command, NULL);
-}
-
-int
-qemuQMPBlockJobSetSpeed(qemuMonitor *mon, const char *id, unsigned long long bytesPerSec)
-{
-    g_autoptr(virJSONValue) command =
-        virJSONBuild("{'execute':'block-job-set-speed','arguments':{'device':%s,'speed':%llu}}", id,
-                     bytesPerSec);
 
     return qemuMonitorCommand(mon, command, NULL);
 }

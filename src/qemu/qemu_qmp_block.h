@@ -9,7 +9,6 @@ typedef struct _qemuQMPBlockStats {
     unsigned long long readOps, readBytes, readTimeNs;
     unsigned long long writeOps, writeBytes, writeTimeNs;
     unsigned long long flushOps, flushTimeNs;
-    unsigned long long writeHighest; /* highest offset written to the image file */
 } qemuQMPBlockStats;
 /** (owned) device id ("virtio-disk0") -> qemuQMPBlockStats *, every disk in one round trip. */
 GHashTable *qemuQMPQueryBlockStats(qemuMonitor *mon);
@@ -17,6 +16,25 @@ GHashTable *qemuQMPQueryBlockStats(qemuMonitor *mon);
 GHashTable *qemuQMPBlockStatsParse(const virJSONValue *list);
 /** (owned) raw flat list of query-named-block-nodes. */
 virJSONValue *qemuQMPQueryNamedBlockNodes(qemuMonitor *mon);
+
+/* A node as the accounting of the host's storage sees it. */
+typedef struct _qemuQMPNode {
+    char *name;
+    char *driver;
+    char *file;                   /* what it was opened with; "" if there is nothing to name */
+    unsigned long long threshold; /* bytes; 0 = none */
+    unsigned long long highest;   /* end of the last write into it, of all since it was opened */
+} qemuQMPNode;
+void qemuQMPNodeFree(qemuQMPNode *node);
+G_DEFINE_AUTOPTR_CLEANUP_FUNC(qemuQMPNode, qemuQMPNodeFree)
+/** (owned) of qemuQMPNode *: all nodes, those that QEMU named too; one round trip. */
+GPtrArray *qemuQMPQueryNodes(qemuMonitor *mon);
+/** Pure half of it: the "return" values of query-named-block-nodes and of query-blockstats over nodes. */
+GPtrArray *qemuQMPNodesParse(const virJSONValue *nodes, const virJSONValue *stats);
+/** (borrowed) the node @name; NULL if it is not there. */
+const qemuQMPNode *qemuQMPNodeByName(const GPtrArray *nodes, const char *name);
+/** (borrowed) the node through which @path is read and written. */
+const qemuQMPNode *qemuQMPNodeByFile(const GPtrArray *nodes, const char *path);
 
 typedef struct _qemuQMPJob {
     char *id;
@@ -34,15 +52,11 @@ typedef struct _qemuQMPBlockJob {
     char *id;
     char *type;
     unsigned long long offset, length, speed;
-    bool busy, paused, ready;
-    char *ioStatus;
+    bool concluded;   /* over, its result waits to be dismissed */
 } qemuQMPBlockJob;
 void qemuQMPBlockJobFree(qemuQMPBlockJob *job);
 G_DEFINE_AUTOPTR_CLEANUP_FUNC(qemuQMPBlockJob, qemuQMPBlockJobFree)
-/** (owned) of qemuQMPBlockJob *: query-block-jobs. */
-GPtrArray *qemuQMPQueryBlockJobs(qemuMonitor *mon);
+/** (owned) of qemuQMPBlockJob *: the "return" value of query-block-jobs. */
 GPtrArray *qemuQMPBlockJobsParse(const virJSONValue *list);
 int qemuQMPJobDismiss(qemuMonitor *mon, const char *id);
 int qemuQMPJobCancel(qemuMonitor *mon, const char *id);
-/** @bytesPerSec: 0 = no limit. */
-int qemuQMPBlockJobSetSpeed(qemuMonitor *mon, const char *id, unsigned long long bytesPerSec);

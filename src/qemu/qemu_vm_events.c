@@ -12,6 +12,7 @@
 #include "qemu_hotplug.h"
 #include "qemu_process.h"
 #include "qemu_status.h"
+#include "qemu_threshold.h"
 #include "virlog.h"
 
 
@@ -237,33 +238,10 @@ qemuVMEventIOError(qemuVM *vm, const qemuVMEvent *event)
     qemuStatusSave(vm);
 }
 
-/* A threshold is announced under the disk's name and under its image's index: clients may have
- * asked for either. */
 static void
 qemuVMEventThreshold(qemuVM *vm, const qemuVMEvent *event)
 {
-    const char *node = virJSONObjectLookupString(event->data, "node-name");
-    unsigned long long threshold = 0;
-    unsigned long long excess = 0;
-    unsigned int index = 0;
-    const qemuTargetDisk *disk = NULL;
-
-    virJSONObjectGetUInt(event->data, "write-threshold", &threshold);
-    virJSONObjectGetUInt(event->data, "amount-exceeded", &excess);
-    qemuBackupEventJob(vm, event->name, event->data);
-    g_mutex_lock(&vm->lock);
-    disk = qemuVMEventDisk(vm, node);
-    if (disk) {
-        qemuVMPublish(vm, virDomainEventBlockThresholdNew(vm->name, vm->uuid, vm->def->id, disk->name,
-                                                          virStorageSourcePath(disk->source), threshold, excess));
-        if (sscanf(disk->node, "libvirt-%u-", &index) == 1) {
-            g_autofree char *indexed = g_strdup_printf("%s[%u]", disk->name, index);
-
-            qemuVMPublish(vm, virDomainEventBlockThresholdNew(vm->name, vm->uuid, vm->def->id, indexed,
-                                                              virStorageSourcePath(disk->source), threshold, excess));
-        }
-    }
-    g_mutex_unlock(&vm->lock);
+    qemuThresholdEvent(vm, event->data);
 }
 
 void

@@ -112,6 +112,35 @@ remoteDomainGetBlockJobInfo(virDomainPtr dom, const char *disk, virDomainBlockJo
     return 1;
 }
 
+static int
+remoteDomainBlockJobSetSpeed(virDomainPtr dom, const char *disk, unsigned long bandwidth,
+                             unsigned int flags)
+{
+    remote_domain_block_job_set_speed_args args = {remoteWireDomain(dom), (char *)disk, bandwidth, flags};
+
+    return remoteCallProc(dom->conn, REMOTE_PROC_DOMAIN_BLOCK_JOB_SET_SPEED,
+                          REMOTE_XDR(remote_domain_block_job_set_speed_args), &args, NULL, NULL);
+}
+
+static int
+remoteDomainBlockJobAbort(virDomainPtr dom, const char *disk, unsigned int flags)
+{
+    remote_domain_block_job_abort_args args = {remoteWireDomain(dom), (char *)disk, flags};
+
+    return remoteCallProc(dom->conn, REMOTE_PROC_DOMAIN_BLOCK_JOB_ABORT,
+                          REMOTE_XDR(remote_domain_block_job_abort_args), &args, NULL, NULL);
+}
+
+static int
+remoteDomainSetBlockThreshold(virDomainPtr dom, const char *dev, unsigned long long threshold,
+                              unsigned int flags)
+{
+    remote_domain_set_block_threshold_args args = {remoteWireDomain(dom), (char *)dev, threshold, flags};
+
+    return remoteCallProc(dom->conn, REMOTE_PROC_DOMAIN_SET_BLOCK_THRESHOLD,
+                          REMOTE_XDR(remote_domain_set_block_threshold_args), &args, NULL, NULL);
+}
+
 static void
 statsRecordFree(void *data)
 {
@@ -211,6 +240,9 @@ remoteClientAddBlock(virDriver *driver)
     driver->domainBlockStats = remoteDomainBlockStats;
     driver->domainBlockStatsFlags = remoteDomainBlockStatsFlags;
     driver->domainGetBlockJobInfo = remoteDomainGetBlockJobInfo;
+    driver->domainBlockJobSetSpeed = remoteDomainBlockJobSetSpeed;
+    driver->domainBlockJobAbort = remoteDomainBlockJobAbort;
+    driver->domainSetBlockThreshold = remoteDomainSetBlockThreshold;
     driver->connectGetAllDomainStats = remoteConnectGetAllDomainStats;
     driver->domainFSFreeze = remoteDomainFSFreeze;
     driver->domainFSThaw = remoteDomainFSThaw;

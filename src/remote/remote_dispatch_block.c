@@ -83,6 +83,33 @@ remoteDispatchDomainGetBlockJobInfo(remoteCall *call, remote_domain_get_block_jo
     return 0;
 }
 
+int
+remoteDispatchDomainBlockJobSetSpeed(remoteCall *call, remote_domain_block_job_set_speed_args *args,
+                                     remote_none *ret)
+{
+    g_autoptr(virDomain) dom = remoteGetDomain(call->conn, &args->dom);
+
+    return virDomainBlockJobSetSpeed(dom, args->path, args->bandwidth, args->flags);
+}
+
+int
+remoteDispatchDomainBlockJobAbort(remoteCall *call, remote_domain_block_job_abort_args *args,
+                                  remote_none *ret)
+{
+    g_autoptr(virDomain) dom = remoteGetDomain(call->conn, &args->dom);
+
+    return virDomainBlockJobAbort(dom, args->path, args->flags);
+}
+
+int
+remoteDispatchDomainSetBlockThreshold(remoteCall *call, remote_domain_set_block_threshold_args *args,
+                                      remote_none *ret)
+{
+    g_autoptr(virDomain) dom = remoteGetDomain(call->conn, &args->dom);
+
+    return virDomainSetBlockThreshold(dom, args->dev, args->threshold, args->flags);
+}
+
 static int
 putStats(remote_connect_get_all_domain_stats_ret *ret, virDomainStatsRecordPtr *records, int n)
 {

@@ -188,7 +188,7 @@ int
 main(int argc, char **argv)
 {
     static const char *const cases[] = {
-        "bare", "push", "pull-unix", "pull-tcp", "pull-tls", "push-nbd", "virtnbdbackup", "explicit-readonly",
+        "bare", "push", "pull-unix", "pull-tcp", "pull-tls", "push-nbd", "index", "virtnbdbackup", "explicit-readonly",
         "options", "pull-options", "push-options", "options-no",
     };
     static const char *const settled[] = {"bare", "pull-unix", "push-options", "options-no"};

@@ -590,7 +590,7 @@ testParse(void)
                      "\"rd_bytes\":2,\"rd_total_time_ns\":3,\"wr_operations\":4,\"wr_bytes\":5,"
                      "\"wr_total_time_ns\":6,"
                      "\"flush_operations\":7,\"flush_total_time_ns\":8},"
-                     "\"parent\":{\"stats\":{\"wr_highest_offset\":9}}}]",
+                     "\"parent\":{}}]",
                      -1);
     g_autoptr(virJSONValue) broken =
         virJSONParse("[{\"qdev\":\"x\",\"stats\":{\"rd_operations\":1}}]", -1);
@@ -611,7 +611,6 @@ testParse(void)
     g_assert_cmpuint(s->readOps + s->readBytes + s->readTimeNs, ==, 6);
     g_assert_cmpuint(s->writeOps + s->writeBytes + s->writeTimeNs, ==, 15);
     g_assert_cmpuint(s->flushOps + s->flushTimeNs, ==, 15);
-    g_assert_cmpuint(s->writeHighest, ==, 9);
     g_assert_null(qemuQMPBlockStatsParse(broken));
     assertError(VIR_ERR_INTERNAL_ERROR, "lacks counters");
 
@@ -624,6 +623,54 @@ testParse(void)
     assertError(VIR_ERR_INTERNAL_ERROR, "incomplete");
     g_assert_null(qemuQMPBlockJobsParse(NULL));
     assertError(VIR_ERR_INTERNAL_ERROR, "not a list");
+}
+
+static void
+testParseNodes(void)
+{
+    g_autoptr(virJSONValue) nodes = virJSONParse(
+        "[{\"node-name\":\"f\",\"drv\":\"qcow2\",\"file\":\"/a\",\"write_threshold\":0},"
+        "{\"node-name\":\"#block7\",\"drv\":\"file\",\"file\":\"/a\",\"write_threshold\":5},"
+        "{\"node-name\":\"dev\",\"drv\":\"host_device\",\"file\":\"/dev/b\",\"write_threshold\":0}]", -1);
+    g_autoptr(virJSONValue) stats = virJSONParse(
+        "[{\"node-name\":\"gone\",\"stats\":{\"wr_highest_offset\":1}},"
+        "{\"node-name\":\"#block7\",\"stats\":{\"wr_highest_offset\":9}}]", -1);
+    g_autoptr(virJSONValue) broken = virJSONParse("[{\"node-name\":\"f\"}]", -1);
+    g_autoptr(GPtrArray) list = qemuQMPNodesParse(nodes, stats);
+
+    g_assert_cmpuint(list->len, ==, 3);
+    g_assert_cmpstr(qemuQMPNodeByFile(list, "/a")->name, ==, "#block7");
+    g_assert_cmpstr(qemuQMPNodeByFile(list, "/dev/b")->name, ==, "dev");
+    g_assert_null(qemuQMPNodeByFile(list, "/b"));
+    g_assert_null(qemuQMPNodeByName(list, "gone"));
+    g_assert_cmpuint(qemuQMPNodeByName(list, "#block7")->threshold, ==, 5);
+    g_assert_cmpuint(qemuQMPNodeByName(list, "#block7")->highest, ==, 9);
+    g_assert_cmpuint(qemuQMPNodeByName(list, "f")->highest, ==, 0);
+    g_assert_null(qemuQMPNodesParse(broken, stats));
+    assertError(VIR_ERR_INTERNAL_ERROR, "incomplete");
+    g_assert_null(qemuQMPNodesParse(nodes, NULL));
+    assertError(VIR_ERR_INTERNAL_ERROR, "not a list");
+}
+
+static void
+testParseBlockJobs(void)
+{
+    g_autoptr(virJSONValue) jobs = virJSONParse(
+        "[{\"device\":\"j\",\"type\":\"backup\",\"status\":\"running\",\"offset\":1,\"len\":2,\"speed\":3},"
+        "{\"device\":\"k\",\"type\":\"backup\",\"status\":\"concluded\",\"offset\":2,\"len\":2,\"speed\":0}]",
+        -1);
+    g_autoptr(virJSONValue) broken = virJSONParse("[{\"device\":\"j\",\"type\":\"backup\"}]", -1);
+    g_autoptr(GPtrArray) list = qemuQMPBlockJobsParse(jobs);
+    const qemuQMPBlockJob *job = g_ptr_array_index(list, 0);
+
+    g_assert_cmpstr(job->id, ==, "j");
+    g_assert_cmpuint(job->offset, ==, 1);
+    g_assert_cmpuint(job->length, ==, 2);
+    g_assert_cmpuint(job->speed, ==, 3);
+    g_assert_false(job->concluded);
+    g_assert_true(((const qemuQMPBlockJob *)g_ptr_array_index(list, 1))->concluded);
+    g_assert_null(qemuQMPBlockJobsParse(broken));
+    assertError(VIR_ERR_INTERNAL_ERROR, "incomplete");
 }
 
 int
@@ -647,5 +694,7 @@ main(int argc, char **argv)
     g_test_add_func("/monitor/passthrough", testPassthrough);
     g_test_add_func("/monitor/descriptor", testFd);
     g_test_add_func("/qmp/parse", testParse);
+    g_test_add_func("/qmp/parse-nodes", testParseNodes);
+    g_test_add_func("/qmp/parse-block-jobs", testParseBlockJobs);
     return g_test_run();
 }

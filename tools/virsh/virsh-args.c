@@ -10,6 +10,7 @@
 #include <string.h>
 
 struct _virshCommandArgs {
+    const virshCommand *command;
     GHashTable *values; /* option name -> GPtrArray of char *, NULL-terminated; BOOL: empty */
 };
 
@@ -165,6 +166,7 @@ virshParseWords(virshShell *sh, char **words)
         virshError(sh, "unknown command: '%s'", words[0]);
         return NULL;
     }
+    inv->args->command = inv->command;
     for (gsize i = 1; words[i]; i++) {
         if (names && g_str_equal(words[i], "--")) {
             names = false;
@@ -300,8 +302,8 @@ virshArgScaled(virshShell *sh, const virshCommandArgs *args, const char *name,
         *bytes = number * scale;
         return true;
     }
-    virshError(sh, "Scaled numeric value '%s' for <%s> option is malformed or out of range",
-               text ? text : "", name);
+    virshError(sh, "Scaled numeric value '%s' for <%s%s> option is malformed or out of range",
+               text ? text : "", optionByName(args->command, name)->required ? "" : "--", name);
     if (digits && scale == 0)
         virshError(sh, "invalid argument: unknown suffix '%s'", end);
     else if (digits)

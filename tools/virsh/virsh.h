@@ -93,6 +93,10 @@ extern const virshOption virshDomstatsOptions[];
 bool virshDomstats(virshShell *sh, const virshCommandArgs *args);
 extern const virshOption virshJobInfoOptions[];
 extern const virshOption virshJobAbortOptions[];
+extern const virshOption virshBlockJobOptions[];
+extern const virshOption virshBlockThresholdOptions[];
+bool virshBlockJob(virshShell *sh, const virshCommandArgs *args);
+bool virshBlockThreshold(virshShell *sh, const virshCommandArgs *args);
 bool virshJobInfo(virshShell *sh, const virshCommandArgs *args);
 bool virshJobAbort(virshShell *sh, const virshCommandArgs *args);
 
