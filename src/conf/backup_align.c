@@ -142,8 +142,9 @@ storeCheckChain(const virDomainBackupDiskDef *disk, const virDomainDef *dom)
 
         for (const virStorageSource *src = domDisk->src; src; src = src->backing) {
             g_autofree char *name = virStorageSourceName(src);
+            g_autofree char *data = src->dataStore ? virStorageSourceName(src->dataStore) : NULL;
 
-            if (g_strcmp0(name, store) == 0) {
+            if (g_strcmp0(name, store) == 0 || g_strcmp0(data, store) == 0) {
                 virReportError(VIR_ERR_INVALID_ARG,
                                "store '%s' for backup of '%s' is in use as an image of disk '%s'",
                                store, disk->name, domDisk->dst);

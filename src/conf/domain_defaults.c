@@ -39,8 +39,11 @@ virDomainDefDropLive(virDomainDef *def)
     for (guint i = 0; i < def->disks->len; i++) {
         virDomainDiskDef *disk = g_ptr_array_index(def->disks, i);
 
-        for (virStorageSource *src = disk->src; src; src = src->backing)
+        for (virStorageSource *src = disk->src; src; src = src->backing) {
             src->index = 0;
+            if (src->dataStore)
+                src->dataStore->index = 0;
+        }
     }
     for (guint i = 0; i < def->chardevs->len; i++) {
         virDomainChardevDef *chardev = g_ptr_array_index(def->chardevs, i);

@@ -93,24 +93,22 @@ virStorageNbdParse(xmlNodePtr element)
 }
 
 void
-virStorageNbdFormatOpen(virBuffer *buf, const char *element, const virStorageNbd *nbd)
+virStorageNbdFormatAttrs(virBuffer *buf, const virStorageNbd *nbd)
 {
-    virBufferAsprintf(buf, "<%s protocol='nbd'", element);
+    virBufferAdd(buf, " protocol='nbd'");
     if (*nbd->exportName)
         virBufferEscapeString(buf, " name='%s'", nbd->exportName);
 }
 
 void
-virStorageNbdFormatClose(virBuffer *buf, const char *element, const virStorageNbd *nbd)
+virStorageNbdFormatHost(virBuffer *buf, const virStorageNbd *nbd)
 {
-    virBufferAdd(buf, ">\n");
     if (nbd->socket) {
-        virBufferEscapeString(buf, "  <host transport='unix' socket='%s'/>\n", nbd->socket);
+        virBufferEscapeString(buf, "<host transport='unix' socket='%s'/>\n", nbd->socket);
     } else {
-        virBufferEscapeString(buf, "  <host name='%s'", nbd->host);
+        virBufferEscapeString(buf, "<host name='%s'", nbd->host);
         virBufferAsprintf(buf, " port='%u'/>\n", nbd->port);
     }
-    virBufferAsprintf(buf, "</%s>\n", element);
 }
 
 char *

@@ -18,8 +18,8 @@ virStorageNbd *virStorageNbdCopy(const virStorageNbd *nbd);
  * of @element are the caller's. NULL with VIR_ERR_XML_ERROR, VIR_ERR_INVALID_ARG (a port out of range)
  * or VIR_ERR_CONFIG_UNSUPPORTED. */
 virStorageNbd *virStorageNbdParse(xmlNodePtr element);
-/** The element called @element up to where more attributes fit, and the rest of it. */
-void virStorageNbdFormatOpen(virBuffer *buf, const char *element, const virStorageNbd *nbd);
-void virStorageNbdFormatClose(virBuffer *buf, const char *element, const virStorageNbd *nbd);
+/** Attributes of the element with the name, and the <host> in it. */
+void virStorageNbdFormatAttrs(virBuffer *buf, const virStorageNbd *nbd);
+void virStorageNbdFormatHost(virBuffer *buf, const virStorageNbd *nbd);
 /** An NBD URI, for messages and to tell two exports apart. (owned) */
 char *virStorageNbdURI(const virStorageNbd *nbd);

@@ -49,6 +49,7 @@ virStorageSourceCopy(const virStorageSource *src)
     copy->nbd = virStorageNbdCopy(src->nbd);
     copy->exclusive = src->exclusive;
     copy->index = src->index;
+    copy->dataStore = virStorageSourceCopy(src->dataStore);
     copy->backing = virStorageSourceCopy(src->backing);
     copy->backingTerminated = src->backingTerminated;
     return copy;
@@ -62,6 +63,7 @@ virStorageSourceFree(virStorageSource *src)
 
         g_free(src->path);
         virStorageNbdFree(src->nbd);
+        virStorageSourceFree(src->dataStore);
         g_free(src);
         src = backing;
     }
@@ -96,7 +98,7 @@ pathParse(xmlNodePtr source, const char *attr, virStorageSource *src)
     g_autofree char *known = g_strdup_printf("%s index", attr);
     g_autofree char *path = NULL;
 
-    if (virXMLCheckKnown(source, known, NULL) < 0 || !(path = virXMLPropRequired(source, attr)) ||
+    if (virXMLCheckKnown(source, known, "dataStore") < 0 || !(path = virXMLPropRequired(source, attr)) ||
         virXMLPropUInt(source, "index", &src->index) < 0)
         return -1;
     if (!g_path_is_absolute(path)) {
@@ -122,7 +124,7 @@ networkParse(xmlNodePtr source, virStorageSource *src)
     static const char *const protocols[] = {"nbd"};
     g_autofree char *protocol = virXMLPropRequired(source, "protocol");
 
-    if (!protocol || virXMLCheckKnown(source, "protocol name tls index f:exclusive", "host") < 0 ||
+    if (!protocol || virXMLCheckKnown(source, "protocol name tls index f:exclusive", "host dataStore") < 0 ||
         VIR_XML_ENUM_CHECK(source, "protocol", protocols, "rbd iscsi sheepdog gluster http https "
                            "ftp ftps tftp ssh vxhs nfs") < 0 ||
         virXMLPropUInt(source, "index", &src->index) < 0 ||
@@ -132,8 +134,8 @@ networkParse(xmlNodePtr source, virStorageSource *src)
     return 0;
 }
 
-int
-virStorageSourceParse(xmlNodePtr source, virStorageSource *src)
+static int
+placeParse(xmlNodePtr source, virStorageSource *src)
 {
     switch (src->type) {
     case VIR_STORAGE_TYPE_FILE:
@@ -147,6 +149,45 @@ virStorageSourceParse(xmlNodePtr source, virStorageSource *src)
     }
     virReportError(VIR_ERR_INTERNAL_ERROR, "storage has unknown type %d", src->type);
     return -1;
+}
+
+/* <dataStore> of a qcow2's <source>, as libvirt has it since 10.10. */
+static int
+dataStoreParse(xmlNodePtr parent, virStorageSource *src)
+{
+    static const char *const formats[] = {"raw"};
+    xmlNodePtr node = virXMLChild(parent, "dataStore");
+    xmlNodePtr format = node ? virXMLChild(node, "format") : NULL;
+    xmlNodePtr source = node ? virXMLChild(node, "source") : NULL;
+    g_autoptr(virStorageSource) data = NULL;
+
+    if (!node)
+        return 0;
+    if (virXMLCheckOnce(parent, "dataStore") < 0 || virXMLCheckKnown(node, "type", "format source") < 0 ||
+        virXMLCheckOnce(node, "format source") < 0)
+        return -1;
+    if (src->format != VIR_STORAGE_FORMAT_QCOW2) {
+        virReportError(VIR_ERR_CONFIG_UNSUPPORTED, "<dataStore> in <source> is for format 'qcow2', not '%s'",
+                       virStorageFormatToString(src->format));
+        return -1;
+    }
+    if (!source || !format) {
+        virReportError(VIR_ERR_XML_ERROR, "%s", "<dataStore> needs both <format> and <source>");
+        return -1;
+    }
+    data = virStorageSourceNew(VIR_STORAGE_TYPE_FILE, VIR_STORAGE_FORMAT_RAW, NULL);
+    if (VIR_XML_ENUM_PROP(node, "type", virStorageTypeNames, VIR_STORAGE_TYPES_FOREIGN, data->type) < 0 ||
+        virXMLCheckKnown(format, "type", NULL) < 0 || VIR_XML_ENUM_CHECK(format, "type", formats, "*") < 0 ||
+        virStorageSourceParse(source, data) < 0)
+        return -1;
+    src->dataStore = g_steal_pointer(&data);
+    return 0;
+}
+
+int
+virStorageSourceParse(xmlNodePtr source, virStorageSource *src)
+{
+    return placeParse(source, src) < 0 ? -1 : dataStoreParse(source, src);
 }
 
 /* Recursion is bounded by the depth virXMLParse allows. */
@@ -188,24 +229,42 @@ virStorageSourceParseBacking(xmlNodePtr parent, virStorageSource *src)
     return 0;
 }
 
+static void
+dataStoreFormat(virBuffer *buf, const virStorageSource *data, bool index)
+{
+    virBufferAsprintf(buf, "<dataStore type='%s'>\n", virStorageTypeNames[data->type]);
+    virBufferAdjustIndent(buf, 2);
+    virBufferAsprintf(buf, "<format type='%s'/>\n", virStorageFormatNames[data->format]);
+    virStorageSourceFormat(buf, "source", data, index);
+    virBufferAdjustIndent(buf, -2);
+    virBufferAdd(buf, "</dataStore>\n");
+}
+
 void
 virStorageSourceFormat(virBuffer *buf, const char *element, const virStorageSource *src, bool index)
 {
-    if (src->nbd) {
-        virStorageNbdFormatOpen(buf, element, src->nbd);
-    } else {
-        virBufferAsprintf(buf, "<%s", element);
+    virBufferAsprintf(buf, "<%s", element);
+    if (src->nbd)
+        virStorageNbdFormatAttrs(buf, src->nbd);
+    else
         virBufferEscapeString(buf, src->type == VIR_STORAGE_TYPE_BLOCK ? " dev='%s'" : " file='%s'",
                               src->path);
-    }
     if (index && src->index)
         virBufferAsprintf(buf, " index='%u'", src->index);
     if (src->exclusive)
         virBufferAsprintf(buf, " xmlns:f='%s' f:exclusive='yes'", VIR_XML_NS_FLEECE);
-    if (src->nbd)
-        virStorageNbdFormatClose(buf, element, src->nbd);
-    else
+    if (!src->nbd && !src->dataStore) {
         virBufferAdd(buf, "/>\n");
+        return;
+    }
+    virBufferAdd(buf, ">\n");
+    virBufferAdjustIndent(buf, 2);
+    if (src->nbd)
+        virStorageNbdFormatHost(buf, src->nbd);
+    if (src->dataStore)
+        dataStoreFormat(buf, src->dataStore, index);
+    virBufferAdjustIndent(buf, -2);
+    virBufferAsprintf(buf, "</%s>\n", element);
 }
 
 void

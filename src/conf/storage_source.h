@@ -35,6 +35,8 @@ struct _virStorageSource {
     virStorageNbd *nbd;          /* NETWORK; else NULL */
     bool exclusive;              /* NETWORK: nobody but the domain writes to it, says the user */
     unsigned int index;          /* 0 = not given */
+    virStorageSource *dataStore; /* qcow2: the raw image that has its data; NULL: itself has it, or that
+                                  * is not known yet (qemu_data_file.h). (owned) */
     virStorageSource *backing;   /* (owned) */
     bool backingTerminated;
 };

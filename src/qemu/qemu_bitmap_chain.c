@@ -37,6 +37,9 @@ qemuBitmapChainBitmapReason(const qemuGraphNode *node, const char *name, bool la
 
     if (!bitmap)
         return qemuBitmapChainMissingReason(node, name);
+    if (bitmap->foreign)
+        return g_strdup_printf("bitmap '%s' was made by another program, in an image whose data is in another "
+                               "file and may have been changed without it", name);
     if (bitmap->inconsistent)
         return g_strdup_printf("bitmap '%s' is inconsistent (QEMU was killed while the image was "
                                "in use)", name);

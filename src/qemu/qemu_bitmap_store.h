@@ -1,7 +1,8 @@
 /* SPDX-License-Identifier: LGPL-2.1-or-later */
 /*
  * The bitmap store: where the bitmaps of a disk are kept whose image cannot hold them (raw files, block
- * devices, qcow2 of compat=0.10). Per disk, in LIBDIR/bitmap-store/UUID/:
+ * devices, NBD exports, qcow2 of compat=0.10), or that is not all of the disk (qcow2 with an external data
+ * file). Per disk, in LIBDIR/bitmap-store/UUID/:
  *
  *   vda.json       says what is kept and for which content of the disk; the only thing that is believed
  *   vda.7.qcow2    empty image of the disk's size that holds the bitmaps; named by the former

@@ -25,26 +25,28 @@
 #include "virfault.h"
 #include "virfile.h"
 #include "virlog.h"
+#include "virqcow2header.h"
 
 #define VIR_FROM_THIS VIR_FROM_QEMU
-#define QCOW2_MAGIC "QFI\xfb\0\0\0\2"   /* with version 2, that of compat=0.10 */
-#define QCOW2_MAGIC_LENGTH 8
 
 static bool
 imageIsOldQcow2(const char *path)
 {
-    char head[QCOW2_MAGIC_LENGTH] = "";
     VIR_AUTOCLOSE fd = open(path, O_RDONLY | O_CLOEXEC | O_NONBLOCK);
+    g_auto(virQcow2Info) info = { 0 };
 
-    return fd >= 0 && pread(fd, head, sizeof(head), 0) == (ssize_t)sizeof(head) &&
-           memcmp(head, QCOW2_MAGIC, sizeof(head)) == 0;
+    if (fd >= 0 && virQcow2InfoRead(fd, path, &info) == 0)
+        return info.version == 2;
+    virErrorReset();
+    return false;
 }
 
 /* May it, as far as can be told without QEMU? Its node says if it does. */
 static bool
 imageNeedsStore(const virStorageSource *source)
 {
-    return source->format != VIR_STORAGE_FORMAT_QCOW2 || !source->path || imageIsOldQcow2(source->path);
+    return source->format != VIR_STORAGE_FORMAT_QCOW2 || !source->path || source->dataStore ||
+           imageIsOldQcow2(source->path);
 }
 
 static const unsigned char *

@@ -253,11 +253,18 @@ qemuBitmapStoreStampFetch(const virStorageSource *source, pid_t pid)
 {
     virStorageFormat format =
         source->format == VIR_STORAGE_FORMAT_NONE ? VIR_STORAGE_FORMAT_RAW : source->format;
-    virJSONValue *stamp = source->nbd ? exportStamp(source) : stampOfPath(source->path, pid);
+    g_autoptr(virJSONValue) stamp = source->nbd ? exportStamp(source) : stampOfPath(source->path, pid);
+    virJSONValue *data = NULL;
 
-    if (stamp)
-        virJSONObjectSet(stamp, "format", virJSONNewString(virStorageFormatToString(format)));
-    return stamp;
+    if (!stamp)
+        return NULL;
+    virJSONObjectSet(stamp, "format", virJSONNewString(virStorageFormatToString(format)));
+    if (source->dataStore) {
+        if (!(data = qemuBitmapStoreStampFetch(source->dataStore, pid)))
+            return NULL;
+        virJSONObjectSet(stamp, "data", data);
+    }
+    return g_steal_pointer(&stamp);
 }
 
 static bool
@@ -288,6 +295,19 @@ static const struct {
     { "devices", "it, or a device below it, was written to or set up anew" },
 };
 
+/* Of the other file of an image: NULL if both have none. */
+static char *
+dataDiff(const virJSONValue *then, const virJSONValue *now)
+{
+    const virJSONValue *one = virJSONObjectLookup(then, "data");
+    const virJSONValue *two = virJSONObjectLookup(now, "data");
+    g_autofree char *words = one && two ? qemuBitmapStoreStampDiff(one, two) : NULL;
+
+    if (!one != !two)
+        return g_strdup("its data is in another file");
+    return words ? g_strdup_printf("of its data file: %s", words) : NULL;
+}
+
 char *
 qemuBitmapStoreStampDiff(const virJSONValue *then, const virJSONValue *now)
 {
@@ -295,15 +315,20 @@ qemuBitmapStoreStampDiff(const virJSONValue *then, const virJSONValue *now)
         if (memberDiffers(then, now, stampMembers[i].key))
             return g_strdup(stampMembers[i].words);
     }
-    return NULL;
+    return dataDiff(then, now);
 }
 
 bool
 qemuBitmapStoreStampSameButOwner(const virJSONValue *then, const virJSONValue *now)
 {
+    const virJSONValue *one = virJSONObjectLookup(then, "data");
+    const virJSONValue *two = virJSONObjectLookup(now, "data");
+
     for (size_t i = 0; i < G_N_ELEMENTS(stampMembers); i++) {
         if (!g_str_equal(stampMembers[i].key, "ctime") && memberDiffers(then, now, stampMembers[i].key))
             return false;
     }
-    return true;
+    if (one && two)
+        return qemuBitmapStoreStampSameButOwner(one, two);
+    return !one == !two;
 }

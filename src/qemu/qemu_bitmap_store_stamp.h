@@ -7,6 +7,7 @@
  *   file           inode, size, mtime and ctime in nanoseconds
  *   block device   number, size, boot of the host, its serial number in this boot, and the counters of
  *                  writes of the device and of all devices below it; of a loop device also its file
+ *   data file      of a qcow2 that has one: its stamp, beside that of the image
  *   NBD export     its name, if the user has said that nobody else writes to it; else there is none
  *
  * docs/internals/bitmap-store.rst says what each of them catches, and what none can.

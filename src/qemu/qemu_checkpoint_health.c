@@ -13,6 +13,7 @@
 #include "qemu_checkpoint_list.h"
 #include "qemu_checkpoint_order.h"
 #include "qemu_checkpoint_since.h"
+#include "qemu_data_file.h"
 #include "qemu_target_pick.h"
 #include "virerror_report.h"
 #include "virlog.h"
@@ -38,11 +39,13 @@ qemuCheckpointHealthForget(qemuVM *vm)
 }
 
 static void
-appendImage(GString *stamp, const virDomainDiskDef *disk)
+appendImage(GString *stamp, const virDomainDiskDef *disk, const virStorageSource *src)
 {
     struct stat st = { 0 };
 
-    if (!disk->src || !disk->src->path || stat(disk->src->path, &st) < 0)
+    if (src && src->dataStore)
+        appendImage(stamp, disk, src->dataStore);
+    if (!src || !src->path || stat(src->path, &st) < 0)
         return;
     g_string_append_printf(stamp, " %s:%lld:%lld:%lld:%lld.%09ld:%lld.%09ld", disk->dst,
                            (long long)st.st_dev, (long long)st.st_ino, (long long)st.st_size,
@@ -66,8 +69,13 @@ stampNow(qemuVM *vm)
         }
     }
     def = qemuVMCopyDef(vm);
-    for (guint i = 0; def && i < def->disks->len; i++)
-        appendImage(stamp, g_ptr_array_index(def->disks, i));
+    if (def && qemuDataFileProbeDomain(def) < 0)
+        virErrorReset();
+    for (guint i = 0; def && i < def->disks->len; i++) {
+        const virDomainDiskDef *disk = g_ptr_array_index(def->disks, i);
+
+        appendImage(stamp, disk, disk->src);
+    }
     return g_string_free(stamp, false);
 }
 

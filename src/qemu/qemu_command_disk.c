@@ -61,6 +61,8 @@ qemuCommandDiskNodes(qemuCommandBuilder *b, const virDomainDiskDef *disk,
 {
     if (src->backing)
         qemuCommandDiskNodes(b, disk, src->backing, false);
+    if (src->dataStore)
+        qemuCommandDiskAddNode(b, qemuNodesStorageProps(disk, src->dataStore));
     qemuCommandDiskAddNode(b, qemuNodesStorageProps(disk, src));
     qemuCommandDiskAddNode(b, qemuNodesFormatProps(disk, src, top));
 }

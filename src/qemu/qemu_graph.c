@@ -86,12 +86,16 @@ qemuGraphParseBitmap(qemuGraphNode *node, const virJSONValue *json)
         return -1;
     }
     bitmap->inconsistent = virJSONObjectIsTrue(json, "inconsistent");
+    /* made by another program in an image whose data is in another file: who writes to that does not tell */
+    bitmap->foreign = node->stored && bitmap->persistent;
+    bitmap->inconsistent = bitmap->inconsistent || bitmap->foreign;
     if (node->stored)
         bitmap->persistent = true;
     return 0;
 }
 
-/* Which images can hold bitmaps: qcow2, but not that of version 2. */
+/* Which images can hold bitmaps: qcow2, but not that of version 2. With the data in another file they know
+ * nothing of what is written to that by others. */
 static bool
 qemuGraphNodeIsStored(const char *driver, const virJSONValue *image)
 {
@@ -100,7 +104,8 @@ qemuGraphNodeIsStored(const char *driver, const virJSONValue *image)
 
     return g_strcmp0(driver, "raw") == 0 ||
            (g_strcmp0(driver, "qcow2") == 0 &&
-            g_strcmp0(virJSONObjectLookupString(data, "compat"), "0.10") == 0);
+            (g_strcmp0(virJSONObjectLookupString(data, "compat"), "0.10") == 0 ||
+             virJSONObjectLookup(data, "data-file")));
 }
 
 static int

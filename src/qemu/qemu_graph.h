@@ -16,6 +16,7 @@ typedef struct _qemuGraphBitmap {
     unsigned long long count;      /* dirty bytes */
     bool persistent;               /* outlives QEMU: in the image, or in the bitmap store */
     bool recording, busy, inconsistent;
+    bool foreign;                  /* inconsistent because it is in an image that bitmaps cannot be kept in */
 } qemuGraphBitmap;
 
 typedef struct _qemuGraphNode {
@@ -29,7 +30,8 @@ typedef struct _qemuGraphNode {
     GPtrArray *ledger;             /* qemuGraphBitmap *: those of its ledger (qemu_ledger.h), which
                                     * are no checkpoint's and nobody else's */
     GHashTable *byName;            /* the same by name, borrowed; NULL = not made */
-    bool stored;                   /* an image that cannot hold bitmaps: they are kept in the bitmap store */
+    bool stored;                   /* an image that cannot hold bitmaps, or can be changed behind their back:
+                                    * they are kept in the bitmap store */
     char *lost;                    /* why earlier bitmaps are not there any more, or NULL */
 } qemuGraphNode;
 

@@ -13,6 +13,7 @@
 #include <sys/wait.h>
 #include <unistd.h>
 #include "qemu_bitmap_store_disks.h"
+#include "qemu_data_file.h"
 #include "qemu_domain_log.h"
 #include "qemu_driver_state.h"
 #include "qemu_helper_priv.h"
@@ -106,15 +107,15 @@ qemuHelper *
 qemuHelperNew(const virDomainDef *def, qemuHelperMode mode)
 {
     qemuHelper *helper = NULL;
-    virDomainDef *copy = virDomainDefCopy(def);
+    g_autoptr(virDomainDef) copy = virDomainDefCopy(def);
 
-    if (!copy)
+    if (!copy || qemuDataFileProbeDomain(copy) < 0)
         return NULL;
     helper = g_new0(qemuHelper, 1);
     helper->target.ops = &qemuHelperTargetOps;
     helper->refs = 1;
     helper->config = qemuDriverConfig();
-    helper->def = copy;
+    helper->def = g_steal_pointer(&copy);
     helper->pidfd = -1;
     helper->mode = mode;
     helper->nodes = g_ptr_array_new_with_free_func(g_free);

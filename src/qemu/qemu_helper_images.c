@@ -71,6 +71,14 @@ batchAdd(imageBatch *batch, const virDomainDiskDef *disk, const virStorageSource
     g_ptr_array_add(batch->commands, virJSONBuild("{'execute':'blockdev-add','arguments':%v}", props));
 }
 
+static void
+batchAddStorage(imageBatch *batch, const virDomainDiskDef *disk, const virStorageSource *src)
+{
+    if (src->dataStore)
+        batchAdd(batch, disk, src->dataStore, qemuNodesStorageProps(disk, src->dataStore));
+    batchAdd(batch, disk, src, qemuNodesStorageProps(disk, src));
+}
+
 /* Bottom first, because a node names the ones below it. */
 static void
 batchAddBacking(imageBatch *batch, const virDomainDiskDef *disk, const virStorageSource *src)
@@ -78,7 +86,7 @@ batchAddBacking(imageBatch *batch, const virDomainDiskDef *disk, const virStorag
     if (!src)
         return;
     batchAddBacking(batch, disk, src->backing);
-    batchAdd(batch, disk, src, qemuNodesStorageProps(disk, src));
+    batchAddStorage(batch, disk, src);
     batchAdd(batch, disk, src, qemuNodesFormatProps(disk, src, false));
 }
 
@@ -89,7 +97,7 @@ batchAddDisk(imageBatch *batch, const virDomainDiskDef *disk, qemuHelperMode mod
         return;
     if (mode == QEMU_HELPER_DATA)
         batchAddBacking(batch, disk, disk->src->backing);
-    batchAdd(batch, disk, disk->src, qemuNodesStorageProps(disk, disk->src));
+    batchAddStorage(batch, disk, disk->src);
     batchAdd(batch, disk, disk->src, topProps(disk, mode));
 }
 
@@ -127,7 +135,7 @@ probeServers(const qemuHelper *helper, const virDomainDiskDef *disk)
         return 0;
     if (helper->mode == QEMU_HELPER_DATA)
         return qemuNbdProbeChain(disk->src, use);
-    return disk->src->nbd ? qemuNbdProbe(disk->src->nbd, use) : 0;
+    return qemuNbdProbeImage(disk->src, use);
 }
 
 int

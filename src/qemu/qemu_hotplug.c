@@ -15,6 +15,7 @@
 #include "qemu_bitmap_store_disks.h"
 #include "qemu_checkpoint_books.h"
 #include "qemu_command.h"
+#include "qemu_data_file.h"
 #include "qemu_driver_state.h"
 #include "qemu_hotplug_plan.h"
 #include "qemu_lend.h"
@@ -42,16 +43,23 @@ qemuHotplugInstall(qemuVM *vm, virDomainDef *def)
     return virFaultPoint("hotplug.status") < 0 ? -1 : qemuStatusSave(vm);
 }
 
+static int
+checkFile(const virStorageSource *src)
+{
+    if (!src->path || access(src->path, F_OK) == 0)
+        return 0;
+    virReportSystemError(errno, "Cannot access storage file '%s'", src->path);
+    return -1;
+}
+
 int
 qemuHotplugCheckSource(const qemuVM *vm, const virDomainDiskDef *disk)
 {
     g_autofree char *use = g_strdup_printf("give disk '%s' to domain '%s' from", disk->dst, vm->name);
 
     for (const virStorageSource *src = disk->src; src; src = src->backing) {
-        if (src->path && access(src->path, F_OK) < 0) {
-            virReportSystemError(errno, "Cannot access storage file '%s'", src->path);
+        if (checkFile(src) < 0 || (src->dataStore && checkFile(src->dataStore) < 0))
             return -1;
-        }
     }
     return qemuNbdProbeChain(disk->src, use);
 }
@@ -79,7 +87,8 @@ attachPrepare(qemuVM *vm, virDomainDiskDef **disk, unsigned int *counter)
 {
     g_autoptr(virDomainDef) def = qemuVMCopyDef(vm);
 
-    if (!def || checkBus(*disk) < 0 || qemuHotplugCheckSource(vm, *disk) < 0 ||
+    if (!def || checkBus(*disk) < 0 || qemuDataFileProbe((*disk)->src) < 0 ||
+        qemuHotplugCheckSource(vm, *disk) < 0 ||
         virDomainDefPlaceHotplugged(def, *disk) < 0 || virDomainDefAddDisk(def, disk, true) < 0)
         return NULL;
     virDomainDefAssignAliases(def);

@@ -6,10 +6,8 @@
  */
 #include "qemu_hotplug.h"
 
-#include <errno.h>
-#include <unistd.h>
-
 #include "domain_device.h"
+#include "qemu_data_file.h"
 #include "qemu_hotplug_plan.h"
 #include "qemu_lend.h"
 #include "qemu_nodes.h"
@@ -68,6 +66,8 @@ qemuHotplugChangeMedium(qemuVM *vm, virDomainDiskDef *disk, bool force)
 
         counter = vm->nodeCounter;
     }
+    if (qemuDataFileProbe(disk->src) < 0)
+        return -1;
     def = withMedium(old, disk, &counter);
     if (qemuHotplugCheckFree(vm, drive->dst, "changed") < 0 ||
         runChange(vm, drive, virDomainDefDisk(def, drive->dst, false), force) < 0)

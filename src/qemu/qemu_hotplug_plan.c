@@ -24,15 +24,24 @@ nodeDel(const char *node)
 }
 
 static void
-attachImage(qemuPlan *plan, const virDomainDiskDef *disk, const virStorageSource *src, bool top)
+attachStorage(qemuPlan *plan, const virDomainDiskDef *disk, const virStorageSource *src,
+              const char *step)
 {
     g_autofree char *storage = qemuNodeNameStorage(src->index);
+
+    qemuPlanAddQMP(plan, nodeAdd(qemuNodesStorageProps(disk, src)), nodeDel(storage), "%s.%s", step, disk->dst);
+}
+
+static void
+attachImage(qemuPlan *plan, const virDomainDiskDef *disk, const virStorageSource *src, bool top)
+{
     g_autofree char *format = qemuNodeNameFormat(src->index);
 
     if (src->backing)
         attachImage(plan, disk, src->backing, false);
-    qemuPlanAddQMP(plan, nodeAdd(qemuNodesStorageProps(disk, src)), nodeDel(storage),
-                   "attach.storage.%s", disk->dst);
+    if (src->dataStore)
+        attachStorage(plan, disk, src->dataStore, "attach.data");
+    attachStorage(plan, disk, src, "attach.storage");
     qemuPlanAddQMP(plan, nodeAdd(qemuNodesFormatProps(disk, src, top)), nodeDel(format),
                    "attach.format.%s", disk->dst);
 }
@@ -102,6 +111,11 @@ qemuHotplugPlanRemoved(const virDomainDiskDef *disk)
 
         qemuPlanAddQMP(plan, nodeDel(format), NULL, "removed.format.%s", disk->dst)->goOn = true;
         qemuPlanAddQMP(plan, nodeDel(storage), NULL, "removed.storage.%s", disk->dst)->goOn = true;
+        if (src->dataStore) {
+            g_autofree char *data = qemuNodeNameStorage(src->dataStore->index);
+
+            qemuPlanAddQMP(plan, nodeDel(data), NULL, "removed.data.%s", disk->dst)->goOn = true;
+        }
     }
     return plan;
 }

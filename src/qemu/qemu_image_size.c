@@ -1,39 +1,21 @@
 /* SPDX-License-Identifier: LGPL-2.1-or-later */
-/*
- * The header is read and bounded, not interpreted: 8 bytes at a fixed place. QEMU rewrites them in
- * one go when it resizes, so this is also right beside a running guest.
- */
+/* Sizes without QEMU: what the file system says, and the header of a qcow2. */
 #include "qemu_image_size.h"
 #include <errno.h>
 #include <fcntl.h>
-#include <string.h>
 #include <sys/stat.h>
 #include <unistd.h>
 #include "virerror_report.h"
 #include "virfile.h"
+#include "virqcow2header.h"
 
 #define VIR_FROM_THIS VIR_FROM_STORAGE
-#define QCOW2_SIZE_OFFSET 24
-
-static int
-qemuImageSizeQcow2(int fd, const char *path, unsigned long long *capacity)
-{
-    unsigned char header[QCOW2_SIZE_OFFSET + 8] = { 0 };
-    guint64 size = 0;
-
-    if (pread(fd, header, sizeof(header), 0) != sizeof(header) || memcmp(header, "QFI\xfb", 4) != 0) {
-        virReportError(VIR_ERR_OPERATION_FAILED, "'%s' is configured as qcow2 but does not begin like one", path);
-        return -1;
-    }
-    memcpy(&size, header + QCOW2_SIZE_OFFSET, sizeof(size));
-    *capacity = GUINT64_FROM_BE(size);
-    return 0;
-}
 
 int
 qemuImageSizeFetch(const virStorageSource *src, qemuImageSize *size)
 {
     VIR_AUTOCLOSE fd = src->path ? open(src->path, O_RDONLY | O_CLOEXEC | O_NONBLOCK | O_NOCTTY) : -1;
+    g_auto(virQcow2Info) info = { 0 };
     struct stat st = { 0 };
 
     if (!src->path) {
@@ -56,7 +38,10 @@ qemuImageSizeFetch(const virStorageSource *src, qemuImageSize *size)
         size->allocation = (unsigned long long)st.st_blocks * 512;
     }
     size->capacity = size->physical;
-    if (src->format == VIR_STORAGE_FORMAT_QCOW2)
-        return qemuImageSizeQcow2(fd, src->path, &size->capacity);
+    if (src->format != VIR_STORAGE_FORMAT_QCOW2)
+        return 0;
+    if (virQcow2InfoRead(fd, src->path, &info) < 0)
+        return -1;
+    size->capacity = info.capacity;
     return 0;
 }

@@ -149,6 +149,8 @@ qemuLendForEachOfDisk(const virDomainDiskDef *disk,
     for (; src; src = src->backing) {
         if (src->path)
             func(src->path, writable, opaque);
+        if (src->dataStore && src->dataStore->path)
+            func(src->dataStore->path, writable, opaque);
         writable = false;
     }
 }

@@ -115,29 +115,43 @@ qemuNbdProbe(const virStorageNbd *nbd, const char *use)
 }
 
 int
+qemuNbdProbeImage(const virStorageSource *src, const char *use)
+{
+    if (src->dataStore && qemuNbdProbeImage(src->dataStore, use) < 0)
+        return -1;
+    return src->nbd ? qemuNbdProbe(src->nbd, use) : 0;
+}
+
+int
 qemuNbdProbeChain(const virStorageSource *src, const char *use)
 {
     for (; src; src = src->backing) {
-        if (src->nbd && qemuNbdProbe(src->nbd, use) < 0)
+        if (qemuNbdProbeImage(src, use) < 0)
             return -1;
     }
     return 0;
 }
 
 static int
+checkImage(const virDomainDef *def, const virDomainDiskDef *disk, const virStorageSource *src)
+{
+    bool silent = false;
+    const char *why = src->nbd ? greetServer(src->nbd, &silent) : NULL;
+    g_autofree char *use = NULL;
+
+    if (!why || !silent)
+        return src->dataStore ? checkImage(def, disk, src->dataStore) : 0;
+    use = g_strdup_printf("change bitmaps of domain '%s' while its disk '%s' is on", def->name, disk->dst);
+    reportServer(src->nbd, use, why, silent);
+    return -1;
+}
+
+static int
 checkDisk(const virDomainDef *def, const virDomainDiskDef *disk)
 {
     for (const virStorageSource *src = disk->src; src; src = src->backing) {
-        bool silent = false;
-        const char *why = src->nbd ? greetServer(src->nbd, &silent) : NULL;
-        g_autofree char *use = NULL;
-
-        if (!why || !silent)
-            continue;
-        use = g_strdup_printf("change bitmaps of domain '%s' while its disk '%s' is on", def->name,
-                              disk->dst);
-        reportServer(src->nbd, use, why, silent);
-        return -1;
+        if (checkImage(def, disk, src) < 0)
+            return -1;
     }
     return 0;
 }

@@ -17,7 +17,8 @@ virJSONValue *qemuNbdOptions(const virStorageNbd *nbd);
  * QEMU_NBD_TIMEOUT_MS (names are resolved on top of that).
  */
 int qemuNbdProbe(const virStorageNbd *nbd, const char *use);
-/** qemuNbdProbe of all exports in the chain of @src, which may be NULL. */
+/** qemuNbdProbe of the exports of one image, if it lies on any, and of all of a chain, which may be NULL. */
+int qemuNbdProbeImage(const virStorageSource *src, const char *use);
 int qemuNbdProbeChain(const virStorageSource *src, const char *use);
 /**
  * qemuNbdCheckDomain: QEMU waits for requests that are under way on any disk before it changes bitmaps,

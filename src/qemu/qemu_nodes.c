@@ -5,6 +5,7 @@
  *   device "virtio-disk0" ── libvirt-1-format ──file── libvirt-1-storage      overlay
  *                                  └─backing─ libvirt-2-format ──file── libvirt-2-storage
  *
+ * A qcow2 with an external data file has that as a third, "libvirt-N-storage" of its own number.
  * Every layer is a named node of its own, because jobs, bitmaps and exports address nodes by name.
  * A chain the XML does not spell out is left to QEMU: those nodes get names of QEMU's.
  */
@@ -21,8 +22,11 @@ qemuNodesCollectHighest(const virDomainDef *def, unsigned int *counter)
         const virDomainDiskDef *disk = g_ptr_array_index(def->disks, i);
         const virStorageSource *src = NULL;
 
-        for (src = disk->src; src; src = src->backing)
+        for (src = disk->src; src; src = src->backing) {
             *counter = MAX(*counter, src->index);
+            if (src->dataStore)
+                *counter = MAX(*counter, src->dataStore->index);
+        }
     }
 }
 
@@ -39,6 +43,8 @@ qemuNodesAssign(virDomainDef *def, unsigned int *counter)
         for (src = disk->src; src; src = src->backing) {
             if (src->index == 0)
                 src->index = ++*counter;
+            if (src->dataStore && src->dataStore->index == 0)
+                src->dataStore->index = ++*counter;
         }
     }
 }
@@ -208,6 +214,11 @@ qemuNodesFormatProps(const virDomainDiskDef *disk, const virStorageSource *src, 
                      isQcow2 ? "qcow2" : "raw", node, qemuNodesReadOnly(disk, top),
                      qemuNodesCacheProps(disk), qemuNodesDiscard(disk->discard), storage);
 
+    if (src->dataStore) {
+        g_autofree char *data = qemuNodeNameStorage(src->dataStore->index);
+
+        virJSONObjectSet(props, "data-file", virJSONNewString(data));
+    }
     if (isQcow2 && src->backing) {
         g_autofree char *backing = qemuNodeNameFormat(src->backing->index);
 

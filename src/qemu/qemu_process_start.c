@@ -14,6 +14,7 @@
 #include "qemu_bitmap_store_disks.h"
 #include "qemu_capabilities.h"
 #include "qemu_command.h"
+#include "qemu_data_file.h"
 #include "qemu_domain_log.h"
 #include "qemu_lend.h"
 #include "qemu_nodes.h"
@@ -93,7 +94,7 @@ qemuStartPrepareDef(qemuVM *vm, qemuStart *start)
     guint i = 0;
 
     start->def = qemuVMCopyDef(vm);
-    if (!start->def)
+    if (!start->def || qemuDataFileProbeDomain(start->def) < 0)
         return -1;
     start->def->id = qemuVMListNextID(qemuDriverVMs());
     virDomainDefAssignAliases(start->def);

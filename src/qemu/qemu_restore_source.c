@@ -12,6 +12,7 @@
 #include <stdlib.h>
 #include <string.h>
 #include <unistd.h>
+#include "qemu_data_file.h"
 #include "qemu_image_size.h"
 #include "virerror_report.h"
 #include "virfile.h"
@@ -212,7 +213,7 @@ static int
 lookAtDisk(qemuRestoreJob *job, const virDomainRestoreDiskDef *def, const virDomainDef *dom)
 {
     const virDomainDiskDef *domDisk = virDomainDefDisk(dom, def->name, false);
-    const virStorageSource *src = domDisk ? domDisk->src : NULL;
+    g_autoptr(virStorageSource) src = domDisk ? virStorageSourceCopy(domDisk->src) : NULL;
     unsigned long long old = 0, wanted = 0;
     qemuRestoreDisk *disk = NULL;
     g_autofree char *resolved = NULL;
@@ -228,6 +229,15 @@ lookAtDisk(qemuRestoreJob *job, const virDomainRestoreDiskDef *def, const virDom
         virReportError(VIR_ERR_CONFIG_UNSUPPORTED,
                        "cannot restore disk '%s' of domain '%s': it is an NBD export; write the backup to it "
                        "with nbdcopy or qemu-img while the domain is stopped",
+                       def->name, dom->name);
+        return -1;
+    }
+    if (qemuDataFileProbe(src) < 0)
+        return -1;
+    if (src->dataStore) {
+        virReportError(VIR_ERR_CONFIG_UNSUPPORTED,
+                       "cannot restore disk '%s' of domain '%s': the data of its image is in another file; write "
+                       "the backup to the image with qemu-img while the domain is stopped",
                        def->name, dom->name);
         return -1;
     }

@@ -9,6 +9,8 @@
 #define DISK(rest) DEVICES("<disk type='file'>" rest "</disk>")
 #define NET_DISK(attrs, rest)                                                                       \
     DEVICES("<disk type='network'><source " attrs ">" rest "</source><target dev='vda'/></disk>")
+#define DATA_STORE(format, rest)                                                                    \
+    DISK("<driver type='" format "'/><source file='/i/a'><dataStore" rest "</source><target dev='vda'/>")
 #define NET_HOST "<host name='h'/>"
 #define SOURCE "<source file='/i/a'/>"
 #define PLAIN(target, rest)                                                                        \
@@ -127,6 +129,16 @@ static const confRefusal domainRefusals[] = {
      NET_DISK("protocol='nbd'", NET_HOST "<reconnect delay='10'/>")},
     {"nbd-file", UNSUPPORTED, "attribute 'file' in element <source>",
      NET_DISK("protocol='nbd' file='/a'", NET_HOST)},
+    {"data-store-raw", UNSUPPORTED, "<dataStore> in <source> is for format 'qcow2', not 'raw'", DATA_STORE("raw", "/>")},
+    {"data-store-empty", BAD, "<dataStore> needs both <format> and <source>", DATA_STORE("qcow2", "/>")},
+    {"data-store-no-source", BAD, "<dataStore> needs both <format> and <source>",
+     DATA_STORE("qcow2", "><format type='raw'/></dataStore>")},
+    {"data-store-qcow2", UNSUPPORTED, "'qcow2'",
+     DATA_STORE("qcow2", "><format type='qcow2'/><source file='/a'/></dataStore>")},
+    {"data-store-nested", UNSUPPORTED, "<dataStore> in <source> is for format 'qcow2', not 'raw'",
+     DATA_STORE("qcow2", "><format type='raw'/><source file='/a'><dataStore/></source></dataStore>")},
+    {"data-store-volume", UNSUPPORTED, "'volume'",
+     DATA_STORE("qcow2", " type='volume'><format type='raw'/><source/></dataStore>")},
     {"file-exclusive", UNSUPPORTED, "attribute 'f:exclusive' in element <source>",
      DISK("<source file='/i/a' xmlns:f='urn:fleece:1' f:exclusive='yes'/><target dev='vda'/>")},
     {"disk-type", BAD, "'zz'", DEVICES("<disk type='zz'><source/><target dev='vda'/></disk>")},

@@ -17,7 +17,7 @@
 
 static const char *const documents[] = {
     "minimal.xml",    "pc-full.live.xml", "q35-full.live.xml", "q35-stock-live.xml",
-    "chain.live.xml", "nbd.live.xml", "buses.xml",        "consoles.xml",      "metadata.xml",
+    "chain.live.xml", "nbd.live.xml", "data-store.live.xml", "buses.xml",        "consoles.xml",      "metadata.xml",
     "kernel.xml",     "cpu-host.xml",     "user-alias.xml",    "running.live.xml",
 };
 

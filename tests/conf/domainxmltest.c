@@ -10,7 +10,7 @@
 #define DATA "domainxmldata"
 
 static const char *const cases[] = {
-    "minimal",  "pc-full",  "q35-full", "q35-stock-live", "chain",      "nbd", "buses",
+    "minimal",  "pc-full",  "q35-full", "q35-stock-live", "chain",      "nbd", "data-store", "buses",
     "consoles", "metadata", "kernel",   "cpu-host",       "user-alias",
 };
 

@@ -64,6 +64,17 @@ class OldQcow2Disk(FileDisk):
         self.model.data[5 * MIB:5 * MIB + BLOCK] = b"x" * BLOCK
 
 
+class DataFileDisk(FileDisk):
+    """A qcow2 that has its data in a raw file, to which anybody can write without the qcow2's knowing."""
+
+    def prepare(self, test):
+        self.options = ("-o", "data_file=%s.data,data_file_raw=on" % self.path)
+        super().prepare(test)
+
+    def change(self, test):
+        self.overwrite(self.path + ".data")
+
+
 class LoopDisk(FileDisk):
     type = "block"
 
@@ -125,6 +136,8 @@ KINDS = {
                               kill=KILLED, change=None),
     "nbd_qcow2": dict(disk=NbdQcow2Disk, format="qcow2", stop=KEPT, poweroff=KEPT, replug=KEPT,
                       kill="bitmap 'a' is inconsistent", change=RIGHT),
+    "qcow2_data_file": dict(disk=DataFileDisk, format="qcow2", stop=KEPT, poweroff=KEPT, replug=KEPT, kill=KILLED,
+                            change=CHANGED + "of its data file: it was written to"),
     "old_qcow2": dict(disk=OldQcow2Disk, format="qcow2", stop=KEPT, poweroff=KEPT, replug=KEPT, kill=KILLED,
                       change=CHANGED + "its size is another|" + CHANGED + "it was written to"),
 }
@@ -329,6 +342,82 @@ class NbdServer(StoreTest):
         self.poke(m, "sda", MIB)
         self.end_pull(m)
         self.assertNoNodes(m)
+
+
+class DataFile(StoreTest):
+    """What a qcow2 with an external data file needs besides."""
+
+    def data_machine(self, options, start=True, **kwargs):
+        m = self.machine(start=False, boots=False, disks=1, **kwargs)
+        os.unlink(m["vda"].path)
+        images.run(["qemu-img", "create", "-q", "-f", "qcow2", "-o", options, m["vda"].path, str(m["vda"].size)])
+        if start:
+            self.start_machine(m)
+        return m
+
+    def test_file_is_lent_with_the_image(self):
+        if os.geteuid() != 0:
+            self.skipTest("only root has other users run QEMU")
+        with open(self.daemon.path("etc", "libvirt", "qemu.conf"), "w") as f:
+            f.write('user = "nobody"\ngroup = "nogroup"\n')
+        data = os.path.join(self.images, "data")
+        m = self.data_machine("data_file=%s" % data, start=False)
+        os.chmod(data, 0o600)
+        self.restart_daemon()
+        self.checkpoint(m, "a")
+        a = m.models()
+        self.start_machine(m)
+        self.assertNotEqual(os.stat(data).st_uid, 0)
+        self.assertIn("<source file='%s' index=" % data, m.dom.XMLDesc())
+        self.assertNotIn("dataStore", m.dom.XMLDesc(libvirt.VIR_DOMAIN_XML_INACTIVE))
+        self.poke(m, "vda", MIB)
+        self.assertError(libvirt.VIR_ERR_INVALID_ARG, "in use as an image of disk 'vda'", self.begin, m,
+                         "<domainbackup><disks><disk name='vda' type='file'><target file='%s'/></disk></disks>"
+                         "</domainbackup>" % data)
+        m.dom.destroy()
+        self.assertEqual(os.stat(data).st_uid, 0)
+        self.assert_since(m, "a", a)
+        self.assertError(libvirt.VIR_ERR_CONFIG_UNSUPPORTED, "the data of its image is in another file", self.begin, m,
+                         "<f:domainrestore xmlns:f='urn:fleece:1' mode='push'><disks><disk name='vda'><source "
+                         "file='%s'/></disk></disks></f:domainrestore>" % data)
+        os.utime(data)
+        self.assert_broken(m, "a", "bitmap .a. is missing: the disk was changed while the domain was stopped")
+
+    def test_relative_name_and_bitmaps_of_others(self):
+        """The name in the image is QEMU's to take from anywhere; the XML's is plain. A bitmap that somebody
+        else made knows nothing of the data file."""
+        relative = os.path.relpath(os.path.join(self.images, "data"))
+        m = self.data_machine("data_file=%s,data_file_raw=on" % relative, start=False)
+        self.assertError(libvirt.VIR_ERR_CONFIG_UNSUPPORTED, "calls that '.*/images/data', which is no absolute path",
+                         m.dom.create)
+        data = os.path.join(self.images, "data")
+        for name in ("a", "stray"):
+            images.run(["qemu-img", "bitmap", "--add", "--image-opts", "driver=qcow2,file.filename=%s,data-file.driver="
+                        "file,data-file.filename=%s" % (m["vda"].path, data), name])
+        m.dom = self.conn.defineXML(m.xml(m.dom.UUIDString()).replace(
+            "<source file='%s'/>" % m["vda"].path, "<source file='%s'><dataStore type='file'><format type='raw'/>"
+            "<source file='%s'/></dataStore></source>" % (m["vda"].path, data)))
+        m.dom.checkpointCreateXML(
+            "<domaincheckpoint><name>a</name><creationTime>1</creationTime><disks><disk name='vda' "
+            "checkpoint='bitmap' bitmap='a'/></disks></domaincheckpoint>", libvirt.VIR_DOMAIN_CHECKPOINT_CREATE_REDEFINE)
+        self.start_machine(m)
+        self.assert_broken(m, "a", "bitmap 'a' was made by another program, in an image whose data is in another file")
+        m.dom.checkpointLookupByName("a").delete()
+        self.checkpoint(m, "b")
+        before = m.models()
+        self.poke(m, "vda", MIB)
+        m.dom.destroy()
+        with open(data, "rb") as f:
+            self.assertSame(m["vda"].model.data, f.read(), "data file")
+        self.start_machine(m)
+        self.assert_broken(m, "b", CHANGED.replace("'a'", "'b'"))       # QEMU has written the stray one
+        self.qmp(m.dom, "block-dirty-bitmap-remove", node="libvirt-1-format", name="stray")
+        self.checkpoint(m, "c")
+        m.dom.destroy()
+        self.start_machine(m)
+        self.poke(m, "vda", 2 * MIB)
+        before["vda"].data[MIB:MIB + BLOCK] = m["vda"].model.data[MIB:MIB + BLOCK]
+        self.assert_since(m, "c", before)
 
 
 def add_row(name):

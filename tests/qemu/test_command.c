@@ -32,7 +32,7 @@ static const char *const cases[] = {
     "vcpus-maximum",     "cpu-maximum",
     "cpu-custom",        "disk-caches",
     "disk-options",      "disk-block",
-    "disk-chain",        "disk-iothread",      "disk-nbd",
+    "disk-chain",        "disk-iothread",      "disk-nbd", "disk-data-store",
     "disk-scsi-virtio",  "disk-scsi-lsi",
     "disk-sata-pc",      "disk-sata-q35",
     "disk-ide",          "boot-devices",

@@ -31,6 +31,10 @@ static const attachCase attachCases[] = {
      "file='/img/top.qcow2'/>"
      "<backingStore type='file'><format type='raw'/><source file='/img/base.raw'/><backingStore/>"
      "</backingStore><target dev='sdb' bus='scsi'/><boot order='2'/></disk>"},
+    {"attach-data-store", "pc", "",
+     "<disk type='network' device='disk'><driver name='qemu' type='qcow2'/><source protocol='nbd' name='x'>"
+     "<host name='h'/><dataStore><format type='raw'/><source file='/img/x.raw'/></dataStore></source>"
+     "<backingStore/><target dev='vdb' bus='virtio'/></disk>"},
     {"attach-root-port", "q35",
      "<controller type='pci' index='1' model='pcie-root-port'/>"
      "<controller type='pci' index='2' model='pcie-root-port'/>"

@@ -1,6 +1,7 @@
 /* SPDX-License-Identifier: LGPL-2.1-or-later */
 /* New qcow2 images as QEMU's own tools see them: clean, of the right size, small, writable. */
 #include <errno.h>
+#include <fcntl.h>
 #include <string.h>
 #include <sys/stat.h>
 #include <unistd.h>
@@ -11,6 +12,7 @@
 #include "virfile.h"
 #include "virjson.h"
 #include "virqcow2.h"
+#include "virqcow2header.h"
 
 #define KIB 1024ULL
 #define MIB (1024 * KIB)
@@ -150,6 +152,89 @@ quiet(void *opaque, virErrorPtr error)
 {
 }
 
+static int
+headerOf(const char *path, virQcow2Info *seen)
+{
+    VIR_AUTOCLOSE fd = g_open(path, O_RDONLY | O_CLOEXEC, 0);
+
+    virQcow2InfoClear(seen);
+    *seen = (virQcow2Info){ 0 };
+    return virQcow2InfoRead(fd, path, seen);
+}
+
+static void
+testHeader(void)
+{
+    g_autofree char *path = create(5 * MIB, "/a/backing", "raw");
+    g_auto(virQcow2Info) seen = { 0 };
+
+    g_assert_cmpint(headerOf(path, &seen), ==, 0);
+    g_assert_cmpuint(seen.version, ==, 3);
+    g_assert_cmpuint(seen.capacity, ==, 5 * MIB);
+    g_assert_false(seen.hasDataFile);
+    g_assert_null(seen.dataFile);
+    run((const char *const[]){ "qemu-img", "create", "-q", "-f", "qcow2", "-o", "compat=0.10", path, "3M", NULL });
+    g_assert_cmpint(headerOf(path, &seen), ==, 0);
+    g_assert_cmpuint(seen.version, ==, 2);
+    g_assert_cmpuint(seen.capacity, ==, 3 * MIB);
+    g_assert_true(g_file_set_contents(path, "QFI", 3, NULL));
+    g_assert_cmpint(headerOf(path, &seen), ==, -1);
+    g_assert_cmpint(virErrorLastCode(), ==, VIR_ERR_OPERATION_FAILED);
+    g_unlink(path);
+}
+
+/* (owned) an image of qemu-img with the data file PATH.data. */
+static char *
+createWithDataFile(void)
+{
+    g_autofree char *path = create(MIB, NULL, NULL);
+    g_autofree char *option = g_strdup_printf("data_file=%s.data,data_file_raw=on", path);
+
+    run((const char *const[]){ "qemu-img", "create", "-q", "-f", "qcow2", "-o", option, path, "3M", NULL });
+    return g_steal_pointer(&path);
+}
+
+static void
+testHeaderDataFile(void)
+{
+    g_autofree char *path = createWithDataFile();
+    g_autofree char *data = g_strconcat(path, ".data", NULL);
+    g_auto(virQcow2Info) seen = { 0 };
+
+    g_assert_cmpint(headerOf(path, &seen), ==, 0);
+    g_assert_true(seen.hasDataFile);
+    g_assert_cmpstr(seen.dataFile, ==, data);
+    g_unlink(data);
+    g_unlink(path);
+}
+
+/* Whatever stands in a header, reading it ends and stays inside. */
+static void
+testHeaderDamaged(void)
+{
+    g_autofree char *path = createWithDataFile();
+    g_autofree char *data = g_strconcat(path, ".data", NULL);
+    g_autofree char *whole = NULL;
+    gsize length = 0;
+    g_autoptr(GRand) random = g_rand_new_with_seed(20);
+
+    g_assert_true(g_file_get_contents(path, &whole, &length, NULL));
+    for (int i = 0; i < 2000; i++) {
+        g_auto(virQcow2Info) seen = { 0 };
+        g_autofree char *broken = g_memdup2(whole, length);
+        gsize size = i % 2 ? length : (gsize)g_rand_int_range(random, 0, 1024);
+
+        for (int k = 0; k < 3; k++)
+            broken[g_rand_int_range(random, 72, 320)] = (char)g_rand_int(random);
+        g_assert_true(g_file_set_contents(path, broken, (gssize)MIN(size, length), NULL));
+        if (headerOf(path, &seen) < 0)
+            g_assert_cmpint(virErrorLastCode(), ==, VIR_ERR_OPERATION_FAILED);
+        virErrorReset();
+    }
+    g_unlink(data);
+    g_unlink(path);
+}
+
 int
 main(int argc, char **argv)
 {
@@ -174,5 +259,8 @@ main(int argc, char **argv)
     g_test_add_func("/qcow2/backing", testBacking);
     g_test_add_func("/qcow2/backing-name", testBackingName);
     g_test_add_func("/qcow2/failures", testFailures);
+    g_test_add_func("/qcow2/header", testHeader);
+    g_test_add_func("/qcow2/header-data-file", testHeaderDataFile);
+    g_test_add_func("/qcow2/header-damaged", testHeaderDamaged);
     return g_test_run();
 }
