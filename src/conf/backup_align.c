@@ -244,6 +244,24 @@ virDomainBackupDefCheckScratchLimit(const virDomainBackupDef *def, bool reuseExt
 }
 
 int
+virDomainBackupDefCheckFormats(const virDomainBackupDef *def, bool reuseExternal)
+{
+    for (guint i = 0; !reuseExternal && i < def->disks->len; i++) {
+        const virDomainBackupDiskDef *disk = g_ptr_array_index(def->disks, i);
+
+        if (!disk->backup || !disk->format || disk->mode == VIR_BACKUP_DISK_FULL)
+            continue;
+        virReportError(VIR_ERR_CONFIG_UNSUPPORTED,
+                       "cannot write an increment of disk '%s' into a new file of QEMU's format '%s': later "
+                       "nobody could tell what it does not hold; use 'qcow2', or bring the file of the last "
+                       "backup up to date with the reuse-external flag",
+                       disk->name, virDomainBackupDiskDriver(disk));
+        return -1;
+    }
+    return 0;
+}
+
+int
 virDomainBackupDefAlign(virDomainBackupDef *def, const virDomainDef *dom, const char *suffix,
                         const char *scratchDir)
 {

@@ -14,6 +14,14 @@ static const char *const modeNames[VIR_BACKUP_MODE_LAST] = {"push", "pull"};
 static const char *const diskModeNames[VIR_BACKUP_DISK_MODE_LAST] = {"full", "incremental"};
 static const char *const transportNames[VIR_BACKUP_SERVER_LAST] = {"unix", "tcp"};
 
+/* libvirt's words, and QEMU's. */
+static const char *const formatNames[VIR_BACKUP_FORMAT_LAST] = {
+    NULL, "qcow", "vdi", "vhd", "vmdk", "vpc", "ploop",
+};
+static const char *const formatDrivers[VIR_BACKUP_FORMAT_LAST] = {
+    NULL, "qcow", "vdi", "vhdx", "vmdk", "vpc", "parallels",
+};
+
 void
 virDomainBackupDiskDefFree(virDomainBackupDiskDef *disk)
 {
@@ -124,12 +132,19 @@ diskStoreParse(xmlNodePtr node, virDomainBackupDiskDef *disk, virBackupMode mode
     xmlNodePtr store = virXMLChild(node, mode == VIR_BACKUP_MODE_PULL ? "scratch" : "target");
     virStorageType type = VIR_STORAGE_TYPE_FILE;
     virStorageFormat format = VIR_STORAGE_FORMAT_QCOW2;
+    g_autofree char *word = driver ? virXMLProp(driver, "type") : NULL;
 
     if (VIR_XML_ENUM_PROP(node, "type", virStorageTypeNames, NULL, type) < 0)
         return -1;
     if (type == VIR_STORAGE_TYPE_NETWORK)
         format = VIR_STORAGE_FORMAT_RAW;
-    if (VIR_XML_ENUM_PROP(driver, "type", virStorageFormatNames, NULL, format) < 0)
+    for (virBackupFormat i = 1; i < VIR_BACKUP_FORMAT_LAST; i++) {
+        if (g_strcmp0(word, formatNames[i]) == 0)
+            disk->format = i;
+    }
+    if (disk->format)
+        format = VIR_STORAGE_FORMAT_NONE;
+    else if (VIR_XML_ENUM_PROP(driver, "type", virStorageFormatNames, NULL, format) < 0)
         return -1;
     disk->store = virStorageSourceNew(type, format, NULL);
     if (store && virStorageSourceParse(store, disk->store) < 0)
@@ -189,6 +204,12 @@ virDomainBackupDefParse(const char *xml)
     return g_steal_pointer(&def);
 }
 
+const char *
+virDomainBackupDiskDriver(const virDomainBackupDiskDef *disk)
+{
+    return disk->format ? formatDrivers[disk->format] : virStorageFormatNames[disk->store->format];
+}
+
 void
 virDomainBackupServerFormat(virBuffer *buf, const virDomainBackupDef *def)
 {
@@ -205,9 +226,12 @@ virDomainBackupServerFormat(virBuffer *buf, const virDomainBackupDef *def)
 }
 
 static void
-storeFormat(virBuffer *buf, const virStorageSource *store, virBackupMode mode)
+storeFormat(virBuffer *buf, const virDomainBackupDiskDef *disk, virBackupMode mode)
 {
-    virBufferAsprintf(buf, "<driver type='%s'/>\n", virStorageFormatNames[store->format]);
+    const virStorageSource *store = disk->store;
+
+    virBufferAsprintf(buf, "<driver type='%s'/>\n",
+                      disk->format ? formatNames[disk->format] : virStorageFormatNames[store->format]);
     if (store->path || store->nbd)
         virStorageSourceFormat(buf, mode == VIR_BACKUP_MODE_PULL ? "scratch" : "target", store, false);
 }
@@ -236,7 +260,7 @@ diskFormat(virBuffer *buf, const virDomainBackupDiskDef *disk, virBackupMode mod
     }
     virBufferAdd(buf, ">\n");
     virBufferAdjustIndent(buf, 2);
-    storeFormat(buf, disk->store, mode);
+    storeFormat(buf, disk, mode);
     virBufferAdjustIndent(buf, -2);
     virBufferAdd(buf, "</disk>\n");
 }

@@ -8,6 +8,18 @@
 typedef enum { VIR_BACKUP_DISK_FULL, VIR_BACKUP_DISK_INCREMENTAL, VIR_BACKUP_DISK_MODE_LAST } virBackupDiskMode;
 typedef enum { VIR_BACKUP_SERVER_UNIX, VIR_BACKUP_SERVER_TCP, VIR_BACKUP_SERVER_LAST } virBackupServerTransport;
 
+/** Formats that a target can have and a disk cannot: QEMU writes them, and has nowhere to keep a bitmap. */
+typedef enum {
+    VIR_BACKUP_FORMAT_NONE,      /* what store->format says */
+    VIR_BACKUP_FORMAT_QCOW,
+    VIR_BACKUP_FORMAT_VDI,
+    VIR_BACKUP_FORMAT_VHD,       /* libvirt's word for QEMU's vhdx */
+    VIR_BACKUP_FORMAT_VMDK,
+    VIR_BACKUP_FORMAT_VPC,
+    VIR_BACKUP_FORMAT_PLOOP,     /* and for its parallels */
+    VIR_BACKUP_FORMAT_LAST
+} virBackupFormat;
+
 typedef struct _virDomainBackupDiskDef {
     char *name;                  /* target name */
     bool backup;                 /* backup='no' clears it */
@@ -19,6 +31,7 @@ typedef struct _virDomainBackupDiskDef {
     virStorageSource *store;     /* pull: <scratch>, push: <target>; filled in by Align */
     bool storeGiven;
     unsigned int index;          /* the store as "vda[INDEX]" in other calls; 0 = it has none */
+    virBackupFormat format;      /* push, of a file; store->format is NONE then */
 } virDomainBackupDiskDef;
 
 typedef struct _virDomainBackupDef {
@@ -45,6 +58,8 @@ G_DEFINE_AUTOPTR_CLEANUP_FUNC(virDomainBackupDef, virDomainBackupDefFree)
 virDomainBackupDef *virDomainBackupDefParse(const char *xml);
 char *virDomainBackupDefFormat(const virDomainBackupDef *def);
 virDomainBackupDef *virDomainBackupDefCopy(const virDomainBackupDef *def);
+/** QEMU's driver for the format of the store of @disk. Static. */
+const char *virDomainBackupDiskDriver(const virDomainBackupDiskDef *disk);
 /** Can the target of @disk be written compressed? It must be a qcow2 file that the backup itself makes:
  * QEMU cannot put a compressed cluster over one that is there, and fails with EIO. */
 bool virDomainBackupDiskCompressible(const virDomainBackupDiskDef *disk, bool reuseExternal);
@@ -57,6 +72,9 @@ unsigned long long virDomainBackupDiskScratchLimit(const virDomainBackupDef *def
                                                    const virDomainBackupDiskDef *disk, bool reuseExternal);
 /** The same for a scratch that cannot be limited, if the request itself has a scratch-limit. */
 int virDomainBackupDefCheckScratchLimit(const virDomainBackupDef *def, bool reuseExternal);
+/** Refuses increments into new files of a format in which it cannot be told what they do not hold: -1 with
+ * VIR_ERR_CONFIG_UNSUPPORTED. */
+int virDomainBackupDefCheckFormats(const virDomainBackupDef *def, bool reuseExternal);
 /**
  * virDomainBackupDefAlign: against the domain: unknown or doubly named disks are errors; no <disks>
  * = every disk that is writable and not empty; names, modes, exports filled in. A push target

@@ -94,6 +94,7 @@ alignRequest(qemuVM *vm, beginContext *ctx, const virDomainCheckpointDef *checkp
 
     if (!dom || virDomainBackupDefAlign(ctx->def, dom, suffix, config->scratchDir) < 0 ||
         virDomainBackupDefCheckCompress(ctx->def, reuseExternal) < 0 ||
+        virDomainBackupDefCheckFormats(ctx->def, reuseExternal) < 0 ||
         virDomainBackupDefCheckScratchLimit(ctx->def, reuseExternal) < 0)
         return -1;
     virBackupOptionsSettle(&ctx->def->options, ctx->def->mode, &config->backup);

@@ -80,9 +80,9 @@ exportDelete(const char *disk)
 }
 
 static virJSONValue *
-jobCommand(const char *command, const char *disk)
+jobCommand(const char *command, const char *what, const char *disk)
 {
-    g_autofree char *id = qemuBackupNodeName("push", disk);
+    g_autofree char *id = qemuBackupNodeName(what, disk);
 
     return virJSONBuild("{'execute':%s,'arguments':{'id':%s}}", command, id);
 }
@@ -101,7 +101,7 @@ storeOptions(const qemuBackupPlanDisk *disk, const char *discard)
 {
     const virStorageSource *store = disk->def->store;
     g_autofree char *node = qemuBackupNodeName("store", disk->disk->name);
-    const char *format = store->format == VIR_STORAGE_FORMAT_RAW ? "raw" : "qcow2";
+    const char *format = virDomainBackupDiskDriver(disk->def);
     const char *protocol = store->type == VIR_STORAGE_TYPE_BLOCK ? "host_device" : "file";
 
     if (store->nbd) {
@@ -141,6 +141,26 @@ scratchOptions(const qemuBackupPlanInput *input, const qemuBackupPlanDisk *disk)
                         node, 1, file);
 }
 
+/* What we cannot make ourselves QEMU makes, in an empty file. "vpc" counts in cylinders unless told not to. */
+static void
+planStoreFormat(qemuPlan *plan, const qemuBackupPlanDisk *disk)
+{
+    const char *driver = virDomainBackupDiskDriver(disk->def);
+    g_autofree char *id = qemuBackupNodeName("format", disk->disk->name);
+    virJSONValue *options =
+        virJSONBuild("{'driver':%s,'file':{'driver':'file','filename':%s},'size':%llu}", driver,
+                     disk->def->store->path, disk->size);
+    qemuPlanStep *step = NULL;
+
+    if (disk->def->format == VIR_BACKUP_FORMAT_VPC)
+        virJSONObjectSet(options, "force-size", virJSONNewBoolean(true));
+    step = qemuPlanAddQMP(plan,
+                          virJSONBuild("{'execute':'blockdev-create','arguments':{'job-id':%s,'options':%v}}",
+                                       id, options),
+                          jobCommand("job-dismiss", "format", disk->disk->name), "backup.begin.format.%s", disk->disk->name);
+    step->kind = QEMU_STEP_JOB;
+}
+
 static void
 planStoreCreate(qemuPlan *plan, const qemuBackupPlanInput *input, const qemuBackupPlanDisk *disk)
 {
@@ -157,11 +177,13 @@ planStoreCreate(qemuPlan *plan, const qemuBackupPlanInput *input, const qemuBack
     }
     step = qemuPlanAddStep(plan, pull ? QEMU_STEP_SCRATCH_CREATE : QEMU_STEP_IMAGE_CREATE,
                            store->path, "backup.begin.create.%s", disk->disk->name);
-    step->size = disk->size;
+    step->size = disk->def->format ? 0 : disk->size;
     step->limit =
         pull ? virDomainBackupDiskScratchLimit(input->def, disk->def, input->reuseExternal) : 0;
-    step->format = store->format == VIR_STORAGE_FORMAT_RAW ? VIR_STORAGE_FORMAT_RAW
-                                                           : VIR_STORAGE_FORMAT_QCOW2;
+    step->format = store->format == VIR_STORAGE_FORMAT_QCOW2 ? VIR_STORAGE_FORMAT_QCOW2
+                                                             : VIR_STORAGE_FORMAT_RAW;
+    if (disk->def->format)
+        planStoreFormat(plan, disk);
 }
 
 static void
@@ -506,8 +528,8 @@ planPushBegin(qemuPlan *plan, const qemuBackupPlanInput *input)
     for (size_t i = 0; i < input->ndisks; i++) {
         const char *name = input->disks[i].disk->name;
 
-        qemuPlanAddQMP(plan, NULL, jobCommand("job-dismiss", name), "backup.begin.dismiss.%s", name);
-        qemuPlanAddQMP(plan, NULL, jobCommand("job-cancel", name), "backup.begin.cancel.%s", name);
+        qemuPlanAddQMP(plan, NULL, jobCommand("job-dismiss", "push", name), "backup.begin.dismiss.%s", name);
+        qemuPlanAddQMP(plan, NULL, jobCommand("job-cancel", "push", name), "backup.begin.cancel.%s", name);
     }
     joinSteps(plan, first);
     planThaw(plan, input);
@@ -619,7 +641,7 @@ planPushEnd(qemuPlan *plan, const virDomainBackupDef *def, const qemuBackupPlanE
     for (size_t i = 0; i < n; i++) {
         const char *name = disks[i].disk->name;
 
-        qemuPlanAddQMP(plan, jobCommand("job-dismiss", name), NULL, "backup.end.dismiss.%s", name);
+        qemuPlanAddQMP(plan, jobCommand("job-dismiss", "push", name), NULL, "backup.end.dismiss.%s", name);
         qemuPlanAddQMP(plan, nodeDelete("store", name), NULL, "backup.end.close.%s", name);
     }
     planUnionsRemove(plan, def, disks, n);

@@ -13,6 +13,7 @@
 
 static const char *const kindNames[] = {
     [QEMU_STEP_QMP] = "qmp",
+    [QEMU_STEP_JOB] = "job",
     [QEMU_STEP_SCRATCH_CREATE] = "scratch-create",
     [QEMU_STEP_IMAGE_CREATE] = "image-create",
     [QEMU_STEP_WINDOW_CREATE] = "window-create",
@@ -221,6 +222,8 @@ qemuPlanStepIsComplete(const qemuPlanStep *step)
     switch (step->kind) {
     case QEMU_STEP_QMP:
         return step->command || step->undo;
+    case QEMU_STEP_JOB:
+        return step->command && step->undo;
     case QEMU_STEP_SCRATCH_CREATE:
     case QEMU_STEP_IMAGE_CREATE:
     case QEMU_STEP_WINDOW_CREATE:

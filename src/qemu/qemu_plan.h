@@ -11,6 +11,8 @@
 typedef enum {
     QEMU_STEP_QMP,            /* command (NULL: only an undo, tolerant, of what the step that it is batched
                                * with did besides); undo: another command, or none */
+    QEMU_STEP_JOB,            /* command starts a job of QEMU: until it has concluded, and been dismissed; fails
+                               * as it did. undo: tolerant, of a job that a daemon did not see end */
     QEMU_STEP_SCRATCH_CREATE, /* empty image at path with size and format, QEMU may write; undo: unlink */
     QEMU_STEP_IMAGE_CREATE,   /* the same for a push target */
     QEMU_STEP_WINDOW_CREATE,  /* window image (virqcowwindow.h) at path with size, in a directory of ours,

@@ -302,6 +302,44 @@ pollJob(qemuTarget *target, const char *id)
     return 0;
 }
 
+/* Why job @id, which is over, has failed; NULL = it has not. */
+static char *
+jobError(qemuTarget *target, const char *id)
+{
+    g_autoptr(virJSONValue) command = virJSONBuild("{'execute':'query-jobs'}");
+    g_autoptr(virJSONValue) jobs = NULL;
+
+    if (target->ops->command(target, command, &jobs) < 0)
+        return g_strdup("QEMU has gone");
+    for (size_t i = 0; i < virJSONArraySize(jobs); i++) {
+        const virJSONValue *job = virJSONArrayAt(jobs, i);
+
+        if (g_strcmp0(virJSONObjectLookupString(job, "id"), id) == 0)
+            return g_strdup(virJSONObjectLookupString(job, "error"));
+    }
+    return g_strdup("its job has vanished");
+}
+
+int
+qemuPlanQMPRunJob(const qemuPlanStep *step, qemuTarget *target)
+{
+    const virJSONValue *args = virJSONObjectLookupObject(step->command, "arguments");
+    const char *id = virJSONObjectLookupString(args, "job-id");
+    g_autoptr(virJSONValue) reply = NULL;
+    g_autofree char *error = NULL;
+    int more = 0;
+
+    if (target->ops->command(target, step->command, &reply) < 0 ||
+        (more = pollUntil(pollJob, target, id, JOB_TIMEOUT_MS)) < 0)
+        return -1;
+    error = more > 0 ? g_strdup("it did not come to an end in time") : jobError(target, id);
+    if (more == 0 && qemuPlanQMPUndo(step, target, true) < 0)
+        return -1;
+    if (error)
+        reportStep(step, step->command, error);
+    return error ? -1 : 0;
+}
+
 int
 qemuPlanQMPWaitExports(qemuTarget *target, const char *path, unsigned int port,
                        const qemuPlanQMPNews *news)

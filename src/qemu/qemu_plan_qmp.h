@@ -23,6 +23,8 @@ G_DEFINE_AUTO_CLEANUP_CLEAR_FUNC(qemuPlanQMPNews, qemuPlanQMPNewsClear)
  */
 int qemuPlanQMPSend(qemuPlanStep *const *steps, size_t n, qemuTarget *target,
                     qemuPlanStepState *states, qemuPlanQMPNews *news);
+/** A step of kind JOB: its command, and what comes of the job. 0, or -1 with VIR_ERR_INTERNAL_ERROR. */
+int qemuPlanQMPRunJob(const qemuPlanStep *step, qemuTarget *target);
 /** One step's undo, and wait until it took effect. @tolerant: it may never have happened.
  * Returns 0 also when QEMU is gone; -1 with an error otherwise. */
 int qemuPlanQMPUndo(const qemuPlanStep *step, qemuTarget *target, bool tolerant);

@@ -70,6 +70,8 @@ runSingle(const qemuPlanStep *step, qemuTarget *target, const qemuPlanQMPNews *n
     case QEMU_STEP_SHOW_PAUSE:
         target->ops->hidePause(target, step->kind == QEMU_STEP_HIDE_PAUSE);
         return 0;
+    case QEMU_STEP_JOB:
+        return qemuPlanQMPRunJob(step, target);
     case QEMU_STEP_BITMAPS:
         return qemuBitmapStorePlug(target, step->path);
     case QEMU_STEP_FREEZE:
@@ -99,6 +101,8 @@ undoStep(const qemuPlanStep *step, qemuTarget *target, bool tolerant)
     switch (step->kind) {
     case QEMU_STEP_QMP:
         return qemuPlanQMPUndo(step, target, tolerant);
+    case QEMU_STEP_JOB:
+        return qemuPlanQMPUndo(step, target, true);
     case QEMU_STEP_SCRATCH_CREATE:
     case QEMU_STEP_IMAGE_CREATE:
     case QEMU_STEP_WINDOW_CREATE:

@@ -148,6 +148,21 @@ testCompress(void)
 }
 
 static void
+testIncrementFormat(void)
+{
+    g_autoptr(virDomainBackupDef) def =
+        parse("<domainbackup><incremental>c</incremental><disks><disk name='vda' type='file'>"
+              "<driver type='vhd'/></disk><disk name='vdb' backup='no'/></disks></domainbackup>");
+    g_autoptr(virDomainDef) dom = domain();
+
+    g_assert_cmpint(virDomainBackupDefAlign(def, dom, "7", "/scratch"), ==, 0);
+    g_assert_cmpint(virDomainBackupDefCheckFormats(def, true), ==, 0);
+    g_assert_cmpint(virDomainBackupDefCheckFormats(def, false), ==, -1);
+    confTestError("vhd", VIR_ERR_CONFIG_UNSUPPORTED,
+                  "increment of disk 'vda' into a new file of QEMU's format 'vhdx'");
+}
+
+static void
 assertMentioned(const char *file, const char *before, const char *what, const char *after)
 {
     g_autofree char *path = g_build_filename(g_getenv("abs_top_srcdir"), "docs", file, NULL);
@@ -189,7 +204,7 @@ main(int argc, char **argv)
 {
     static const char *const cases[] = {
         "bare", "push", "pull-unix", "pull-tcp", "pull-tls", "push-nbd", "index", "virtnbdbackup", "explicit-readonly",
-        "options", "pull-options", "push-options", "options-no",
+        "options", "pull-options", "push-options", "options-no", "push-formats",
     };
     static const char *const settled[] = {"bare", "pull-unix", "push-options", "options-no"};
 
@@ -202,6 +217,7 @@ main(int argc, char **argv)
     g_test_add_func("/backupxml/store-given", testStoreGiven);
     g_test_add_func("/backupxml/options/fallback", testOptionsFallback);
     g_test_add_func("/backupxml/options/compress", testCompress);
+    g_test_add_func("/backupxml/increment-format", testIncrementFormat);
     g_test_add_func("/backupxml/options/documented", testOptionsDocumented);
     for (size_t i = 0; i < G_N_ELEMENTS(settled); i++) {
         g_autofree char *path = g_strdup_printf("/backupxml/options/settled/%s", settled[i]);

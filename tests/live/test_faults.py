@@ -418,12 +418,12 @@ def add_tests():
                 repair(scenario, point))
 
 
-# Families of points that are walked here, but for those that need a guest agent, certificates, a snapshot or a
-# target that is there already.
+# Families of points that are walked here, but for those that need a guest agent, certificates, a snapshot, a
+# target that is there already or one in another hypervisor's format (test_options.py).
 FAMILIES = ("backup", "checkpoint", "define", "helper", "reconcile", "settle", "start", "undefine")
 ELSEWHERE = ("backup.begin.freeze", "backup.begin.thaw", "checkpoint.create.freeze", "checkpoint.create.thaw",
              "backup.begin.tls", "backup.end.tls", "backup.begin.window", "backup.end.window",
-             "backup.begin.lend")
+             "backup.begin.lend", "backup.begin.format")
 
 
 def points_in_sources():

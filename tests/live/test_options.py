@@ -10,6 +10,7 @@ import libvirt
 
 import images
 import livetest
+from daemon import wait_until
 
 MIB = 1 << 20
 OPTIONS = "{urn:fleece:1}options"
@@ -158,6 +159,70 @@ class Options(livetest.LiveTest):
         self.wait_no_job(m)
         self.assertEqual(self.completed(m)["type"], libvirt.VIR_DOMAIN_JOB_COMPLETED)
         self.assert_chain(m, m.models(), "t")
+
+    # Formats
+
+    FORMATS = {"vmdk": "vmdk", "vdi": "vdi", "vpc": "vpc", "vhd": "vhdx", "qcow": "qcow",
+               "ploop": "parallels"}
+
+    def format_xml(self, m, word, incremental=None):
+        return self.push_xml(m, word, incremental).replace("type='qcow2'", "type='%s'" % word)
+
+    def assert_copy(self, m, word, want):
+        path = self.target_path(m, "vda", word)
+        self.assertEqual(images.info(path)["format"], self.FORMATS[word])
+        self.assertSame(want, images.content(path, self.FORMATS[word]), word)
+
+    def push_while_guest_writes(self, m, xml, flags=0):
+        """The bytes of vda that the push has to hold: it stands nearly still until the guest has written."""
+        want = m["vda"].model.data.copy()
+        self.begin(m, xml.replace("</disks>", "</disks>" + self.extra("bandwidth='1024'")), flags=flags)
+        m.write("vda", MIB - 4096, 2 * MIB)
+        m.write("vda", 8 * MIB, 3 * 4096)
+        self.qmp(m.dom, "block-job-set-speed", device="fleece-push-vda", speed=0)
+        self.wait_no_job(m)
+        self.assertEqual(self.completed(m)["type"], libvirt.VIR_DOMAIN_JOB_COMPLETED)
+        return want
+
+    def test_formats_of_other_hypervisors(self):
+        """In full, and the same file brought up to date."""
+        m = self.machine(disks=1, size=12 * MIB + 3 * 512)
+        m.write("vda", 0, 6 * MIB)
+        for word in self.FORMATS:
+            with self.subTest(word):
+                self.checkpoint(m, word)
+                want = self.push_while_guest_writes(m, self.format_xml(m, word))
+                self.assert_copy(m, word, want)
+                want = self.push_while_guest_writes(m, self.format_xml(m, word, word),
+                                                    libvirt.VIR_DOMAIN_BACKUP_BEGIN_REUSE_EXTERNAL)
+                self.assert_copy(m, word, want)
+        self.assertError(libvirt.VIR_ERR_CONFIG_UNSUPPORTED, "increment of disk 'vda' .*'vmdk'", self.begin, m,
+                         self.format_xml(m, "vmdk", "vmdk").replace(".vmdk", ".new"))
+
+    def test_format_of_a_stopped_domain(self):
+        m = self.machine(boots=False, disks=1, start=False)
+        images.run(["qemu-io", "-c", "write -P 7 1M 8M", m["vda"].path])
+        events = livetest.Events(self.conn)
+        self.begin(m, self.format_xml(m, "vmdk"))
+        self.assertEqual(events.wait("end", lambda e: e[0] == "job")[2]["success"], 1)
+        events.close()
+        self.assertSame(images.content(m["vda"].path), images.content(self.target_path(m, "vda", "vmdk"), "vmdk"), "vda")
+
+    def test_format_job_fails_or_the_daemon_dies(self):
+        m = self.machine(boots=False, disks=1)
+        for point in ("backup.begin.format.vda.done", "backup.begin.open.vda"):
+            with self.subTest(point):
+                self.restart_daemon(fault=point + ":kill")
+                with self.assertRaises(libvirt.libvirtError):
+                    self.begin(m, self.format_xml(m, "vmdk"))
+                self.daemon.wait_end()
+                self.disconnect()
+                self.start_daemon()
+                wait_until("the begin to be undone", lambda: not os.listdir(self.out))
+                self.assertEqual(self.qmp(m.dom, "query-jobs"), [])
+        self.begin(m, self.format_xml(m, "vmdk"))
+        self.wait_no_job(m)
+        self.assert_copy(m, "vmdk", m["vda"].model.data)
 
     # Ports
 

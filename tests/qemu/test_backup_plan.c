@@ -14,6 +14,7 @@ typedef struct _planCase {
     bool tcp, tls, checkpoint, paused, helper, reuse, block, nbd, quiesce, changed, limits, compress;
     unsigned long long scratchLimit;
     virStorageFormat format;
+    virBackupFormat foreign;
 } planCase;
 
 #define PULL .mode = VIR_BACKUP_MODE_PULL, .format = VIR_STORAGE_FORMAT_QCOW2
@@ -41,6 +42,10 @@ static const planCase cases[] = {
     { "push-quiesce", PUSH, .ndisks = 1, .quiesce = true },
     { "push-limits", PUSH, .ndisks = 2, .since = { "A", NULL }, .limits = true },
     { "push-block", PUSH_RAW, .ndisks = 1, .block = true },
+    { "push-vmdk", .mode = VIR_BACKUP_MODE_PUSH, .ndisks = 2, .foreign = VIR_BACKUP_FORMAT_VMDK },
+    { "push-vpc", .mode = VIR_BACKUP_MODE_PUSH, .ndisks = 1, .foreign = VIR_BACKUP_FORMAT_VPC },
+    { "push-vmdk-reuse", .mode = VIR_BACKUP_MODE_PUSH, .ndisks = 1, .reuse = true, .since = { "A" },
+      .foreign = VIR_BACKUP_FORMAT_VMDK },
     { "push-compress", PUSH, .ndisks = 2, .since = { "A", NULL }, .compress = true },
     { "push-compress-reuse", PUSH, .ndisks = 1, .compress = true, .reuse = true },
     { "push-compress-raw", PUSH_RAW, .ndisks = 1, .compress = true },
@@ -91,7 +96,7 @@ fillDisk(planState *s, const planCase *c, size_t i)
     };
     s->defs[i] = (virDomainBackupDiskDef){
         .name = (char *)diskNames[i], .backup = true, .exportName = (char *)diskNames[i],
-        .store = &s->stores[i], .incremental = (char *)(c->since[i] ? "A" : NULL),
+        .store = &s->stores[i], .format = c->foreign, .incremental = (char *)(c->since[i] ? "A" : NULL),
     };
     if (c->nbd) {
         s->stores[i].type = VIR_STORAGE_TYPE_NETWORK;
