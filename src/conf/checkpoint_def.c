@@ -39,6 +39,8 @@ virDomainCheckpointDefFree(virDomainCheckpointDef *def)
     g_free(def->parent);
     g_ptr_array_unref(def->disks);
     virDomainDefFree(def->dom);
+    g_free(def->domText);
+    g_free(def->unknown);
     g_free(def);
 }
 
@@ -123,6 +125,7 @@ static const virXMLAttrRule brokenAttrs[] = {{"disk", .check = virXMLDiskTarget}
 static const virXMLElementRule requestChildren[] = {
     ROOT_CHILDREN,
     {"f:broken", VIR_XML_RULE_MANY, brokenAttrs, .text = virXMLAnyText},
+    {"f:unknown", .text = virXMLAnyText},
     {NULL}};
 static const virXMLElementRule recordChildren[] = {
     ROOT_CHILDREN, {"f:state", .text = stateCheck}, {NULL}};
@@ -195,8 +198,9 @@ existingParse(xmlNodePtr root, virDomainCheckpointDef *def)
     def->parent = virXMLChildText(virXMLChild(root, "parent"), "name");
     if (creationTimeParse(root, def) < 0 || existingDisksSettle(def) < 0)
         return -1;
-    if (dom && !(def->dom = virDomainDefParseNode(dom, 0)))
+    if (dom && !(def->dom = virDomainOutlineParse(dom)))
         return -1;
+    def->domText = dom ? virDomainOutlineText(dom) : NULL;
     return 0;
 }
 
@@ -277,6 +281,7 @@ brokenFormat(virBuffer *buf, const virDomainCheckpointDef *def)
         virBufferEscapeString(buf, "<f:broken xmlns:f='" VIR_XML_NS_FLEECE "' disk='%s'>", disk->name);
         virBufferEscapeString(buf, "%s</f:broken>\n", disk->broken);
     }
+    virBufferEscapeString(buf, "<f:unknown xmlns:f='" VIR_XML_NS_FLEECE "'>%s</f:unknown>\n", def->unknown);
 }
 
 /* READY is said by saying nothing, so that a finished record is a plain libvirt document. */
@@ -289,6 +294,15 @@ openFormat(virBuffer *buf, const virDomainCheckpointDef *def, bool record)
     }
     virBufferAdd(buf, "<domaincheckpoint xmlns:f='" VIR_XML_NS_FLEECE "'>\n");
     virBufferAsprintf(buf, "  <f:state>%s</f:state>\n", stateNames[def->state]);
+}
+
+static void
+domainFormat(virBuffer *buf, const virDomainCheckpointDef *def, bool secure)
+{
+    if (def->domText)
+        virDomainOutlineFormat(buf, def->domText, secure);
+    else if (def->dom)
+        virDomainDefFormatBuf(buf, def->dom, secure ? VIR_DOMAIN_FORMAT_SECURE : 0);
 }
 
 char *
@@ -310,9 +324,8 @@ virDomainCheckpointDefFormat(const virDomainCheckpointDef *def, unsigned int fla
     disksFormat(&buf, def, flags & VIR_CHECKPOINT_FORMAT_SIZE);
     if (flags & VIR_CHECKPOINT_FORMAT_BROKEN)
         brokenFormat(&buf, def);
-    if (def->dom && !(flags & VIR_CHECKPOINT_FORMAT_NO_DOMAIN))
-        virDomainDefFormatBuf(&buf, def->dom,
-                              flags & VIR_CHECKPOINT_FORMAT_SECURE ? VIR_DOMAIN_FORMAT_SECURE : 0);
+    if (!(flags & VIR_CHECKPOINT_FORMAT_NO_DOMAIN))
+        domainFormat(&buf, def, flags & VIR_CHECKPOINT_FORMAT_SECURE);
     virBufferAdjustIndent(&buf, -2);
     virBufferAdd(&buf, "</domaincheckpoint>\n");
     return virBufferContentAndReset(&buf);

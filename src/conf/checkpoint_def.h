@@ -29,8 +29,11 @@ typedef struct _virDomainCheckpointDef {
     char *parent;                /* NULL: root */
     long long creationTime;      /* seconds since the epoch */
     GPtrArray *disks;            /* virDomainCheckpointDiskDef * */
-    virDomainDef *dom;           /* (owned) the domain at that time; NULL in a request */
+    virDomainDef *dom;           /* (owned) the domain at that time; NULL in a request. Of an existing
+                                  * checkpoint only an outline (virDomainOutlineParse) */
+    char *domText;               /* ... and this is all of it: the <domain> element as it came; else NULL */
     virCheckpointState state;
+    char *unknown;               /* why it is not known whether it is broken. Shown, not read */
 } virDomainCheckpointDef;
 
 /** What a name has to be, if @name is none for a checkpoint; else NULL. */

@@ -160,6 +160,14 @@ typedef enum {
  * VIR_ERR_CONFIG_UNSUPPORTED ("unsupported element <x> in <devices>"), VIR_ERR_NO_NAME, ... */
 virDomainDef *virDomainDefParse(const char *xml, unsigned int flags);
 virDomainDef *virDomainDefParseNode(xmlNodePtr node, unsigned int flags);
+/** virDomainOutlineParse: name, uuid (zeros if there is none) and disks of a <domain> element: their target,
+ * path, readonly, shareable. Whatever else is in it is not looked at. (owned), or NULL with VIR_ERR_XML_ERROR
+ * or VIR_ERR_NO_NAME. */
+virDomainDef *virDomainOutlineParse(xmlNodePtr node);
+/** (owned) all of it, as text. */
+char *virDomainOutlineText(xmlNodePtr node);
+/** That text to @buf, indented like the rest; !@secure: passwords are hidden. */
+void virDomainOutlineFormat(virBuffer *buf, const char *text, bool secure);
 
 typedef enum {
     VIR_DOMAIN_FORMAT_LIVE = 1 << 0,    /* id, aliases, pty paths: the running domain */

@@ -25,6 +25,7 @@ void
 qemuCheckpointHealthClear(qemuCheckpointHealth *health)
 {
     g_clear_pointer(&health->stamp, g_free);
+    g_clear_pointer(&health->unknown, g_free);
     g_clear_pointer(&health->reasons, g_hash_table_unref);
     health->retryAt = 0;
 }
@@ -139,6 +140,23 @@ judge(qemuVM *vm, const qemuGraph *graph)
     return reasons;
 }
 
+/* It could not be found out, as the error says. An earlier answer does not hold any more. */
+static void
+noteUnknown(qemuVM *vm)
+{
+    qemuCheckpointHealth *health = &vm->checkpoints->health;
+
+    VIR_WARN("domain '%s': it is not known which checkpoints are broken: %s", vm->name, virErrorLastMessage());
+    {
+        QEMU_VM_LOCK_GUARD(vm);
+
+        qemuCheckpointHealthClear(health);
+        health->unknown = g_strdup(virErrorLastMessage());
+        health->retryAt = g_get_monotonic_time() + RETRY_SECONDS * G_USEC_PER_SEC;
+    }
+    virErrorReset();
+}
+
 static void
 findOut(qemuVM *vm)
 {
@@ -152,9 +170,10 @@ findOut(qemuVM *vm)
         if (qemuTargetEnd(vm, 0) < 0)
             g_clear_pointer(&reasons, g_hash_table_unref);
     }
-    if (!reasons)
-        VIR_WARN("domain '%s': it is not known which checkpoints are broken: %s", vm->name,
-                 virErrorLastMessage());
+    if (!reasons) {
+        noteUnknown(vm);
+        return;
+    }
     virErrorReset();
     stamp = stampNow(vm);
     {
@@ -162,10 +181,7 @@ findOut(qemuVM *vm)
         QEMU_VM_LOCK_GUARD(vm);
 
         qemuCheckpointHealthClear(health);
-        if (reasons)
-            health->stamp = g_steal_pointer(&stamp);
-        else
-            health->retryAt = g_get_monotonic_time() + RETRY_SECONDS * G_USEC_PER_SEC;
+        health->stamp = g_steal_pointer(&stamp);
         health->reasons = reasons;
     }
 }
@@ -187,17 +203,18 @@ qemuCheckpointHealthRefresh(qemuVM *vm)
     if (isKnown(vm))
         return;
     if (qemuJobBegin(&vm->job, QEMU_JOB_MODIFY, "virDomainCheckpointGetXMLDesc") < 0) {
-        VIR_WARN("domain '%s': it is not known which checkpoints are broken: %s", vm->name,
-                 virErrorLastMessage());
-        virErrorReset();
-        QEMU_VM_LOCK_GUARD(vm);
-
-        vm->checkpoints->health.retryAt = g_get_monotonic_time() + RETRY_SECONDS * G_USEC_PER_SEC;
+        noteUnknown(vm);
         return;
     }
     if (!isKnown(vm))
         findOut(vm);
     qemuJobEnd(&vm->job);
+}
+
+bool
+qemuCheckpointHealthSettled(const qemuCheckpointHealth *health)
+{
+    return health->stamp || health->unknown;
 }
 
 void
@@ -206,6 +223,10 @@ qemuCheckpointHealthApply(const qemuCheckpointHealth *health, virDomainCheckpoin
     GHashTable *disks =
         health && health->reasons ? g_hash_table_lookup(health->reasons, def->name) : NULL;
 
+    g_clear_pointer(&def->unknown, g_free);
+    if (health && !health->stamp)
+        def->unknown = g_strdup(health->unknown ? health->unknown
+                                                : "other operations change the domain's checkpoints; ask again");
     for (guint i = 0; i < def->disks->len; i++) {
         virDomainCheckpointDiskDef *disk = g_ptr_array_index(def->disks, i);
 

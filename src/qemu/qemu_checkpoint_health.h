@@ -12,6 +12,7 @@
 /* Guarded by vm->lock; part of qemuCheckpointList. */
 typedef struct _qemuCheckpointHealth {
     char *stamp;             /* of what it was computed from; NULL = not known */
+    char *unknown;           /* why not, if that was found out; else NULL */
     GHashTable *reasons;     /* checkpoint -> (disk -> reason), of the broken ones only */
     gint64 retryAt;          /* monotonic: it could not be found out, do not try again before */
 } qemuCheckpointHealth;
@@ -23,8 +24,11 @@ void qemuCheckpointHealthForget(qemuVM *vm);
  * qemuCheckpointHealthRefresh: find out, if it is not known. Of a running domain QEMU is asked, of a
  * stopped one a block helper looks at the images; what is known of these holds until they change.
  * Takes MODIFY for that; blocks. Where it cannot be found out (an image is missing, another program
- * uses it), that is logged and nothing is known. Sets no error.
+ * uses it), that is logged and said. Sets no error.
  */
 void qemuCheckpointHealthRefresh(qemuVM *vm);
-/** Set @broken in the disks of @def, which is in the domain's list, or take it away. Lock held. */
+/** Is there an answer, or a reason why there is none? Somebody else's change takes both away. Lock held. */
+bool qemuCheckpointHealthSettled(const qemuCheckpointHealth *health);
+/** Set @broken in the disks of @def, which is in the domain's list, and @unknown; @health NULL: take them away.
+ * Without an answer it is unknown, not whole. Lock held. */
 void qemuCheckpointHealthApply(const qemuCheckpointHealth *health, virDomainCheckpointDef *def);

@@ -409,20 +409,36 @@ qemuCheckpointListNoteStale(qemuCheckpointList *list, const char *name)
     g_hash_table_add(list->stale, g_strdup(name));
 }
 
+/* Cheaper than a look at each, of which there may be a thousand. */
+static guint
+countRecords(const char *dir)
+{
+    g_autoptr(GDir) handle = g_dir_open(dir, 0, NULL);
+    const char *file = NULL;
+    guint count = 0;
+
+    while (handle && (file = g_dir_read_name(handle)))
+        count += g_str_has_suffix(file, ".xml");
+    return count;
+}
+
 void
 qemuCheckpointListNoteLost(qemuVM *vm)
 {
     g_autoptr(qemuConfig) config = qemuDriverConfig();
     g_autofree char *dir = recordDirectory(config, vm->name);
 
-    if (vm->checkpoints->defs->len == 0 || virFileExists(dir))
+    if (vm->checkpoints->defs->len == 0 || countRecords(dir) == vm->checkpoints->defs->len)
         return;
-    VIR_WARN("domain '%s': the records of its checkpoints in '%s' are gone; they are written anew", vm->name,
-             dir);
-    for (guint i = 0; i < vm->checkpoints->defs->len; i++)
-        qemuCheckpointListNoteStale(
-            vm->checkpoints,
-            ((virDomainCheckpointDef *)g_ptr_array_index(vm->checkpoints->defs, i))->name);
+    for (guint i = 0; i < vm->checkpoints->defs->len; i++) {
+        const virDomainCheckpointDef *def = g_ptr_array_index(vm->checkpoints->defs, i);
+        g_autofree char *path = recordPath(config, vm->name, def->name);
+
+        if (virFileExists(path))
+            continue;
+        VIR_WARN("domain '%s': record '%s' of a checkpoint is gone; it is written anew", vm->name, path);
+        qemuCheckpointListNoteStale(vm->checkpoints, def->name);
+    }
 }
 
 void

@@ -60,7 +60,7 @@ char **qemuCheckpointListDescendants(const qemuCheckpointList *list, const char 
 
 /** The record of @name on disk is behind the list: qemuCheckpointListSaveStale tries again. */
 void qemuCheckpointListNoteStale(qemuCheckpointList *list, const char *name);
-/** Note all records if their directory is gone (somebody removed it): what we remember is true. */
+/** Note the records whose files are gone (somebody removed them): what we remember is true. */
 void qemuCheckpointListNoteLost(qemuVM *vm);
 /** Write the records noted. What fails stays noted. Resets the error. */
 void qemuCheckpointListSaveStale(qemuVM *vm);

@@ -13,6 +13,7 @@
 #include "virerror_report.h"
 
 #define VIR_FROM_THIS VIR_FROM_DOMAIN_CHECKPOINT
+#define HEALTH_ATTEMPTS 3
 
 /* Lock held. */
 static virDomainCheckpointDef *
@@ -170,6 +171,22 @@ qemuDomainCheckpointGetParent(virDomainCheckpointPtr chk, unsigned int flags)
     return virObjectCheckpointNew(chk->domain, parent);
 }
 
+/* What is found out can be made void by others before it is shown. */
+static void
+settleHealth(qemuVM *vm)
+{
+    bool settled = false;
+
+    for (int attempt = 0; !settled && attempt < HEALTH_ATTEMPTS; attempt++) {
+        qemuCheckpointHealthRefresh(vm);
+        {
+            QEMU_VM_LOCK_GUARD(vm);
+
+            settled = !vm->checkpoints || qemuCheckpointHealthSettled(&vm->checkpoints->health);
+        }
+    }
+}
+
 static char *
 formatLocked(qemuVM *vm, const char *name, const qemuCheckpointSizes *sizes, unsigned int flags)
 {
@@ -228,6 +245,6 @@ qemuDomainCheckpointGetXMLDesc(virDomainCheckpointPtr chk, unsigned int flags)
         if (!sizes)
             return NULL;
     }
-    qemuCheckpointHealthRefresh(vm);
+    settleHealth(vm);
     return formatLocked(vm, chk->name, sizes, flags);
 }

@@ -84,9 +84,19 @@ static const confRefusal checkpointRefusals[] = {
     {"redefine-parent", GRAMMAR, "'../p' in element <name> of <parent>",
      REQUEST("<name>n</name><creationTime>5</creationTime><parent><name>../p</name></parent>"),
      REDEFINE},
-    {"redefine-domain", UNSUPPORTED, "<zork> in <domain>",
-     REQUEST("<name>n</name><creationTime>5</creationTime><domain type='qemu'><name>d</name><os>"
-             "<type>hvm</type></os><zork/></domain>"),
+    {"redefine-domain-name", VIR_ERR_NO_NAME, "has no <name>",
+     REQUEST("<name>n</name><creationTime>5</creationTime><domain type='qemu'><zork/></domain>"),
+     REDEFINE},
+    {"redefine-domain-uuid", BAD, "malformed uuid 'z'",
+     REQUEST("<name>n</name><creationTime>5</creationTime><domain><name>d</name><uuid>z</uuid></domain>"),
+     REDEFINE},
+    {"redefine-domain-disk", BAD, "a disk of the domain has no target; domain 'd'",
+     REQUEST("<name>n</name><creationTime>5</creationTime><domain><name>d</name><devices><disk/></devices>"
+             "</domain>"),
+     REDEFINE},
+    {"redefine-domain-disks", BAD, "two disks with the target 'vda'",
+     REQUEST("<name>n</name><creationTime>5</creationTime><domain><name>d</name><devices>"
+             "<disk><target dev='vda'/></disk><disk><target dev='vda'/></disk></devices></domain>"),
      REDEFINE},
     {"redefine-twice", UNSUPPORTED, "disk 'vda' specified twice",
      REQUEST("<name>n</name><creationTime>5</creationTime><disks><disk name='vda'/><disk "

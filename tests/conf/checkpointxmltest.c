@@ -77,6 +77,32 @@ testRedefine(void)
     g_assert_cmpstr(second, ==, text);
 }
 
+/* What libvirt writes has elements that we do not know. All of it comes out again, but passwords. */
+static void
+testForeignDomain(void)
+{
+    g_autofree char *xml = confTestRead(DATA, "foreign.xml");
+    g_autoptr(virDomainCheckpointDef) def = virDomainCheckpointDefParse(xml, VIR_CHECKPOINT_PARSE_REDEFINE);
+    g_autofree char *secure = NULL;
+    g_autofree char *plain = NULL;
+
+    if (!def)
+        g_error("%s", virErrorLastMessage());
+    secure = virDomainCheckpointDefFormat(def, VIR_CHECKPOINT_FORMAT_SECURE);
+    plain = virDomainCheckpointDefFormat(def, 0);
+    g_assert_cmpstr(secure, ==, xml);
+    confTestGolden(DATA, "foreign.out.xml", plain);
+    g_assert_null(strstr(plain, "geheim"));
+    g_assert_cmpstr(def->dom->name, ==, "chk");
+    g_assert_cmpuint(def->dom->disks->len, ==, 4);
+    g_assert_cmpstr(virDomainDefDisk(def->dom, "vda", false)->src->path, ==, "/images/a.qcow2");
+    g_assert_cmpstr(virDomainDefDisk(def->dom, "vdb", false)->src->path, ==, "/dev/vg/b");
+    g_assert_null(virDomainDefDisk(def->dom, "vdc", false)->src->path);
+    g_assert_true(virDomainDefDisk(def->dom, "sda", false)->readonly);
+    g_assert_null(virDomainDefDisk(def->dom, "sda", false)->src);
+    g_assert_cmpint(virDomainCheckpointDefAlign(def, def->dom, NOW), ==, 0);
+}
+
 static void
 testRedefineAligned(void)
 {
@@ -114,6 +140,7 @@ testBroken(void)
     g_autofree char *plain = NULL;
 
     virDomainCheckpointDefDisk(def, "vda")->broken = g_strdup("bitmap '<&>' is lost");
+    def->unknown = g_strdup("image '<b>' is in use");
     text = virDomainCheckpointDefFormat(def, VIR_CHECKPOINT_FORMAT_NO_DOMAIN |
                                                  VIR_CHECKPOINT_FORMAT_BROKEN);
     confTestGolden(DATA, "redefine.broken.xml", text);
@@ -122,6 +149,7 @@ testBroken(void)
     g_assert_null(virDomainCheckpointDefDisk(again, "vda")->broken);
     plain = virDomainCheckpointDefFormat(def, VIR_CHECKPOINT_FORMAT_RECORD);
     g_assert_null(strstr(plain, "f:broken"));
+    g_assert_null(again->unknown);
     g_assert_null(virDomainCheckpointDefParse(text, VIR_CHECKPOINT_PARSE_RECORD));
 }
 
@@ -201,6 +229,7 @@ main(int argc, char **argv)
     }
     g_test_add_func("/checkpointxml/request-domain", testRequestDomain);
     g_test_add_func("/checkpointxml/redefine", testRedefine);
+    g_test_add_func("/checkpointxml/foreign-domain", testForeignDomain);
     g_test_add_func("/checkpointxml/redefine-aligned", testRedefineAligned);
     g_test_add_func("/checkpointxml/views", testViews);
     g_test_add_func("/checkpointxml/broken", testBroken);

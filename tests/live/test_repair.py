@@ -18,6 +18,7 @@ from daemon import wait_until
 BLOCK = 65536
 METADATA = libvirt.VIR_DOMAIN_CHECKPOINT_DELETE_METADATA_ONLY
 BROKEN = "{urn:fleece:1}broken"
+UNKNOWN = "{urn:fleece:1}unknown"
 
 
 class RepairTest(livetest.LiveTest):
@@ -177,13 +178,21 @@ class Broken(RepairTest):
         self.chain(m, "a", "b")
         self.stop(m)
         os.rename(m["vda"].path, m["vda"].path + ".away")
-        self.assert_broken(m, {})            # nobody can know
+        for _ in range(2):
+            self.assert_broken(m, {})        # nobody can know, and that is said
+            for c in m.dom.listAllCheckpoints():
+                self.assertIn("cannot open image", ET.fromstring(c.getXMLDesc()).findtext(UNKNOWN))
+            self.assertIn("Broken:         not known whether broken: ",
+                          self.virsh("checkpoint-info", "vm", "a", ours=True).stdout)
+        text = m.dom.checkpointLookupByName("a").getXMLDesc()
+        m.dom.checkpointCreateXML(text, libvirt.VIR_DOMAIN_CHECKPOINT_CREATE_REDEFINE)
         self.assertError(libvirt.VIR_ERR_OPERATION_FAILED, "cannot open image",
                          m.dom.checkpointLookupByName("a").delete)
         m.dom.checkpointLookupByName("b").delete(METADATA)
         os.rename(m["vda"].path + ".away", m["vda"].path)
         self.restart_daemon()
         self.assert_broken(m, {"a": {"vda": "'a' is the newest but does not record"}})
+        self.assertNotIn("f:unknown", m.dom.checkpointLookupByName("a").getXMLDesc())
 
     def test_disk_that_left_the_domain(self):
         m = self.machine(boots=False, disks=2)
@@ -306,6 +315,19 @@ class Strays(RepairTest):
         self.restart_daemon(kill=True)
         self.assertEqual(self.order(m), ["m", "z", "a"])
         self.assertEqual(self.strays(m), [])
+
+    def test_one_record_lost_before_the_eyes_of_the_daemon(self):
+        m = self.machine(boots=False, disks=1)
+        self.chain(m, "m", "z", "a")
+        record = self.daemon.path("var", "lib", "libvirt", "qemu", "checkpoint", m.name, "z.xml")
+        os.unlink(record)
+        self.assertEqual(self.order(m), ["m", "z", "a"])
+        m.dom.checkpointLookupByName("a").delete()
+        self.assertTrue(os.path.exists(record))
+        self.restart_daemon(kill=True)
+        self.assertEqual(self.order(m), ["m", "z"])
+        self.assert_broken(m, {})
+        self.assert_serves(m, "z", [2, 3])
 
     def test_records_of_a_stopped_domain(self):
         """Created and deleted by the block helper."""

@@ -4,6 +4,7 @@
 what we made never gives libvirt an incremental backup with holes."""
 import os
 import re
+import shutil
 
 import libvirt
 
@@ -45,8 +46,8 @@ class StockTest(RepairTest):
         return m
 
     def documents(self, m):
-        """XML of all checkpoints, oldest first; without the domain, in which libvirt has more than we know."""
-        return [c.getXMLDesc(libvirt.VIR_DOMAIN_CHECKPOINT_XML_NO_DOMAIN)
+        """XML of all checkpoints, oldest first, with the domain, in which libvirt has more than we know."""
+        return [c.getXMLDesc(libvirt.VIR_DOMAIN_CHECKPOINT_XML_SECURE)
                 for c in m.dom.listAllCheckpoints(libvirt.VIR_DOMAIN_CHECKPOINT_LIST_TOPOLOGICAL)]
 
     def tearDown(self):
@@ -78,8 +79,12 @@ class Stock(StockTest):
         self.under(m, self.ours)
         for text in documents:
             m.dom.checkpointCreateXML(text, VALIDATE)
+        self.assertIn("<resource>", documents[0])
+        self.assertEqual(self.documents(m), documents)
         self.assert_broken(m, {})
         self.assertEqual(self.order(m), ["m", "z", "a"])
+        self.restart_daemon()
+        self.assertEqual(self.documents(m), documents)
         self.assert_serves(m, "m", [1, 2, 3])
         self.assert_serves(m, "z", [2, 3])
         self.assert_serves(m, "a", [3])
@@ -135,6 +140,27 @@ class Stock(StockTest):
             self.assertTrue(blocks is None or least <= blocks, "%s: %s" % (name, blocks))
         self.assertEqual(self.repair(m, "adopt"), ["t"])
         self.assertIn(6, self.pushed_blocks(m, "t", "t"))
+
+
+    def test_records_of_stock(self):
+        """Its files, in their place, are read as well as its XML."""
+        m = self.stock_machine()
+        self.chain(m, "m", "z")
+        records = self.daemon.path("var", "lib", "libvirt", "qemu", "checkpoint", m.name)
+        kept = os.path.join(self.tmp, "records")
+        if not os.path.isdir(records):
+            self.skipTest("stock keeps its records elsewhere")
+        shutil.copytree(records, kept)
+        self.under(m, self.ours)
+        m.dom.destroy()
+        self.disconnect()
+        self.assertEqual(self.daemon.stop(), 0)
+        shutil.copytree(kept, self.daemon.path("var", "lib", "libvirt", "qemu", "checkpoint", m.name))
+        self.start_daemon()
+        self.start_machine(m)
+        self.assertEqual(self.order(m), ["m", "z"])
+        self.assert_broken(m, {})
+        self.assert_serves(m, "z", [2])
 
 
 # A tree of records, as managers redefine them; a line in each of our own, but clients may have kept others.

@@ -167,6 +167,7 @@ static const struct {
              "<memballoon model='none'/><input type='tablet'/><serial type='null'/>"
              "<serial type='file'><source path='/a' append='on'/></serial>"
              "<rng model='virtio'><backend model='random'/></rng>")},
+    {KIND_CHECKPOINT, "the domain is not read", REQUEST("<domain type='xen'><tpm/></domain>")},
     {KIND_DOMAIN, "drive", DEVICES(PLAIN("sda", "<address type='drive' unit='16383'/>"))},
     {KIND_DOMAIN, "slot", DEVICES(PLAIN("vda", "<address type='pci' slot='31'/>"))},
     {KIND_DOMAIN, "cdrom", DEVICES("<disk device='cdrom'><target dev='hda'/></disk>")},
@@ -209,8 +210,6 @@ static const struct {
     const char *why;
     const char *xml;
 } liberties[] = {
-    {KIND_CHECKPOINT, "the domain of a request is not read",
-     REQUEST("<domain type='xen'><tpm/></domain>")},
     {KIND_DOMAIN, "blanks around a name are dropped in places where a schema sees them",
      "<domain type='qemu'><name>d</name><uuid> 22222222-2222-4222-8222-222222222222 </uuid>"
      "<memory>1024</memory><os><type>hvm</type></os></domain>"},
@@ -263,6 +262,8 @@ static const struct {
      "address-kind controller-root input-no-usb boot-both"},
     {KIND_CHECKPOINT, "what the domain's disks decide",
      "unknown twice twice-by-path ambiguous shareable readonly cdrom redefine-twice"},
+    {KIND_CHECKPOINT, "of the domain only what matters is read, and the schema is for all of it",
+     "redefine-domain-name redefine-domain-uuid redefine-domain-disk redefine-domain-disks"},
     {KIND_CHECKPOINT, "the bitmap is called as the checkpoint is", "bitmap-other bitmap-name"},
     {KIND_CHECKPOINT, "the schema is for our records too", "state-in-request state-in-redefine"},
     {KIND_CHECKPOINT, "the schema is for requests too", "redefine-name redefine-time"},

@@ -223,10 +223,10 @@ fetchParent(virDomainCheckpointPtr chk, char **parent)
     return false;
 }
 
-/* One line a disk for a checkpoint that no incremental backup can begin with; stock has no such line,
- * and its daemon no such element. */
+/* One line a disk for a checkpoint that no incremental backup can begin with, or one if that cannot be
+ * found out; stock has no such lines, and its daemon no such elements. */
 static bool
-printBroken(virshShell *sh, virDomainCheckpointPtr chk)
+printHealth(virshShell *sh, virDomainCheckpointPtr chk)
 {
     g_autofree char *xml =
         virDomainCheckpointGetXMLDesc(chk, VIR_DOMAIN_CHECKPOINT_XML_NO_DOMAIN);
@@ -238,12 +238,14 @@ printBroken(virshShell *sh, virDomainCheckpointPtr chk)
         xmlChar *disk = NULL;
         xmlChar *reason = NULL;
 
-        if (n->type != XML_ELEMENT_NODE || !n->ns || !xmlStrEqual(n->name, BAD_CAST "broken") ||
-            !xmlStrEqual(n->ns->href, BAD_CAST "urn:fleece:1"))
+        if (n->type != XML_ELEMENT_NODE || !n->ns || !xmlStrEqual(n->ns->href, BAD_CAST "urn:fleece:1"))
             continue;
         disk = xmlGetProp(n, BAD_CAST "disk");
         reason = xmlNodeGetContent(n);
-        virshPrint(sh, "%-15s %s: %s\n", "Broken:", (const char *)disk, (const char *)reason);
+        if (xmlStrEqual(n->name, BAD_CAST "broken"))
+            virshPrint(sh, "%-15s %s: %s\n", "Broken:", (const char *)disk, (const char *)reason);
+        else if (xmlStrEqual(n->name, BAD_CAST "unknown"))
+            virshPrint(sh, "%-15s not known whether broken: %s\n", "Broken:", (const char *)reason);
         xmlFree(disk);
         xmlFree(reason);
     }
@@ -274,7 +276,7 @@ cmdCheckpointInfo(virshShell *sh, const virshCommandArgs *args)
         return false;
     virshPrint(sh, "%-15s %d\n", "Children:", children);
     virshPrint(sh, "%-15s %d\n", "Descendants:", descendants);
-    return printBroken(sh, chk);
+    return printHealth(sh, chk);
 }
 
 static bool
