@@ -153,6 +153,26 @@ diskSourceParse(xmlNodePtr node, virStorageType type, virStorageFormat format,
     return virStorageSourceParseBacking(node, disk->src);
 }
 
+/* In <disk> it says the same as in <source>. */
+static int
+diskEncryptionParse(xmlNodePtr node, virDomainDiskDef *disk)
+{
+    xmlNodePtr encryption = virXMLChild(node, "encryption");
+
+    if (!encryption)
+        return 0;
+    if (!disk->src || disk->src->encryption) {
+        virReportError(VIR_ERR_CONFIG_UNSUPPORTED,
+                       disk->src ? "<encryption> of disk '%s' is given twice, in <source> and in <disk>"
+                                 : "<encryption> of the empty drive '%s' is about no image",
+                       disk->dst);
+        return -1;
+    }
+    disk->src->encryption = virStorageEncryptionParse(encryption);
+    disk->src->encryptionOutside = true;
+    return disk->src->encryption ? 0 : -1;
+}
+
 static int
 diskBootParse(xmlNodePtr node, virDomainDiskDef *disk)
 {
@@ -173,7 +193,7 @@ diskBootParse(xmlNodePtr node, virDomainDiskDef *disk)
 }
 
 #define DISK_CHILDREN                                                                              \
-    "driver source backingStore target readonly shareable serial boot alias address"
+    "driver source backingStore target readonly shareable serial boot encryption alias address"
 
 virDomainDiskDef *
 virDomainDiskDefParse(xmlNodePtr node)
@@ -190,7 +210,8 @@ virDomainDiskDefParse(xmlNodePtr node)
         VIR_XML_ENUM_PROP(node, "device", diskDevices, "floppy lun", disk->device) < 0 ||
         diskTargetParse(node, disk) < 0 ||
         diskDriverParse(virXMLChild(node, "driver"), disk, &format) < 0 ||
-        diskSourceParse(node, type, format, disk) < 0 || diskBootParse(node, disk) < 0 ||
+        diskSourceParse(node, type, format, disk) < 0 || diskEncryptionParse(node, disk) < 0 ||
+        diskBootParse(node, disk) < 0 ||
         virDeviceAliasParse(node, &disk->alias) < 0 || virDeviceAddressParse(node, &disk->addr) < 0)
         return NULL;
     disk->readonly = virXMLChild(node, "readonly") || disk->device == VIR_DISK_DEVICE_CDROM;
@@ -245,6 +266,8 @@ virDomainDiskDefFormat(virBuffer *buf, const virDomainDiskDef *disk, bool live)
     virBufferEscapeString(buf, "<serial>%s</serial>\n", disk->serial);
     if (disk->bootOrder)
         virBufferAsprintf(buf, "<boot order='%u'/>\n", disk->bootOrder);
+    if (disk->src && disk->src->encryptionOutside)
+        virStorageEncryptionFormat(buf, disk->src->encryption);
     virDeviceAliasFormat(buf, disk->alias, live);
     virDeviceAddressFormat(buf, &disk->addr);
     virBufferAdjustIndent(buf, -2);

@@ -52,6 +52,8 @@ virStorageSourceCopy(const virStorageSource *src)
     copy->dataStore = virStorageSourceCopy(src->dataStore);
     copy->backing = virStorageSourceCopy(src->backing);
     copy->backingTerminated = src->backingTerminated;
+    copy->encryption = virStorageEncryptionCopy(src->encryption);
+    copy->encryptionOutside = src->encryptionOutside;
     return copy;
 }
 
@@ -64,6 +66,7 @@ virStorageSourceFree(virStorageSource *src)
         g_free(src->path);
         virStorageNbdFree(src->nbd);
         virStorageSourceFree(src->dataStore);
+        virStorageEncryptionFree(src->encryption);
         g_free(src);
         src = backing;
     }
@@ -89,7 +92,8 @@ virStorageSourceSame(const virStorageSource *a, const virStorageSource *b)
 
     if (!a || !b)
         return a == b;
-    return a->type == b->type && a->format == b->format && g_strcmp0(one, two) == 0;
+    return a->type == b->type && a->format == b->format && g_strcmp0(one, two) == 0 &&
+           virStorageEncryptionEqual(a->encryption, b->encryption);
 }
 
 static int
@@ -98,7 +102,8 @@ pathParse(xmlNodePtr source, const char *attr, virStorageSource *src)
     g_autofree char *known = g_strdup_printf("%s index", attr);
     g_autofree char *path = NULL;
 
-    if (virXMLCheckKnown(source, known, "dataStore") < 0 || !(path = virXMLPropRequired(source, attr)) ||
+    if (virXMLCheckKnown(source, known, "dataStore encryption") < 0 ||
+        !(path = virXMLPropRequired(source, attr)) ||
         virXMLPropUInt(source, "index", &src->index) < 0)
         return -1;
     if (!g_path_is_absolute(path)) {
@@ -124,7 +129,8 @@ networkParse(xmlNodePtr source, virStorageSource *src)
     static const char *const protocols[] = {"nbd"};
     g_autofree char *protocol = virXMLPropRequired(source, "protocol");
 
-    if (!protocol || virXMLCheckKnown(source, "protocol name tls index f:exclusive", "host dataStore") < 0 ||
+    if (!protocol ||
+        virXMLCheckKnown(source, "protocol name tls index f:exclusive", "host dataStore encryption") < 0 ||
         VIR_XML_ENUM_CHECK(source, "protocol", protocols, "rbd iscsi sheepdog gluster http https "
                            "ftp ftps tftp ssh vxhs nfs") < 0 ||
         virXMLPropUInt(source, "index", &src->index) < 0 ||
@@ -180,14 +186,34 @@ dataStoreParse(xmlNodePtr parent, virStorageSource *src)
         virXMLCheckKnown(format, "type", NULL) < 0 || VIR_XML_ENUM_CHECK(format, "type", formats, "*") < 0 ||
         virStorageSourceParse(source, data) < 0)
         return -1;
+    if (data->encryption) {
+        virReportError(VIR_ERR_CONFIG_UNSUPPORTED, "%s",
+                       "<encryption> in <dataStore>: the data file is encrypted as its qcow2 image is");
+        return -1;
+    }
     src->dataStore = g_steal_pointer(&data);
+    return 0;
+}
+
+static int
+encryptionParse(xmlNodePtr source, virStorageSource *src)
+{
+    xmlNodePtr encryption = virXMLChild(source, "encryption");
+
+    if (!encryption)
+        return 0;
+    if (virXMLCheckOnce(source, "encryption") < 0 ||
+        !(src->encryption = virStorageEncryptionParse(encryption)))
+        return -1;
     return 0;
 }
 
 int
 virStorageSourceParse(xmlNodePtr source, virStorageSource *src)
 {
-    return placeParse(source, src) < 0 ? -1 : dataStoreParse(source, src);
+    if (placeParse(source, src) < 0 || dataStoreParse(source, src) < 0)
+        return -1;
+    return encryptionParse(source, src);
 }
 
 /* Recursion is bounded by the depth virXMLParse allows. */
@@ -243,6 +269,8 @@ dataStoreFormat(virBuffer *buf, const virStorageSource *data, bool index)
 void
 virStorageSourceFormat(virBuffer *buf, const char *element, const virStorageSource *src, bool index)
 {
+    const virStorageEncryption *inside = src->encryptionOutside ? NULL : src->encryption;
+
     virBufferAsprintf(buf, "<%s", element);
     if (src->nbd)
         virStorageNbdFormatAttrs(buf, src->nbd);
@@ -253,7 +281,7 @@ virStorageSourceFormat(virBuffer *buf, const char *element, const virStorageSour
         virBufferAsprintf(buf, " index='%u'", src->index);
     if (src->exclusive)
         virBufferAsprintf(buf, " xmlns:f='%s' f:exclusive='yes'", VIR_XML_NS_FLEECE);
-    if (!src->nbd && !src->dataStore) {
+    if (!src->nbd && !src->dataStore && !inside) {
         virBufferAdd(buf, "/>\n");
         return;
     }
@@ -263,6 +291,7 @@ virStorageSourceFormat(virBuffer *buf, const char *element, const virStorageSour
         virStorageNbdFormatHost(buf, src->nbd);
     if (src->dataStore)
         dataStoreFormat(buf, src->dataStore, index);
+    virStorageEncryptionFormat(buf, inside);
     virBufferAdjustIndent(buf, -2);
     virBufferAsprintf(buf, "</%s>\n", element);
 }

@@ -5,6 +5,7 @@
 #pragma once
 #include <glib.h>
 #include <stdbool.h>
+#include "encryption_def.h"
 #include "storage_nbd.h"
 #include "virbuffer.h"
 #include "virxml.h"
@@ -39,6 +40,8 @@ struct _virStorageSource {
                                   * is not known yet (qemu_data_file.h). (owned) */
     virStorageSource *backing;   /* (owned) */
     bool backingTerminated;
+    virStorageEncryption *encryption;   /* (owned) NULL: none */
+    bool encryptionOutside;      /* <encryption> stands beside <source>, where it once belonged */
 };
 virStorageSource *virStorageSourceNew(virStorageType type, virStorageFormat format, const char *path);
 virStorageSource *virStorageSourceCopy(const virStorageSource *src);

@@ -16,6 +16,7 @@ typedef struct _qemuCommandInput {
     const char *emulator;   /* NULL: def->emulator */
     bool kvm;               /* accelerate with KVM; false: TCG, whatever def->virtType says */
     int monitorFd;          /* listening UNIX socket that QEMU inherits under this number */
+    const int *secretFds; /* of the passphrases of qemuSecretImages(), inherited as well */
     const char *channelDir; /* where channels without a path get CHANNELDIR/TARGETNAME */
 } qemuCommandInput;
 

@@ -4,6 +4,7 @@
 #include <string.h>
 #include "qemu_command_priv.h"
 #include "qemu_nodes.h"
+#include "qemu_secret.h"
 #include "virerror_report.h"
 
 #define VIR_FROM_THIS VIR_FROM_QEMU
@@ -46,12 +47,24 @@ qemuCommandDiskCheck(const qemuCommandBuilder *b, const virDomainDiskDef *disk)
 }
 
 static void
-qemuCommandDiskAddNode(qemuCommandBuilder *b, virJSONValue *props)
+qemuCommandDiskAddJSON(qemuCommandBuilder *b, const char *option, virJSONValue *props)
 {
     g_autoptr(virJSONValue) owned = props;
     g_autofree char *json = virJSONFormat(owned, false);
 
-    qemuCommandAdd(b, "-blockdev", json);
+    qemuCommandAdd(b, option, json);
+}
+
+static void
+qemuCommandDiskSecret(qemuCommandBuilder *b, const virStorageSource *src)
+{
+    g_autofree char *node = qemuNodeNameFormat(src->index);
+    g_autofree char *object = qemuSecretObjectName(node);
+    g_autofree char *path = qemuSecretDescriptorPath(b->in->secretFds[b->secrets++]);
+
+    qemuCommandDiskAddJSON(
+        b, "-object",
+        virJSONBuild("{'qom-type':'secret','id':%s,'format':'raw','file':%s}", object, path));
 }
 
 /* Bottom first, because a node names the ones below it. */
@@ -61,10 +74,12 @@ qemuCommandDiskNodes(qemuCommandBuilder *b, const virDomainDiskDef *disk,
 {
     if (src->backing)
         qemuCommandDiskNodes(b, disk, src->backing, false);
+    if (src->encryption)
+        qemuCommandDiskSecret(b, src);
     if (src->dataStore)
-        qemuCommandDiskAddNode(b, qemuNodesStorageProps(disk, src->dataStore));
-    qemuCommandDiskAddNode(b, qemuNodesStorageProps(disk, src));
-    qemuCommandDiskAddNode(b, qemuNodesFormatProps(disk, src, top));
+        qemuCommandDiskAddJSON(b, "-blockdev", qemuNodesStorageProps(disk, src->dataStore));
+    qemuCommandDiskAddJSON(b, "-blockdev", qemuNodesStorageProps(disk, src));
+    qemuCommandDiskAddJSON(b, "-blockdev", qemuNodesFormatProps(disk, src, top));
 }
 
 static int

@@ -10,6 +10,7 @@ typedef struct _qemuCommandBuilder {
     bool q35;
     bool placePCI;     /* some device has a PCI address, so we choose all others too */
     guint32 usedSlots; /* of bus 0 */
+    size_t secrets;    /* of encrypted images, so far */
 } qemuCommandBuilder;
 
 /** Append an option and its value (copied; NULL = none). */

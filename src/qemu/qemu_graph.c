@@ -102,7 +102,7 @@ qemuGraphNodeIsStored(const char *driver, const virJSONValue *image)
     const virJSONValue *specific = virJSONObjectLookupObject(image, "format-specific");
     const virJSONValue *data = virJSONObjectLookupObject(specific, "data");
 
-    return g_strcmp0(driver, "raw") == 0 ||
+    return g_strcmp0(driver, "raw") == 0 || g_strcmp0(driver, "luks") == 0 ||
            (g_strcmp0(driver, "qcow2") == 0 &&
             (g_strcmp0(virJSONObjectLookupString(data, "compat"), "0.10") == 0 ||
              virJSONObjectLookup(data, "data-file")));

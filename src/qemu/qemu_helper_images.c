@@ -9,6 +9,7 @@
 #include "qemu_helper_priv.h"
 #include "qemu_nbd.h"
 #include "qemu_nodes.h"
+#include "qemu_secret.h"
 #include "virerror_report.h"
 
 #define VIR_FROM_THIS VIR_FROM_QEMU
@@ -138,6 +139,25 @@ probeServers(const qemuHelper *helper, const virDomainDiskDef *disk)
     return qemuNbdProbeImage(disk->src, use);
 }
 
+/* The passphrases stay with the helper until its end, through any closing and opening of images. */
+static int
+addSecrets(qemuHelper *helper)
+{
+    g_autoptr(GPtrArray) images = qemuSecretImages(helper->def);
+
+    for (guint i = 0; i < images->len; i++) {
+        const virStorageSource *src = g_ptr_array_index(images, i);
+        g_autofree char *node = qemuNodeNameFormat(src->index);
+        g_autofree char *object = qemuSecretObjectName(node);
+        g_autoptr(virJSONValue) command = qemuSecretAdd(object);
+
+        if (qemuSecretSend(&helper->target, command, src->encryption) < 0)
+            return -1;
+    }
+    helper->hasSecrets = true;
+    return 0;
+}
+
 int
 qemuHelperImagesOpen(qemuHelper *helper)
 {
@@ -148,6 +168,8 @@ qemuHelperImagesOpen(qemuHelper *helper)
         if (probeServers(helper, g_ptr_array_index(helper->def->disks, i)) < 0)
             return -1;
     }
+    if (!helper->hasSecrets && addSecrets(helper) < 0)
+        return -1;
     for (guint i = 0; i < helper->def->disks->len; i++)
         batchAddDisk(&batch, g_ptr_array_index(helper->def->disks, i), helper->mode);
     g_ptr_array_set_size(replies, (gint)batch.commands->len);

@@ -19,6 +19,7 @@ struct _qemuHelper {
     off_t logFrom;               /* what it writes begins here */
     bool lent;
     qemuHelperMode mode;
+    bool hasSecrets;             /* passphrases of its encrypted images */
     bool bitmapsLoaded;          /* from the bitmap store: what is on the nodes is all there is */
     GPtrArray *nodes;            /* char *: block nodes that are open, in the order of opening */
 };

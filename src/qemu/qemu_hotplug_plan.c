@@ -7,6 +7,7 @@
 
 #include "qemu_checkpoint_plan.h"
 #include "qemu_nodes.h"
+#include "qemu_secret.h"
 
 /* A write stops QEMU's main loop for 5 to 20 ms a 256 MiB, the guest's disks with it. */
 #define MARK_BYTES (256ULL << 20)
@@ -36,9 +37,11 @@ static void
 attachImage(qemuPlan *plan, const virDomainDiskDef *disk, const virStorageSource *src, bool top)
 {
     g_autofree char *format = qemuNodeNameFormat(src->index);
+    g_autofree char *object = qemuSecretObjectName(format);
 
     if (src->backing)
         attachImage(plan, disk, src->backing, false);
+    qemuPlanAddSecret(plan, src->encryption, object, "attach.secret.%s", disk->dst);
     if (src->dataStore)
         attachStorage(plan, disk, src->dataStore, "attach.data");
     attachStorage(plan, disk, src, "attach.storage");
@@ -100,6 +103,14 @@ qemuHotplugPlanMedium(const virDomainDiskDef *old, const virDomainDiskDef *drive
     return plan;
 }
 
+static void
+removeSecret(qemuPlan *plan, const char *node, const char *disk)
+{
+    g_autofree char *object = qemuSecretObjectName(node);
+
+    qemuPlanAddQMP(plan, qemuSecretDelete(object), NULL, "removed.secret.%s", disk)->goOn = true;
+}
+
 qemuPlan *
 qemuHotplugPlanRemoved(const virDomainDiskDef *disk)
 {
@@ -116,6 +127,8 @@ qemuHotplugPlanRemoved(const virDomainDiskDef *disk)
 
             qemuPlanAddQMP(plan, nodeDel(data), NULL, "removed.data.%s", disk->dst)->goOn = true;
         }
+        if (src->encryption)
+            removeSecret(plan, format, disk->dst);
     }
     return plan;
 }

@@ -3,6 +3,7 @@
 #include "qemu_image_size.h"
 #include <errno.h>
 #include <fcntl.h>
+#include <string.h>
 #include <sys/stat.h>
 #include <unistd.h>
 #include "virerror_report.h"
@@ -10,6 +11,25 @@
 #include "virqcow2header.h"
 
 #define VIR_FROM_THIS VIR_FROM_STORAGE
+#define LUKS_PAYLOAD_OFFSET 104
+
+/* Of LUKS version 1, which QEMU writes: what comes before the data, in sectors. */
+static int
+qemuImageSizeLuks(int fd, const char *path, unsigned long long *capacity)
+{
+    unsigned char header[LUKS_PAYLOAD_OFFSET + 4] = { 0 };
+    guint32 sectors = 0;
+
+    if (pread(fd, header, sizeof(header), 0) != sizeof(header) ||
+        memcmp(header, "LUKS\xba\xbe\0\1", 8) != 0) {
+        virReportError(VIR_ERR_OPERATION_FAILED,
+                       "'%s' is configured as encrypted but does not begin like LUKS", path);
+        return -1;
+    }
+    memcpy(&sectors, header + LUKS_PAYLOAD_OFFSET, sizeof(sectors));
+    *capacity -= MIN(*capacity, GUINT32_FROM_BE(sectors) * 512ULL);
+    return 0;
+}
 
 int
 qemuImageSizeFetch(const virStorageSource *src, qemuImageSize *size)
@@ -39,7 +59,7 @@ qemuImageSizeFetch(const virStorageSource *src, qemuImageSize *size)
     }
     size->capacity = size->physical;
     if (src->format != VIR_STORAGE_FORMAT_QCOW2)
-        return 0;
+        return src->encryption ? qemuImageSizeLuks(fd, src->path, &size->capacity) : 0;
     if (virQcow2InfoRead(fd, src->path, &info) < 0)
         return -1;
     size->capacity = info.capacity;

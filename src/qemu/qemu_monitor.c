@@ -454,6 +454,15 @@ qemuMonitorReportGone(qemuMonitor *mon)
                    mon->failure ? mon->failure : "no reason known");
 }
 
+static bool
+holdsPassphrase(const virJSONValue *command)
+{
+    const virJSONValue *arguments = virJSONObjectLookupObject(command, "arguments");
+
+    return g_strcmp0(virJSONObjectLookupString(command, "execute"), "object-add") == 0 &&
+           g_strcmp0(virJSONObjectLookupString(arguments, "qom-type"), "secret") == 0;
+}
+
 /* Caller holds the lock. The command's text with an id, registered for a reply. */
 static void
 qemuMonitorAppendLocked(qemuMonitor *mon, GString *text, const virJSONValue *command,
@@ -473,7 +482,8 @@ qemuMonitorAppendLocked(qemuMonitor *mon, GString *text, const virJSONValue *com
     g_hash_table_insert(mon->slots, key, slot);
     mon->commands++;
     /* bench/qmp.py counts these lines */
-    VIR_DEBUG("monitor of '%s': write %llu: %s}", mon->name, mon->roundTrips, json);
+    VIR_DEBUG("monitor of '%s': write %llu: %s}", mon->name, mon->roundTrips,
+              holdsPassphrase(command) ? "{\"execute\":\"object-add\",\"of\":\"secret\"" : json);
 }
 
 /* Send @n commands in one write and wait for all replies. @fd: (borrowed) -1 = none.

@@ -12,6 +12,7 @@
 #include "qemu_nodes.h"
 
 #include "qemu_nbd.h"
+#include "qemu_secret.h"
 
 static void
 qemuNodesCollectHighest(const virDomainDef *def, unsigned int *counter)
@@ -202,17 +203,37 @@ qemuNodesStorageProps(const virDomainDiskDef *disk, const virStorageSource *src)
     return props;
 }
 
+/* LUKS is a layer of its own around raw data, and a part of qcow2. */
+virJSONValue *
+qemuNodesDriverProps(const virStorageSource *src, const char *node)
+{
+    bool isQcow2 = src->format == VIR_STORAGE_FORMAT_QCOW2;
+    g_autofree char *secret = src->encryption ? qemuSecretObjectName(node) : NULL;
+    const char *plain = isQcow2 ? "qcow2" : "raw";
+    virJSONValue *props =
+        virJSONBuild("{'driver':%s,'node-name':%s}", secret && !isQcow2 ? "luks" : plain, node);
+
+    if (secret && isQcow2)
+        virJSONObjectSet(props, "encrypt", virJSONBuild("{'format':'luks','key-secret':%s}", secret));
+    else if (secret)
+        virJSONObjectSet(props, "key-secret", virJSONNewString(secret));
+    return props;
+}
+
 virJSONValue *
 qemuNodesFormatProps(const virDomainDiskDef *disk, const virStorageSource *src, bool top)
 {
     g_autofree char *node = qemuNodeNameFormat(src->index);
     g_autofree char *storage = qemuNodeNameStorage(src->index);
     bool isQcow2 = src->format == VIR_STORAGE_FORMAT_QCOW2;
-    virJSONValue *props =
-        virJSONBuild("{'driver':%s,'node-name':%s,'read-only':%b,'cache':%v,"
-                     "'discard':%s,'file':%s}",
-                     isQcow2 ? "qcow2" : "raw", node, qemuNodesReadOnly(disk, top),
-                     qemuNodesCacheProps(disk), qemuNodesDiscard(disk->discard), storage);
+    virJSONValue *props = qemuNodesDriverProps(src, node);
+    const char *discard = qemuNodesDiscard(disk->discard);
+
+    virJSONObjectSet(props, "read-only", virJSONNewBoolean(qemuNodesReadOnly(disk, top)));
+    virJSONObjectSet(props, "cache", qemuNodesCacheProps(disk));
+    if (discard)
+        virJSONObjectSet(props, "discard", virJSONNewString(discard));
+    virJSONObjectSet(props, "file", virJSONNewString(storage));
 
     if (src->dataStore) {
         g_autofree char *data = qemuNodeNameStorage(src->dataStore->index);

@@ -21,5 +21,8 @@ GPtrArray *qemuNodesTargetDisks(const virDomainDef *def);
 /** (owned) properties for blockdev-add / -blockdev of the two layers of @src, which is one image of
  * @disk's chain; @top: the image the guest writes to (images below it are read-only). */
 virJSONValue *qemuNodesStorageProps(const virDomainDiskDef *disk, const virStorageSource *src);
+/** (owned) what a format node called @node begins with for the image @src: driver, name and, if it is
+ * encrypted, the object that opens it (qemuSecretObjectName). */
+virJSONValue *qemuNodesDriverProps(const virStorageSource *src, const char *node);
 virJSONValue *qemuNodesFormatProps(const virDomainDiskDef *disk, const virStorageSource *src,
                                    bool top);

@@ -5,7 +5,7 @@
 #include "qemu_plan.h"
 
 #include <stdarg.h>
-#include "disk_def.h"
+#include "qemu_secret.h"
 #include "virbuffer.h"
 #include "virerror_report.h"
 
@@ -14,6 +14,7 @@
 static const char *const kindNames[] = {
     [QEMU_STEP_QMP] = "qmp",
     [QEMU_STEP_JOB] = "job",
+    [QEMU_STEP_SECRET] = "secret",
     [QEMU_STEP_SCRATCH_CREATE] = "scratch-create",
     [QEMU_STEP_IMAGE_CREATE] = "image-create",
     [QEMU_STEP_WINDOW_CREATE] = "window-create",
@@ -54,6 +55,7 @@ qemuPlanStepFree(qemuPlanStep *step)
         return;
     g_free(step->name);
     g_free(step->path);
+    g_free(step->secret);
     virJSONValueFree(step->command);
     virJSONValueFree(step->undo);
     g_free(step);
@@ -118,6 +120,23 @@ qemuPlanAddStep(qemuPlan *plan, qemuPlanStepKind kind, const char *path, const c
     return step;
 }
 
+void
+qemuPlanAddSecret(qemuPlan *plan, const virStorageEncryption *encryption, const char *object,
+                  const char *nameFmt, ...)
+{
+    va_list args;
+    qemuPlanStep *step = NULL;
+
+    if (!encryption)
+        return;
+    va_start(args, nameFmt);
+    step = qemuPlanAppend(plan, QEMU_STEP_SECRET, g_strdup_vprintf(nameFmt, args));
+    va_end(args);
+    step->secret = virStorageEncryptionToRef(encryption);
+    step->command = qemuSecretAdd(object);
+    step->undo = qemuSecretDelete(object);
+}
+
 static void
 qemuPlanFormatCommand(virBuffer *buf, const char *prefix, const virJSONValue *command)
 {
@@ -152,6 +171,8 @@ qemuPlanFormatFile(virBuffer *buf, const qemuPlanStep *step)
                           virStorageFormatToString(step->format), step->size);
     if (step->limit)
         virBufferAsprintf(buf, "limit: %llu bytes\n", step->limit);
+    if (step->secret)
+        virBufferAsprintf(buf, "secret: %s\n", step->secret);
     if (step->kind == QEMU_STEP_WINDOW_CREATE)
         virBufferAsprintf(buf, "%llu bytes\n", step->size);
     if ((step->kind == QEMU_STEP_WAIT_CLIENTS || step->kind == QEMU_STEP_WAIT_EXPORTS) && !step->path)
@@ -185,10 +206,12 @@ qemuPlanFormat(const qemuPlan *plan)
 static virJSONValue *
 qemuPlanStepToJSON(const qemuPlanStep *step)
 {
-    virJSONValue *json = virJSONBuild("{'name':%s,'kind':%s,'command':%v,'undo':%v,'path':%s}",
+    virJSONValue *json = virJSONBuild("{'name':%s,'kind':%s,'command':%v,'undo':%v,'path':%s,"
+                                      "'secret':%s}",
                                       step->name, kindNames[step->kind],
                                       step->command ? virJSONCopy(step->command) : NULL,
-                                      step->undo ? virJSONCopy(step->undo) : NULL, step->path);
+                                      step->undo ? virJSONCopy(step->undo) : NULL, step->path,
+                                      step->secret);
 
     if (step->size)
         virJSONObjectSet(json, "size", virJSONBuild("%llu", step->size));
@@ -224,6 +247,8 @@ qemuPlanStepIsComplete(const qemuPlanStep *step)
         return step->command || step->undo;
     case QEMU_STEP_JOB:
         return step->command && step->undo;
+    case QEMU_STEP_SECRET:
+        return step->command && step->secret;
     case QEMU_STEP_SCRATCH_CREATE:
     case QEMU_STEP_IMAGE_CREATE:
     case QEMU_STEP_WINDOW_CREATE:
@@ -266,6 +291,7 @@ qemuPlanStepFromJSON(qemuPlan *plan, const virJSONValue *json)
     }
     step = qemuPlanAppend(plan, kind, g_strdup(name));
     step->path = g_strdup(virJSONObjectLookupString(json, "path"));
+    step->secret = g_strdup(virJSONObjectLookupString(json, "secret"));
     step->command = command ? virJSONCopy(command) : NULL;
     step->undo = undo ? virJSONCopy(undo) : NULL;
     virJSONObjectGetUInt(json, "size", &step->size);

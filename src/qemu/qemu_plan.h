@@ -6,6 +6,7 @@
 #pragma once
 #include <glib.h>
 #include <stdbool.h>
+#include "disk_def.h"
 #include "virjson.h"
 
 typedef enum {
@@ -13,6 +14,7 @@ typedef enum {
                                * with did besides); undo: another command, or none */
     QEMU_STEP_JOB,            /* command starts a job of QEMU: until it has concluded, and been dismissed; fails
                                * as it did. undo: tolerant, of a job that a daemon did not see end */
+    QEMU_STEP_SECRET,         /* command with the passphrase that secret names; undo: a command */
     QEMU_STEP_SCRATCH_CREATE, /* empty image at path with size and format, QEMU may write; undo: unlink */
     QEMU_STEP_IMAGE_CREATE,   /* the same for a push target */
     QEMU_STEP_WINDOW_CREATE,  /* window image (virqcowwindow.h) at path with size, in a directory of ours,
@@ -44,6 +46,8 @@ typedef struct _qemuPlanStep {
     virJSONValue *command;    /* QMP */
     virJSONValue *undo;       /* QMP that takes it back, or NULL */
     char *path;               /* file steps, WAIT_CLIENTS: socket path or NULL (tcp) */
+    char *secret;             /* SECRET, and steps that create an encrypted image: virStorageEncryptionToRef();
+                               * no step holds a passphrase */
     unsigned long long size;  /* bytes; WAIT_CLIENTS without path: TCP port */
     unsigned long long limit; /* SCRATCH_CREATE: the file is given this length beforehand, as a hole; 0 = it grows */
     int format;               /* virStorageFormat of the steps that create */
@@ -66,6 +70,9 @@ qemuPlanStep *qemuPlanAddQMP(qemuPlan *plan, virJSONValue *command, virJSONValue
                              const char *nameFmt, ...) G_GNUC_PRINTF(4, 5);
 qemuPlanStep *qemuPlanAddStep(qemuPlan *plan, qemuPlanStepKind kind, const char *path,
                               const char *nameFmt, ...) G_GNUC_PRINTF(4, 5);
+/** The passphrase of @encryption becomes @object of QEMU; nothing if it is NULL. */
+void qemuPlanAddSecret(qemuPlan *plan, const virStorageEncryption *encryption, const char *object,
+                       const char *nameFmt, ...) G_GNUC_PRINTF(4, 5);
 /** Text: a numbered line a step with kind and name, the QMP below it, "undo:" lines. (owned) */
 char *qemuPlanFormat(const qemuPlan *plan);
 /** As JSON for the journal, and back. */

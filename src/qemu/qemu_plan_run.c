@@ -13,6 +13,7 @@
 #include "qemu_bitmap_store_disks.h"
 #include "qemu_plan_files.h"
 #include "qemu_plan_qmp.h"
+#include "qemu_secret.h"
 #include "virerror_report.h"
 #include "virfault.h"
 #include "virlog.h"
@@ -55,9 +56,19 @@ qemuPlanRunValidate(const qemuPlan *plan)
 }
 
 static int
+runSecret(const qemuPlanStep *step, qemuTarget *target)
+{
+    g_autoptr(virStorageEncryption) encryption = virStorageEncryptionFromRef(step->secret);
+
+    return encryption ? qemuSecretSend(target, step->command, encryption) : -1;
+}
+
+static int
 runSingle(const qemuPlanStep *step, qemuTarget *target, const qemuPlanQMPNews *news)
 {
     switch (step->kind) {
+    case QEMU_STEP_SECRET:
+        return runSecret(step, target);
     case QEMU_STEP_SCRATCH_CREATE:
     case QEMU_STEP_IMAGE_CREATE:
     case QEMU_STEP_WINDOW_CREATE:
@@ -100,6 +111,7 @@ undoStep(const qemuPlanStep *step, qemuTarget *target, bool tolerant)
         return -1;
     switch (step->kind) {
     case QEMU_STEP_QMP:
+    case QEMU_STEP_SECRET:
         return qemuPlanQMPUndo(step, target, tolerant);
     case QEMU_STEP_JOB:
         return qemuPlanQMPUndo(step, target, true);

@@ -25,6 +25,7 @@
 #include "qemu_reconcile.h"
 #include "qemu_restore.h"
 #include "qemu_run_dir.h"
+#include "qemu_secret.h"
 #include "qemu_status.h"
 #include "qemu_vm_list.h"
 #include "config.h"
@@ -44,6 +45,8 @@ typedef struct _qemuStart {
     unsigned int nodeCounter;
     char *privateDir;
     char *monitorPath;
+    GArray *inherited; /* of int: the monitor's socket (borrowed), passphrases */
+    GArray *secrets;   /* of int: descriptors of passphrases */
     int listenFd, clientFd, logFd;
     off_t logFrom;          /* what QEMU writes begins here */
     bool lent;
@@ -66,6 +69,8 @@ qemuStartClear(qemuStart *start)
     virFileAutoClose(&start->listenFd);
     virFileAutoClose(&start->clientFd);
     virFileAutoClose(&start->logFd);
+    g_clear_pointer(&start->inherited, g_array_unref);
+    g_clear_pointer(&start->secrets, g_array_unref);
     virDomainDefFree(start->def);
     if (start->caps)
         qemuCapsUnref(start->caps);
@@ -103,6 +108,9 @@ qemuStartPrepareDef(qemuVM *vm, qemuStart *start)
     if (!start->privateDir)
         return -1;
     start->monitorPath = g_build_filename(start->privateDir, "monitor.sock", NULL);
+    start->secrets = qemuSecretDescriptors(start->def);
+    if (!start->secrets)
+        return -1;
     for (i = 0; i < start->def->chardevs->len; i++) {
         virDomainChardevDef *chardev = g_ptr_array_index(start->def->chardevs, i);
 
@@ -183,14 +191,25 @@ qemuStartTakeOver(qemuVM *vm, qemuStart *start, pid_t pid, int pidfd)
     qemuVMSetState(vm, VIR_DOMAIN_PAUSED, VIR_DOMAIN_PAUSED_STARTING_UP);
 }
 
+static void
+qemuStartInherit(qemuStart *start)
+{
+    start->inherited = g_array_new(FALSE, FALSE, sizeof(int));
+    g_array_append_val(start->inherited, start->listenFd);
+    if (start->secrets->len > 0)
+        g_array_append_vals(start->inherited, start->secrets->data, start->secrets->len);
+}
+
 static int
 qemuStartSpawn(qemuVM *vm, qemuStart *start)
 {
+    qemuStartInherit(start);
     const qemuCommandInput input = {
         .def = start->def,
         .facts = qemuCapsGetFacts(start->caps),
         .kvm = start->kvm,
         .monitorFd = start->listenFd,
+        .secretFds = (const int *)start->secrets->data,
         .channelDir = start->privateDir,
     };
     g_auto(GStrv) argv = qemuCommandBuild(&input);
@@ -198,8 +217,8 @@ qemuStartSpawn(qemuVM *vm, qemuStart *start)
     qemuSpawn spawn = {
         .argv = (const char *const *)argv,
         .env = (const char *const *)env,
-        .fds = &start->listenFd,
-        .nfds = 1,
+        .fds = (const int *)start->inherited->data,
+        .nfds = start->inherited->len,
         .user = start->config->privileged ? start->config->user : (uid_t)-1,
         .group = start->config->group,
     };

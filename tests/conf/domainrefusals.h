@@ -16,6 +16,8 @@
 #define PLAIN(target, rest)                                                                        \
     "<disk type='file'><source file='/i/" target "'/><target dev='" target "'/>" rest "</disk>"
 
+#define SECRET_BY(which) "<secret type='passphrase' " which "/>"
+
 static const confRefusal domainRefusals[] = {
     {"malformed", VIR_ERR_XML_DETAIL, "(domain_definition):1", "<domain"},
     {"empty", VIR_ERR_XML_DETAIL, "empty", ""},
@@ -145,8 +147,38 @@ static const confRefusal domainRefusals[] = {
     {"disk-lun", UNSUPPORTED, "'lun'", DEVICES("<disk type='block' device='lun'/>")},
     {"disk-snapshot", UNSUPPORTED, "attribute 'snapshot' in element <disk>",
      DEVICES("<disk type='file' snapshot='no'>" SOURCE "<target dev='vda'/></disk>")},
-    {"encryption", UNSUPPORTED, "<encryption> in <disk>",
+    {"encryption", BAD, "format='luks' and a <secret>",
      DISK(SOURCE "<target dev='vda'/><encryption/>")},
+    {"encryption-no-secret", BAD, "format='luks' and a <secret>",
+     DISK(SOURCE "<target dev='vda'/><encryption format='luks'/>")},
+    {"encryption-format", UNSUPPORTED, "'luks2'",
+     DISK(SOURCE "<target dev='vda'/><encryption format='luks2'>" SECRET_BY("usage='a'")
+                 "</encryption>")},
+    {"encryption-engine", UNSUPPORTED, "'librbd'",
+     DISK(SOURCE "<target dev='vda'/><encryption format='luks' engine='librbd'>"
+                 SECRET_BY("usage='a'") "</encryption>")},
+    {"encryption-cipher", UNSUPPORTED, "<cipher> in <encryption>",
+     DISK(SOURCE "<target dev='vda'/><encryption format='luks'>" SECRET_BY("usage='a'")
+                 "<cipher name='aes'/></encryption>")},
+    {"encryption-uuid", BAD, "invalid secret uuid 'x'",
+     DISK(SOURCE "<target dev='vda'/><encryption format='luks'>" SECRET_BY("uuid='x'")
+                 "</encryption>")},
+    {"encryption-of-what", BAD, "either uuid or usage",
+     DISK(SOURCE "<target dev='vda'/><encryption format='luks'>" SECRET_BY("") "</encryption>")},
+    {"encryption-both", BAD, "either uuid or usage",
+     DISK(SOURCE "<target dev='vda'/><encryption format='luks'>"
+                 SECRET_BY("usage='a' uuid='11111111-2222-4333-8444-555555555555'")
+                 "</encryption>")},
+    {"encryption-type", BAD, "'zz'",
+     DISK(SOURCE "<target dev='vda'/><encryption format='luks'><secret type='zz' usage='a'/>"
+                 "</encryption>")},
+    {"encryption-twice", UNSUPPORTED, "given twice, in <source> and in <disk>",
+     DISK("<source file='/i/a'><encryption format='luks'>" SECRET_BY("usage='a'")
+          "</encryption></source><target dev='vda'/><encryption format='luks'>"
+          SECRET_BY("usage='a'") "</encryption>")},
+    {"encryption-empty", UNSUPPORTED, "empty drive",
+     DEVICES("<disk type='file' device='cdrom'><target dev='sda' bus='sata'/>"
+             "<encryption format='luks'>" SECRET_BY("usage='a'") "</encryption></disk>")},
     {"format", UNSUPPORTED, "'vmdk'", DISK("<driver type='vmdk'/>" SOURCE "<target dev='vda'/>")},
     {"driver", UNSUPPORTED, "unsupported driver name 'tap' for disk 'vda'",
      DISK("<driver name='tap'/>" SOURCE "<target dev='vda'/>")},

@@ -11,7 +11,7 @@
 
 static const char *const cases[] = {
     "minimal",  "pc-full",  "q35-full", "q35-stock-live", "chain",      "nbd", "data-store", "buses",
-    "consoles", "metadata", "kernel",   "cpu-host",       "user-alias",
+    "consoles", "metadata", "kernel",   "cpu-host",       "user-alias", "luks",
 };
 
 static virDomainDef *

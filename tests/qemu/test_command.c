@@ -32,7 +32,7 @@ static const char *const cases[] = {
     "vcpus-maximum",     "cpu-maximum",
     "cpu-custom",        "disk-caches",
     "disk-options",      "disk-block",
-    "disk-chain",        "disk-iothread",      "disk-nbd", "disk-data-store",
+    "disk-chain",        "disk-iothread",      "disk-nbd", "disk-data-store", "disk-luks",
     "disk-scsi-virtio",  "disk-scsi-lsi",
     "disk-sata-pc",      "disk-sata-q35",
     "disk-ide",          "boot-devices",
@@ -110,6 +110,7 @@ testGolden(gconstpointer name)
     qemuCommandInput input = {.def = def,
                               .facts = facts,
                               .monitorFd = 20,
+                              .secretFds = (const int[]){21, 22, 23},
                               .kvm = def->virtType == VIR_DOMAIN_TYPE_KVM,
                               .channelDir = "/channels"};
     g_auto(GStrv) argv = qemuCommandBuild(&input);

@@ -35,6 +35,10 @@ static const attachCase attachCases[] = {
      "<disk type='network' device='disk'><driver name='qemu' type='qcow2'/><source protocol='nbd' name='x'>"
      "<host name='h'/><dataStore><format type='raw'/><source file='/img/x.raw'/></dataStore></source>"
      "<backingStore/><target dev='vdb' bus='virtio'/></disk>"},
+    {"attach-luks", "pc", "",
+     "<disk type='file' device='disk'><driver name='qemu' type='qcow2'/><source "
+     "file='/img/b.qcow2'><encryption format='luks'><secret type='passphrase' usage='/img/b'/>"
+     "</encryption></source><target dev='vdb' bus='virtio'/></disk>"},
     {"attach-root-port", "q35",
      "<controller type='pci' index='1' model='pcie-root-port'/>"
      "<controller type='pci' index='2' model='pcie-root-port'/>"

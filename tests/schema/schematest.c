@@ -252,6 +252,7 @@ static const struct {
     const char *why;
     const char *names;
 } validRefusals[] = {
+    {KIND_DOMAIN, "what must be said once", "encryption-twice encryption-empty"},
     {KIND_DOMAIN, "what must be unique in the domain",
      "target-twice boot-order alias-twice address-pci-twice address-drive-twice controller-twice "
      "console-second channel-twice serials"},
