@@ -32,6 +32,7 @@ virDomainBackupDiskDefFree(virDomainBackupDiskDef *disk)
     g_free(disk->exportName);
     g_free(disk->exportBitmap);
     virStorageSourceFree(disk->store);
+    g_strfreev(disk->keptModels);
     g_free(disk);
 }
 
@@ -77,6 +78,7 @@ diskCopy(gconstpointer item, gpointer unused)
     copy->exportName = g_strdup(disk->exportName);
     copy->exportBitmap = g_strdup(disk->exportBitmap);
     copy->store = virStorageSourceCopy(disk->store);
+    copy->keptModels = g_strdupv(disk->keptModels);
     return copy;
 }
 
@@ -123,6 +125,26 @@ virDomainBackupServerParse(xmlNodePtr node)
     return serverParse(node, def) < 0 ? NULL : g_steal_pointer(&def);
 }
 
+/* They are taken out of the document: disks, whose parser reads the rest, have none. */
+static void
+keptModelsParse(xmlNodePtr store, virDomainBackupDiskDef *disk)
+{
+    g_autoptr(GPtrArray) models = g_ptr_array_new();
+    xmlNodePtr node = NULL;
+
+    while (store && (node = virXMLChild(store, "seclabel"))) {
+        char *model = virXMLProp(node, "model");
+
+        g_ptr_array_add(models, model ? model : g_strdup(""));
+        xmlUnlinkNode(node);
+        xmlFreeNode(node);
+    }
+    if (models->len == 0)
+        return;
+    g_ptr_array_add(models, NULL);
+    disk->keptModels = (char **)g_ptr_array_steal(models, NULL);
+}
+
 /* <driver> may come without a store: it then is about the one that is made up later. An export is there
  * already, so raw unless told otherwise. */
 static int
@@ -147,6 +169,7 @@ diskStoreParse(xmlNodePtr node, virDomainBackupDiskDef *disk, virBackupMode mode
     else if (VIR_XML_ENUM_PROP(driver, "type", virStorageFormatNames, NULL, format) < 0)
         return -1;
     disk->store = virStorageSourceNew(type, format, NULL);
+    keptModelsParse(store, disk);
     if (store && virStorageSourceParse(store, disk->store) < 0)
         return -1;
     disk->storeGiven = store != NULL;
@@ -204,6 +227,13 @@ virDomainBackupDefParse(const char *xml)
     return g_steal_pointer(&def);
 }
 
+bool
+virDomainBackupDiskKeepsOwner(const virDomainBackupDiskDef *disk)
+{
+    return disk->keptModels && (g_strv_contains((const char *const *)disk->keptModels, "dac") ||
+                                g_strv_contains((const char *const *)disk->keptModels, ""));
+}
+
 const char *
 virDomainBackupDiskDriver(const virDomainBackupDiskDef *disk)
 {
@@ -226,14 +256,32 @@ virDomainBackupServerFormat(virBuffer *buf, const virDomainBackupDef *def)
 }
 
 static void
+labelledFormat(virBuffer *buf, const virDomainBackupDiskDef *disk, const char *element)
+{
+    virBufferAsprintf(buf, "<%s", element);
+    virBufferEscapeString(buf, disk->store->type == VIR_STORAGE_TYPE_BLOCK ? " dev='%s'>\n" : " file='%s'>\n",
+                          disk->store->path);
+    for (size_t i = 0; disk->keptModels[i]; i++) {
+        virBufferAdd(buf, "  <seclabel");
+        if (*disk->keptModels[i])
+            virBufferEscapeString(buf, " model='%s'", disk->keptModels[i]);
+        virBufferAdd(buf, " relabel='no'/>\n");
+    }
+    virBufferAsprintf(buf, "</%s>\n", element);
+}
+
+static void
 storeFormat(virBuffer *buf, const virDomainBackupDiskDef *disk, virBackupMode mode)
 {
     const virStorageSource *store = disk->store;
+    const char *element = mode == VIR_BACKUP_MODE_PULL ? "scratch" : "target";
 
     virBufferAsprintf(buf, "<driver type='%s'/>\n",
                       disk->format ? formatNames[disk->format] : virStorageFormatNames[store->format]);
-    if (store->path || store->nbd)
-        virStorageSourceFormat(buf, mode == VIR_BACKUP_MODE_PULL ? "scratch" : "target", store, false);
+    if (disk->keptModels)
+        labelledFormat(buf, disk, element);
+    else if (store->path || store->nbd)
+        virStorageSourceFormat(buf, element, store, false);
 }
 
 static void

@@ -31,6 +31,7 @@ typedef struct _virDomainBackupDiskDef {
     virStorageSource *store;     /* pull: <scratch>, push: <target>; filled in by Align */
     bool storeGiven;
     unsigned int index;          /* the store as "vda[INDEX]" in other calls; 0 = it has none */
+    char **keptModels;           /* of each <seclabel relabel='no'>: its model, "" = none given; may be NULL */
     virBackupFormat format;      /* push, of a file; store->format is NONE then */
 } virDomainBackupDiskDef;
 
@@ -58,6 +59,8 @@ G_DEFINE_AUTOPTR_CLEANUP_FUNC(virDomainBackupDef, virDomainBackupDefFree)
 virDomainBackupDef *virDomainBackupDefParse(const char *xml);
 char *virDomainBackupDefFormat(const virDomainBackupDef *def);
 virDomainBackupDef *virDomainBackupDefCopy(const virDomainBackupDef *def);
+/** Is the owner of the store of @disk to stay as it is? (Other labels than owners we never change.) */
+bool virDomainBackupDiskKeepsOwner(const virDomainBackupDiskDef *disk);
 /** QEMU's driver for the format of the store of @disk. Static. */
 const char *virDomainBackupDiskDriver(const virDomainBackupDiskDef *disk);
 /** Can the target of @disk be written compressed? It must be a qcow2 file that the backup itself makes:

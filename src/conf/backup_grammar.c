@@ -100,12 +100,12 @@ diskOutCheck(xmlNodePtr node, const char *name)
 static int
 networkCheck(xmlNodePtr store, const char *name)
 {
-    if (store && xmlHasProp(store, BAD_CAST "protocol") && virXMLChild(store, "host") &&
+    if (store && !virXMLChild(store, "seclabel") && xmlHasProp(store, BAD_CAST "protocol") && virXMLChild(store, "host") &&
         !xmlHasProp(store, BAD_CAST "file") && !xmlHasProp(store, BAD_CAST "dev"))
         return 0;
     virReportError(VIR_ERR_XML_INVALID_SCHEMA,
                    "disk '%s' has type='network': it must have a <target protocol='nbd'> with a "
-                   "<host>, and no file or dev",
+                   "<host>, and no file, dev or <seclabel>",
                    name);
     return -1;
 }
@@ -221,15 +221,51 @@ static const virXMLAttrRule hostAttrs[] = {
     {"socket", .check = socketCheck},
     {NULL},
 };
+/* Nothing is labelled here but by giving the file to QEMU's user, so it can only be asked not to. */
+static int
+seclabelCheck(xmlNodePtr node)
+{
+    g_autofree char *model = virXMLProp(node, "model");
+
+    if (!xmlHasProp(node, BAD_CAST "relabel")) {
+        virReportError(VIR_ERR_XML_INVALID_SCHEMA,
+                       "missing attribute 'relabel' in element <seclabel> of <%s>",
+                       (const char *)node->parent->name);
+        return -1;
+    }
+    for (xmlNodePtr other = virXMLNext(node); other; other = virXMLNext(other)) {
+        g_autofree char *second = virXMLProp(other, "model");
+
+        if (g_strcmp0(model, second) != 0)
+            continue;
+        virReportError(VIR_ERR_XML_ERROR, "<seclabel> of <%s> is given twice for model '%s'",
+                       (const char *)node->parent->name, model ? model : "");
+        return -1;
+    }
+    return 0;
+}
+
+static const virXMLAttrRule seclabelAttrs[] = {
+    {"model"},
+    {"relabel", .words = "no", .foreign = "yes"},
+    {"labelskip", .words = "", .foreign = "yes"},
+    {NULL},
+};
+static const virXMLElementRule seclabelChildren[] = {
+    {"label", VIR_XML_RULE_FOREIGN | VIR_XML_RULE_MANY},
+    {NULL},
+};
 static const virXMLElementRule targetChildren[] = {
     {"host", .attrs = hostAttrs, .extra = virDomainBackupServerCheck},
     {"encryption", VIR_XML_RULE_FOREIGN},
-    {"seclabel", VIR_XML_RULE_FOREIGN | VIR_XML_RULE_MANY},
+    {"seclabel", VIR_XML_RULE_MANY, .attrs = seclabelAttrs, .children = seclabelChildren,
+     .extra = seclabelCheck},
     {NULL},
 };
 static const virXMLElementRule storeChildren[] = {
     {"encryption", VIR_XML_RULE_FOREIGN},
-    {"seclabel", VIR_XML_RULE_FOREIGN | VIR_XML_RULE_MANY},
+    {"seclabel", VIR_XML_RULE_MANY, .attrs = seclabelAttrs, .children = seclabelChildren,
+     .extra = seclabelCheck},
     {NULL},
 };
 

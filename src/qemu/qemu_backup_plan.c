@@ -171,12 +171,14 @@ planStoreCreate(qemuPlan *plan, const qemuBackupPlanInput *input, const qemuBack
     if (store->nbd)
         return;
     if (store->type == VIR_STORAGE_TYPE_BLOCK || input->reuseExternal) {
-        qemuPlanAddStep(plan, QEMU_STEP_LEND, store->path, "backup.begin.lend.%s",
+        if (!virDomainBackupDiskKeepsOwner(disk->def))
+            qemuPlanAddStep(plan, QEMU_STEP_LEND, store->path, "backup.begin.lend.%s",
                         disk->disk->name);
         return;
     }
     step = qemuPlanAddStep(plan, pull ? QEMU_STEP_SCRATCH_CREATE : QEMU_STEP_IMAGE_CREATE,
                            store->path, "backup.begin.create.%s", disk->disk->name);
+    step->keepOwner = virDomainBackupDiskKeepsOwner(disk->def);
     step->size = disk->def->format ? 0 : disk->size;
     step->limit =
         pull ? virDomainBackupDiskScratchLimit(input->def, disk->def, input->reuseExternal) : 0;
@@ -582,6 +584,8 @@ planStoresEnd(qemuPlan *plan, const qemuBackupPlanEndDisk *disks, size_t n, bool
         const char *name = disks[i].disk->name;
         qemuPlanStepKind kind = disks[i].removeStore ? QEMU_STEP_UNLINK : QEMU_STEP_RETURN;
 
+        if (kind == QEMU_STEP_RETURN && virDomainBackupDiskKeepsOwner(disks[i].def))
+            continue;
         if (disks[i].def->store && disks[i].def->store->path && (disks[i].disk->qdev || !pull))
             qemuPlanAddStep(plan, kind, disks[i].def->store->path, "backup.end.%s.%s",
                             disks[i].removeStore ? "unlink" : "return", name);

@@ -167,8 +167,8 @@ qemuPlanFormatFile(virBuffer *buf, const qemuPlanStep *step)
     if (step->path)
         virBufferAsprintf(buf, "path: %s\n", step->path);
     if (step->kind == QEMU_STEP_SCRATCH_CREATE || step->kind == QEMU_STEP_IMAGE_CREATE)
-        virBufferAsprintf(buf, "format: %s, %llu bytes\n",
-                          virStorageFormatToString(step->format), step->size);
+        virBufferAsprintf(buf, "format: %s, %llu bytes%s\n", virStorageFormatToString(step->format),
+                          step->size, step->keepOwner ? ", its owner stays" : "");
     if (step->limit)
         virBufferAsprintf(buf, "limit: %llu bytes\n", step->limit);
     if (step->secret)
@@ -220,6 +220,8 @@ qemuPlanStepToJSON(const qemuPlanStep *step)
     if (step->format)
         virJSONObjectSet(json, "format",
                          virJSONNewString(virStorageFormatToString(step->format)));
+    if (step->keepOwner)
+        virJSONObjectSet(json, "keep-owner", virJSONBuild("%b", true));
     if (step->repair == QEMU_STEP_REPAIR_REDO)
         virJSONObjectSet(json, "redo", virJSONBuild("%b", true));
     if (step->batch)
@@ -297,6 +299,7 @@ qemuPlanStepFromJSON(qemuPlan *plan, const virJSONValue *json)
     virJSONObjectGetUInt(json, "size", &step->size);
     virJSONObjectGetUInt(json, "limit", &step->limit);
     step->format = formatValue;
+    step->keepOwner = virJSONObjectIsTrue(json, "keep-owner");
     if (virJSONObjectIsTrue(json, "redo"))
         step->repair = QEMU_STEP_REPAIR_REDO;
     step->batch = virJSONObjectIsTrue(json, "batch");

@@ -51,6 +51,7 @@ typedef struct _qemuPlanStep {
     unsigned long long size;  /* bytes; WAIT_CLIENTS without path: TCP port */
     unsigned long long limit; /* SCRATCH_CREATE: the file is given this length beforehand, as a hole; 0 = it grows */
     int format;               /* virStorageFormat of the steps that create */
+    bool keepOwner;           /* the file they create is not lent to QEMU's user */
     qemuPlanStepRepair repair;
     bool batch;               /* goes out in one write with the next step: no waiting between */
     bool goOn;                /* a failure is noted, the plan continues (end plans); what the step

@@ -101,7 +101,7 @@ createImage(const qemuPlanStep *step, qemuTarget *target)
         return -1;
     }
     if (fillImage(step, fd) < 0 || reserveLimit(step, fd) < 0 ||
-        target->ops->lendFile(target, step->path, true) < 0) {
+        (!step->keepOwner && target->ops->lendFile(target, step->path, true) < 0)) {
         unlink(step->path);
         return -1;
     }

@@ -12,6 +12,8 @@
 #define NETWORK(rest) "<disk name='vda' type='network'>" rest "</disk>"
 #define NBD_HOST "<host name='h' port='10'/>"
 
+#define LABELLED(rest) "<disk name='vda' type='file'><scratch file='/t'>" rest "</scratch></disk>"
+
 static const confRefusal backupRefusals[] = {
     {"malformed", VIR_ERR_XML_DETAIL, "(domain_backup):1", "<foo"},
     {"root", BAD, "expecting root element of 'domainbackup'", "<foo/>"},
@@ -149,7 +151,7 @@ static const confRefusal backupRefusals[] = {
      PUSH_DISKS(NETWORK("<target protocol='nbd'/>"))},
     {"network-no-protocol", GRAMMAR, "it must have a <target protocol='nbd'>",
      PUSH_DISKS(NETWORK("<target>" NBD_HOST "</target>"))},
-    {"network-file", GRAMMAR, "no file or dev",
+    {"network-file", GRAMMAR, "no file, dev or",
      PUSH_DISKS(NETWORK("<target protocol='nbd' file='/t'>" NBD_HOST "</target>"))},
     {"network-rbd", UNSUPPORTED, "'rbd'",
      PUSH_DISKS(NETWORK("<target protocol='rbd'>" NBD_HOST "</target>"))},
@@ -174,8 +176,18 @@ static const confRefusal backupRefusals[] = {
     {"encryption", UNSUPPORTED, "<encryption> in <target>",
      PUSH_DISKS("<disk name='vda' type='file'><target file='/t'><encryption "
                 "format='luks'/></target></disk>")},
-    {"seclabel", UNSUPPORTED, "<seclabel> in <scratch>",
-     PULL_DISKS("<disk name='vda' type='file'><scratch file='/t'><seclabel/></scratch></disk>")},
+    {"seclabel-relabel", UNSUPPORTED, "'yes' of attribute 'relabel' in element <seclabel>",
+     PULL_DISKS(LABELLED("<seclabel model='dac' relabel='yes'/>"))},
+    {"seclabel-label", UNSUPPORTED, "<label> in <seclabel>",
+     PULL_DISKS(LABELLED("<seclabel model='dac'><label>+0:+0</label></seclabel>"))},
+    {"seclabel-skip", UNSUPPORTED, "'yes' of attribute 'labelskip'",
+     PULL_DISKS(LABELLED("<seclabel model='dac' labelskip='yes'/>"))},
+    {"seclabel-empty", GRAMMAR, "missing attribute 'relabel' in element <seclabel> of <scratch>",
+     PULL_DISKS(LABELLED("<seclabel/>"))},
+    {"seclabel-twice", VIR_ERR_XML_ERROR, "<seclabel> of <scratch> is given twice for model 'dac'",
+     PULL_DISKS(LABELLED("<seclabel model='dac' relabel='no'/><seclabel model='dac' relabel='no'/>"))},
+    {"seclabel-network", GRAMMAR, "no file, dev or <seclabel>",
+     PUSH_DISKS(NETWORK("<target protocol='nbd'>" NBD_HOST "<seclabel relabel='no'/></target>"))},
     {"scratch-in-push", GRAMMAR, "<scratch> in <disk name='vda'>: a push backup has a <target>",
      PUSH_DISKS("<disk name='vda' type='file'><scratch file='/t'/></disk>")},
     {"target-in-pull", GRAMMAR, "<target> in <disk name='vda'>: a pull backup has a <scratch>",

@@ -223,6 +223,32 @@ class Options(livetest.LiveTest):
         self.begin(m, self.format_xml(m, "vmdk"))
         self.wait_no_job(m)
         self.assert_copy(m, "vmdk", m["vda"].model.data)
+    def test_owner_stays(self):
+        """<seclabel relabel='no'/>: QEMU's user does not get the file."""
+        if os.geteuid() != 0:
+            self.skipTest("only root has other users run QEMU")
+        m = self.machine(boots=False, disks=1, start=False)
+        self.configure('user = "nobody"\ngroup = "nogroup"\n')
+        m.dom.create()
+        path = self.target_path(m, "vda", "t")
+        images.create(path, m["vda"].size)
+        slow = self.push_xml(m, "t", extra=self.extra("bandwidth='1'"))
+        kept = slow.replace("<target file='%s'/>" % path,
+                            "<target file='%s'><seclabel model='dac' relabel='no'/></target>" % path)
+        reuse = libvirt.VIR_DOMAIN_BACKUP_BEGIN_REUSE_EXTERNAL
+        os.chmod(path, 0o600)
+        self.assertError(libvirt.VIR_ERR_INTERNAL_ERROR, "Permission denied", self.begin, m, kept, flags=reuse)
+        os.chmod(path, 0o666)
+        for xml, mine in ((kept, True), (slow, False)):
+            self.begin(m, xml, flags=reuse)
+            self.assertEqual("relabel='no'" in m.dom.backupGetXMLDesc(), mine)
+            self.assertEqual(os.stat(path).st_uid == 0, mine)
+            m.dom.abortJob()
+            self.wait_no_job(m)
+            self.assertEqual(os.stat(path).st_uid, 0)
+        os.unlink(path)
+        self.assertError(libvirt.VIR_ERR_INTERNAL_ERROR, "Permission denied", self.begin, m, kept)
+        self.assertFalse(os.path.exists(path))
 
     # Ports
 

@@ -11,7 +11,7 @@ typedef struct _planCase {
     virBackupMode mode;
     size_t ndisks;
     const char *since[MAX_DISKS];   /* "A B"; NULL = full */
-    bool tcp, tls, checkpoint, paused, helper, reuse, block, nbd, quiesce, changed, limits, compress;
+    bool tcp, tls, checkpoint, paused, helper, reuse, block, nbd, quiesce, changed, limits, owner, compress;
     unsigned long long scratchLimit;
     virStorageFormat format;
     virBackupFormat foreign;
@@ -46,6 +46,8 @@ static const planCase cases[] = {
     { "push-vpc", .mode = VIR_BACKUP_MODE_PUSH, .ndisks = 1, .foreign = VIR_BACKUP_FORMAT_VPC },
     { "push-vmdk-reuse", .mode = VIR_BACKUP_MODE_PUSH, .ndisks = 1, .reuse = true, .since = { "A" },
       .foreign = VIR_BACKUP_FORMAT_VMDK },
+    { "push-owner", PUSH, .ndisks = 1, .owner = true },
+    { "push-owner-reuse", PUSH, .ndisks = 1, .owner = true, .reuse = true },
     { "push-compress", PUSH, .ndisks = 2, .since = { "A", NULL }, .compress = true },
     { "push-compress-reuse", PUSH, .ndisks = 1, .compress = true, .reuse = true },
     { "push-compress-raw", PUSH_RAW, .ndisks = 1, .compress = true },
@@ -72,6 +74,8 @@ static const char *const stores[] = { "/scratch/vda.1", "/scratch/vdb.1", "/scra
 
 static virStorageNbd nbdTarget = { .host = (char *)"::1", .port = 10809, .exportName = (char *)"x" };
 
+static char *keptModels[] = { (char *)"selinux", (char *)"dac", NULL };
+
 static GPtrArray *
 sinceNew(const char *words)
 {
@@ -96,7 +100,8 @@ fillDisk(planState *s, const planCase *c, size_t i)
     };
     s->defs[i] = (virDomainBackupDiskDef){
         .name = (char *)diskNames[i], .backup = true, .exportName = (char *)diskNames[i],
-        .store = &s->stores[i], .format = c->foreign, .incremental = (char *)(c->since[i] ? "A" : NULL),
+        .store = &s->stores[i], .keptModels = c->owner ? keptModels : NULL,
+        .format = c->foreign, .incremental = (char *)(c->since[i] ? "A" : NULL),
     };
     if (c->nbd) {
         s->stores[i].type = VIR_STORAGE_TYPE_NETWORK;

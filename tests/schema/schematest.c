@@ -272,7 +272,7 @@ static const struct {
     {KIND_BACKUP, "what the domain's disks decide",
      "unknown twice empty-cdrom block-source none-selected onto-itself"},
     {KIND_BACKUP, "what must be there or unique in the request",
-     "incremental-of-what same-store same-export network-twice"},
+     "incremental-of-what same-store same-export network-twice seclabel-twice"},
 };
 
 static bool
