@@ -72,19 +72,6 @@ storeSuffix(const virDomainCheckpointDef *checkpoint)
     return g_strdup_printf("%" G_GINT64_FORMAT, g_get_real_time() / G_USEC_PER_SEC);
 }
 
-/* A store of a running domain gets a number like an image of its disk, under which clients know it. */
-static void
-numberStores(qemuVM *vm, const virDomainBackupDef *def)
-{
-    QEMU_VM_LOCK_GUARD(vm);
-
-    for (guint i = 0; i < def->disks->len; i++) {
-        virDomainBackupDiskDef *disk = g_ptr_array_index(def->disks, i);
-
-        disk->index = disk->backup && qemuVMIsActive(vm) ? ++vm->nodeCounter : 0;
-    }
-}
-
 static int
 alignRequest(qemuVM *vm, beginContext *ctx, const virDomainCheckpointDef *checkpoint, bool reuseExternal)
 {
@@ -98,7 +85,6 @@ alignRequest(qemuVM *vm, beginContext *ctx, const virDomainCheckpointDef *checkp
         virDomainBackupDefCheckScratchLimit(ctx->def, reuseExternal) < 0)
         return -1;
     virBackupOptionsSettle(&ctx->def->options, ctx->def->mode, &config->backup);
-    numberStores(vm, ctx->def);
     return 0;
 }
 
@@ -242,12 +228,27 @@ makePlan(qemuVM *vm, beginContext *ctx, bool reuseExternal)
     return ctx->plan && qemuPlanRunValidate(ctx->plan) == 0 ? 0 : -1;
 }
 
+/* A store of a running domain gets a number like an image of its disk, under which clients know it. */
+static void
+numberStores(qemuVM *vm, const virDomainBackupDef *def)
+{
+    QEMU_VM_LOCK_GUARD(vm);
+
+    for (guint i = 0; i < def->disks->len; i++) {
+        virDomainBackupDiskDef *disk = g_ptr_array_index(def->disks, i);
+
+        disk->index = disk->backup && qemuVMIsActive(vm) ? ++vm->nodeCounter : 0;
+    }
+}
+
 /* The Job as the rest of the driver sees it; owned by the vm from here. */
 static void
 installJob(qemuVM *vm, beginContext *ctx, bool reuseExternal)
 {
-    qemuBackupJob *job = qemuBackupJobNew(ctx->def);
+    qemuBackupJob *job = NULL;
 
+    numberStores(vm, ctx->def);
+    job = qemuBackupJobNew(ctx->def);
     job->checkpoint = ctx->checkpoint ? g_strdup(ctx->checkpoint->def->name) : NULL;
     job->reuseExternal = reuseExternal;
     job->preserve = ctx->preserve;

@@ -171,6 +171,19 @@ removeFile(const char *path, qemuTarget *target)
     return 0;
 }
 
+static int
+lend(const char *path, qemuTarget *target)
+{
+    struct stat st = { 0 };
+
+    if (stat(path, &st) < 0) {
+        virReportSystemError(errno, "cannot use '%s', which has to exist already: a device, or a file with the "
+                             "reuse-external flag", path);
+        return -1;
+    }
+    return target->ops->lendFile(target, path, true);
+}
+
 int
 qemuPlanFileRun(const qemuPlanStep *step, qemuTarget *target)
 {
@@ -179,7 +192,7 @@ qemuPlanFileRun(const qemuPlanStep *step, qemuTarget *target)
     if (step->kind == QEMU_STEP_WINDOW_CREATE)
         return createWindow(step, target);
     if (step->kind == QEMU_STEP_LEND)
-        return target->ops->lendFile(target, step->path, true);
+        return lend(step->path, target);
     if (step->kind == QEMU_STEP_UNLINK)
         return removeFile(step->path, target);
     if (step->kind == QEMU_STEP_RETURN)

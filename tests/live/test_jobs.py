@@ -168,6 +168,27 @@ class BlockJobs(JobTest):
         self.assertIn("No current block job for vda\n", self.virsh("blockjob", "vm", "vda", ours=True).stdout)
 
 
+class Begin(JobTest):
+    def test_what_must_exist(self):
+        """A device, or a file to be used as it is; and a begin that is refused uses up no number."""
+        m = self.full_machine()
+        reuse = libvirt.VIR_DOMAIN_BACKUP_BEGIN_REUSE_EXTERNAL
+        missing = os.path.join(self.out, "missing")
+        block = ("<domainbackup><disks><disk name='vda' type='block'><target dev='%s'/></disk></disks></domainbackup>"
+                 % missing)
+        for xml, flags in ((block, 0), (self.push_xml(m, "t"), reuse), (self.pull_xml(m), reuse)):
+            self.assertError(libvirt.VIR_ERR_SYSTEM_ERROR, "cannot use '%s/.*has to exist already.*: No such file"
+                             % self.tmp, self.begin, m, xml, None, flags)
+        self.assertEqual(os.listdir(self.out), [])
+        self.begin(m, self.pull_xml(m))
+        first = self.indexes(m)
+        self.end_pull(m)
+        self.assertError(libvirt.VIR_ERR_NO_DOMAIN_CHECKPOINT, "nope", self.begin, m, self.pull_xml(m, "nope"))
+        self.begin(m, self.pull_xml(m))
+        self.assertEqual(self.indexes(m), {t: n + 2 for t, n in first.items()})
+        self.end_pull(m)
+
+
 class Thresholds(JobTest):
     def setUp(self):
         super().setUp()
