@@ -23,7 +23,7 @@ int qemuHotplugResize(qemuVM *vm, const char *disk, unsigned long long size);
  * lane. */
 void qemuHotplugEvent(qemuVM *vm, const char *event, const char *alias);
 /** A restarted daemon: disks of the status file whose device is not in QEMU (any more) are taken
- * out. */
+ * out, and media that were being changed are put right. 0, or -1 if QEMU does not answer. */
 int qemuHotplugReconcile(qemuVM *vm);
 
 /* Between the files qemu_hotplug*.c. */
@@ -35,6 +35,10 @@ void qemuHotplugRemoved(qemuVM *vm, const char *alias);
 /** QEMU's own words about @disk's files come too late to say which one it is about, and a server that does
  * not answer would hold it up. -1 with VIR_ERR_SYSTEM_ERROR or VIR_ERR_OPERATION_FAILED. */
 int qemuHotplugCheckSource(const qemuVM *vm, const virDomainDiskDef *disk);
+/** As qemuHotplugReconcile. */
+int qemuHotplugReconcileMedia(qemuVM *vm);
+/** Nodes that an interrupted operation has left are closed. 0, or -1 if QEMU does not answer. */
+int qemuHotplugCloseStrays(qemuVM *vm);
 /** The files of @disk, which is or was in @def, are not used any more. */
 void qemuHotplugReturn(const virDomainDef *def, const virDomainDiskDef *disk);
 /** (owned) set of device ids QEMU has; NULL with an error. */

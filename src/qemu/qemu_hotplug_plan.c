@@ -73,33 +73,38 @@ trayCommand(const char *command, const virDomainDiskDef *drive)
 }
 
 static virJSONValue *
-trayInsert(const virDomainDiskDef *drive)
+trayInsert(const virDomainDiskDef *drive, const char *node)
 {
-    g_autofree char *node = qemuNodeNameFormat(drive->src->index);
-
     return virJSONBuild("{'execute':'blockdev-insert-medium','arguments':{'id':%s,'node-name':%s}}",
                         drive->alias, node);
 }
 
 qemuPlan *
-qemuHotplugPlanMedium(const virDomainDiskDef *old, const virDomainDiskDef *drive, bool force)
+qemuHotplugPlanMedium(const virDomainDiskDef *drive)
 {
     qemuPlan *plan = qemuPlanNew("disk-medium");
 
     if (drive->src)
         attachImage(plan, drive, drive->src, true);
+    return plan;
+}
+
+qemuPlan *
+qemuHotplugPlanTray(const virDomainDiskDef *drive, bool holds, bool force)
+{
+    qemuPlan *plan = qemuPlanNew("disk-tray");
+    g_autofree char *node = drive->src ? qemuNodeNameFormat(drive->src->index) : NULL;
+
     qemuPlanAddQMP(plan,
                    virJSONBuild("{'execute':'blockdev-open-tray','arguments':{'id':%s,'force':%b}}",
                                 drive->alias, force),
-                   trayCommand("blockdev-close-tray", drive), "medium.open.%s", drive->dst);
-    if (old->src)
-        qemuPlanAddQMP(plan, trayCommand("blockdev-remove-medium", drive), trayInsert(old),
-                       "medium.remove.%s", drive->dst);
-    if (drive->src)
-        qemuPlanAddQMP(plan, trayInsert(drive), trayCommand("blockdev-remove-medium", drive),
-                       "medium.insert.%s", drive->dst);
-    qemuPlanAddQMP(plan, trayCommand("blockdev-close-tray", drive), NULL, "medium.close.%s",
-                   drive->dst);
+                   NULL, "medium.open.%s", drive->dst)->batch = true;
+    if (holds)
+        qemuPlanAddQMP(plan, trayCommand("blockdev-remove-medium", drive), NULL, "medium.remove.%s",
+                       drive->dst)->batch = true;
+    if (node)
+        qemuPlanAddQMP(plan, trayInsert(drive, node), NULL, "medium.insert.%s", drive->dst)->batch = true;
+    qemuPlanAddQMP(plan, trayCommand("blockdev-close-tray", drive), NULL, "medium.close.%s", drive->dst);
     return plan;
 }
 
@@ -163,7 +168,7 @@ markActions(const qemuGraphNode *node, const char *marks)
 char *
 qemuHotplugMarksNode(const char *disk)
 {
-    return g_strdup_printf("fleece-marks-%s", disk);
+    return g_strconcat(QEMU_HOTPLUG_MARKS_PREFIX, disk, NULL);
 }
 
 bool

@@ -12,10 +12,11 @@
 /** Nodes of @disk's chain, the lowest first, then its device. @device: consumed arguments of
  * device_add. */
 qemuPlan *qemuHotplugPlanAttach(const virDomainDiskDef *disk, virJSONValue *device);
-/** The medium of the drive @old becomes that of @drive; either may be none. The nodes of the old
- * one stay. */
-qemuPlan *qemuHotplugPlanMedium(const virDomainDiskDef *old, const virDomainDiskDef *drive,
-                                bool force);
+/** The nodes of the medium of @drive, which may have none. */
+qemuPlan *qemuHotplugPlanMedium(const virDomainDiskDef *drive);
+/** They get into the drive; one that @holds a medium loses that. In one write, so that a daemon that dies
+ * leaves no open drive. Nothing is undone: look what is in the drive. */
+qemuPlan *qemuHotplugPlanTray(const virDomainDiskDef *drive, bool holds, bool force);
 /** The device of @disk is gone: its nodes go, the highest first. Closing the top one brings the
  * bitmaps of a qcow2 image into it. Every step goes on after a failure, and may be repeated. */
 qemuPlan *qemuHotplugPlanRemoved(const virDomainDiskDef *disk);
@@ -26,6 +27,7 @@ qemuPlan *qemuHotplugPlanRemoved(const virDomainDiskDef *disk);
  * that holds no data ("fleece-marks-DISK"), and on which just that part was written.
  */
 #define QEMU_HOTPLUG_MARKS "marks"
+#define QEMU_HOTPLUG_MARKS_PREFIX "fleece-marks-"
 /** (owned) */
 char *qemuHotplugMarksNode(const char *disk);
 /** Does @node grow, and have bitmaps that must know of it? */

@@ -15,6 +15,7 @@
 #include "qemu_backup_end.h"
 #include "qemu_bitmap_store_disks.h"
 #include "qemu_hotplug_plan.h"
+#include "qemu_nodes.h"
 #include "qemu_plan_run.h"
 #include "qemu_workers.h"
 #include "virerror_report.h"
@@ -55,10 +56,26 @@ breakBackup(qemuVM *vm, const char *dst)
         qemuBackupBreak(vm, job, why);
 }
 
+/* What QEMU holds of an image in memory must be in it before the bitmap store notes its state: closing
+ * it would write that later, and the bitmaps would count as lost. If this fails they do. */
+static void
+flushImage(qemuVM *vm, const virDomainDiskDef *disk)
+{
+    g_autofree char *node = qemuNodeNameFormat(disk->src->index);
+    g_autofree char *line = g_strdup_printf("qemu-io %s flush", node);
+    g_autoptr(virJSONValue) command =
+        virJSONBuild("{'execute':'human-monitor-command','arguments':{'command-line':%s}}", line);
+
+    if (vm->target.ops->command(&vm->target, command, NULL) < 0)
+        virErrorReset();
+}
+
 /* Bitmaps that its image cannot hold. */
 static void
 saveBitmaps(qemuVM *vm, const virDomainDiskDef *disk)
 {
+    if (disk->src)
+        flushImage(vm, disk);
     if (qemuBitmapStoreUnplug(&vm->target, disk->dst) == 0)
         return;
     VIR_WARN("domain '%s': the bitmaps of disk '%s' are lost with it: %s", vm->name, disk->dst,
@@ -303,5 +320,5 @@ qemuHotplugReconcile(qemuVM *vm)
                  vm->name, disk->dst);
         qemuHotplugRemoved(vm, disk->alias);
     }
-    return ids ? 0 : -1;
+    return ids && qemuHotplugReconcileMedia(vm) == 0 ? qemuHotplugCloseStrays(vm) : -1;
 }

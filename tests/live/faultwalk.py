@@ -19,9 +19,11 @@ are written through QEMU's own monitor, so that one point costs a fraction of a 
 import glob
 import json
 import os
+import select
 import shutil
 import signal
 import socket
+import sys
 import time
 
 import libvirt
@@ -54,8 +56,16 @@ class Scenario:
     fresh = False           # each point gets new images
     because = ""            # what the refusal of a broken one has to say
 
+    def devices(self, w):
+        """More devices of the machine, as XML."""
+        return ""
+
     def prepare(self, w):
         pass
+
+    def read(self, w):
+        """The exports of a pull that operate() began: {target: (bytes, ...)}."""
+        return w.t.read_exports(w.m)
 
     def operate(self, w):
         raise NotImplementedError
@@ -145,7 +155,8 @@ class Walk:
         for path in glob.glob(os.path.join(t.images, "*")):
             os.unlink(path)
         t.machines = []
-        self.m = t.machine(disks=self.scenario.disks, formats=self.scenario.formats, size=SIZE, boots=False)
+        self.m = t.machine(disks=self.scenario.disks, formats=self.scenario.formats, size=SIZE, boots=False,
+                           extra=self.scenario.devices(self))
         self.content = {target: bytearray(SIZE // BLOCK) for target in self.m.targets}
         self.since = {}
 
@@ -224,9 +235,13 @@ class Walk:
                 if "guest=" in line or "qemu-storage-daemon" in line]
 
     def kill_qemu(self):
+        """Until the whole process is gone, and with it its locks on the images; its command line goes first."""
         for pid in self.qemu_pids():
+            handle = os.pidfd_open(pid)
             os.kill(pid, signal.SIGKILL)
-        wait_until("QEMU to be dead", lambda: not self.qemu_pids(), 5, 0.002)
+            if not select.select([handle], [], [], 10)[0]:
+                raise Problem("QEMU does not die")
+            os.close(handle)
 
     # What must be so afterwards
 
@@ -381,7 +396,7 @@ class Walk:
             return
         if "pull" in self.m.dom.backupGetXMLDesc():
             try:
-                for target, (data, _) in t.read_exports(self.m).items():
+                for target, (data, _) in self.scenario.read(self).items():
                     t.assertSame(self.at_begin[target], data, "%s of the surviving backup" % target)
             finally:
                 t.end_pull(self.m)
@@ -540,7 +555,7 @@ class Walk:
         return names
 
     def print_passed(self):
-        """For test_faults.py: which points exist, as far as this walk comes by them."""
+        """For faultrun.py: which points exist, as far as this walk comes by them."""
         names = set()
         if os.path.exists(self.passed_log):
             with open(self.passed_log) as f:
@@ -596,8 +611,8 @@ class Walk:
                 (point or self.point)(name, effect, number)
             except (AssertionError, libvirt.libvirtError, OSError) as e:
                 self.failures.append("%s:%s:%d: %s" % (name, effect, number, e))
-                print("# FAULT_POINT=%s:%s:%d ./run tests/live/test_faults.py %s\n#   %s"
-                      % (name, effect, number, ".".join(self.t.id().split(".")[-2:]),
+                print("# FAULT_POINT=%s:%s:%d ./run tests/live/%s %s\n#   %s"
+                      % (name, effect, number, os.path.basename(sys.argv[0]), ".".join(self.t.id().split(".")[-2:]),
                          str(e).replace("\n", "\n#   ")), flush=True)
                 if len(self.failures) >= MAX_FAILURES:
                     break

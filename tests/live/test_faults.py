@@ -1,23 +1,16 @@
 #!/usr/bin/python3
 # SPDX-License-Identifier: LGPL-2.1-or-later
 """Checkpoints, backups and domains interrupted at every fault point (see faultwalk.py)."""
-import glob
 import json
 import os
-import re
-import subprocess
-import sys
-from concurrent.futures import ThreadPoolExecutor
 
 import libvirt
 import libvirt_qemu
 
-import daemon as daemons
+import faultrun
 import livetest
 from daemon import wait_until
-from faultwalk import Problem, Scenario, Walk, monitor
-
-JOBS = int(os.environ.get("FAULT_JOBS", "3"))
+from faultwalk import Problem, Scenario, monitor
 
 
 class CreateFirst(Scenario):
@@ -405,94 +398,12 @@ class Faults(livetest.LiveTest):
         self.assertFalse(self.qmp(m.dom, "query-status")["running"])
 
 
-def add_tests():
-    def walk(scenario):
-        return lambda self: Walk(self, scenario()).run()
-
-    def repair(scenario, point):
-        return lambda self: Walk(self, scenario()).run_repair(point)
-    for scenario in WALKED:
-        setattr(Faults, "test_walk_%s" % scenario.__name__, walk(scenario))
-    for scenario, point in REPAIRED:
-        setattr(Faults, "test_repair_%s_%s" % (scenario.__name__, point.replace(".", "_")),
-                repair(scenario, point))
-
-
-# Families of points that are walked here, but for those that need a guest agent, certificates, a snapshot, a
-# target that is there already or one in another hypervisor's format (test_options.py).
-FAMILIES = ("backup", "checkpoint", "define", "helper", "reconcile", "settle", "start", "undefine")
-ELSEWHERE = ("backup.begin.freeze", "backup.begin.thaw", "checkpoint.create.freeze", "checkpoint.create.thaw",
-             "backup.begin.tls", "backup.end.tls", "backup.begin.window", "backup.end.window",
-             "backup.begin.lend", "backup.begin.format")
-
-
-def points_in_sources():
-    """Literals that name fault points: 'checkpoint.create.record', 'backup.begin.open.%s'."""
-    found = set()
-    for path in glob.glob(os.path.join(daemons.SOURCE, "src", "qemu", "*.c")):
-        with open(path) as f:
-            found.update(re.findall(r'"((?:%s)(?:\.[a-z%%]+)+)"' % "|".join(FAMILIES), f.read()))
-    return {name for name in found if not name.startswith(ELSEWHERE)}
-
-
-def never_passed(passed):
-    missing = []
-    for name in sorted(points_in_sources()):
-        pattern = re.escape(name).replace("%s", "[a-z0-9]+") + r"(\.[a-z]+)?"
-        if not any(re.fullmatch(pattern, p) for p in passed):
-            missing.append(name)
-    return missing
-
-
-def run_child(name):
-    done = subprocess.run([sys.executable, os.path.abspath(__file__), name], capture_output=True,
-                          text=True, stdin=subprocess.DEVNULL)
-    return done.returncode, [line for line in done.stdout.splitlines() if not line.startswith("1..")]
-
-
-def run_all():
-    """Every test in a process of its own, a few at a time; their TAP in one piece."""
-    listed = subprocess.run([sys.executable, os.path.abspath(__file__), "--list"], capture_output=True,
-                            text=True, check=True)
-    names = listed.stdout.split()
-    failed = points = 0
-    passed = set()
-    print("1..%d" % (len(names) + 1), flush=True)
-    with ThreadPoolExecutor(JOBS) as pool:
-        for number, (name, (status, lines)) in enumerate(zip(names, pool.map(run_child, names)), 1):
-            verdict = [line for line in lines if line.startswith(("ok ", "not ok "))]
-            good = status == 0 and len(verdict) == 1
-            skip = verdict[0].partition(" # ")[2] if good else ""
-            failed += not good
-            print("%s %d - %s%s" % ("ok" if good else "not ok", number, name, skip and " # " + skip))
-            for line in lines:
-                if line.startswith("# passed: "):
-                    passed.update(line[len("# passed: "):].split())
-                elif line.startswith("#"):
-                    print(line)
-                walked = re.match(r"# .*: (\d+) points walked", line)
-                points += int(walked.group(1)) if walked else 0
-            sys.stdout.flush()
-    missing = never_passed(passed)
-    print("%s %d - every point of the sources is passed" % ("not ok" if missing else "ok", len(names) + 1))
-    for name in missing:
-        print("#   no scenario passes %s" % name)
-    print("# %d points walked in all, of %d names" % (points, len(passed)))
-    return failed + len(missing)
-
-
-def keep_only(name):
-    """An exact name runs alone, also where it is the beginning of another."""
-    if hasattr(Faults, name):
-        for other in [n for n in vars(Faults) if n.startswith("test_") and n != name]:
-            delattr(Faults, other)
-
-
-add_tests()
-
 if __name__ == "__main__":
-    if len(sys.argv) > 1:
-        keep_only(sys.argv[-1].rpartition(".")[2])
-        livetest.main()
-    else:
-        sys.exit(1 if run_all() else 0)
+    faultrun.add_walks(Faults, WALKED)
+    faultrun.add_repairs(Faults, REPAIRED)
+    # Points of TLS, and of targets that are there already: test_faults_devices.py; of an agent: test_quiesce.py;
+    # of targets in other hypervisors' formats: test_options.py.
+    faultrun.main(Faults, __file__,
+                  ("backup", "checkpoint", "define", "helper", "reconcile", "settle", "start", "undefine"),
+                  ("backup.begin.freeze", "backup.begin.thaw", "checkpoint.create.freeze", "checkpoint.create.thaw",
+                   "backup.begin.tls", "backup.end.tls", "backup.begin.lend", "backup.begin.format"))

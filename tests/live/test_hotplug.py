@@ -4,6 +4,7 @@
 checkpoints and backups then."""
 import os
 import subprocess
+import threading
 import xml.etree.ElementTree as ET
 
 import libvirt
@@ -214,7 +215,6 @@ class WithoutGuest(Hotplug):
                 f.truncate(MIB)
         m = self.machine(boots=False, disks=1, extra="<disk type='file' device='cdrom'><driver name='qemu' "
                          "type='raw'/><source file='%s'/><target dev='hda' bus='ide'/></disk>" % first)
-        m.dom.suspend()      # a BIOS that resets the drive closes the tray, and QEMU says nothing
         events = self.events()
         self.virsh("change-media", "vm", "hda", second)
         events.wait("tray", libvirt.VIR_DOMAIN_EVENT_TRAY_CHANGE_OPEN)
@@ -232,6 +232,34 @@ class WithoutGuest(Hotplug):
         self.assertEqual(self.sources(m)["hda"], first)
         self.assertError(libvirt.VIR_ERR_OPERATION_UNSUPPORTED, "field 'cache'", m.dom.updateDeviceFlags,
                          m["vda"].xml().replace("type='qcow2'", "type='qcow2' cache='none'"), LIVE)
+
+    def test_media_of_a_guest_that_resets_its_drive(self):
+        """Which closes the tray at any moment, and empties nothing."""
+        media = [os.path.join(self.images, "%d.iso" % i) for i in range(2)]
+        for path in media:
+            with open(path, "wb") as f:
+                f.truncate(MIB)
+        m = self.machine(boots=False, disks=1, extra="<disk type='file' device='cdrom'><driver name='qemu' "
+                         "type='raw'/><source file='%s'/><target dev='hda' bus='ide'/></disk>" % media[0])
+        xml = ("<disk type='file' device='cdrom'><driver name='qemu' type='raw'/><source file='%s'/>"
+               "<target dev='hda' bus='ide'/></disk>")
+        over = threading.Event()
+
+        def reset():
+            dom = self.connect().lookupByName("vm")
+            while not over.is_set():
+                self.qmp(dom, "system_reset")
+
+        thread = threading.Thread(target=reset)
+        thread.start()
+        try:
+            for i in range(1, 60):
+                m.dom.updateDeviceFlags(xml % media[i % 2], LIVE)
+                self.assertEqual(self.node_files(m), sorted([m["vda"].path, media[i % 2]]))
+                self.assertEqual(self.sources(m)["hda"], media[i % 2])
+        finally:
+            over.set()
+            thread.join()
 
     def slow_server(self, size):
         """An NBD server that needs 8 s for 256 MiB; its socket."""

@@ -133,29 +133,28 @@ testResize(void)
 static void
 testMedium(void)
 {
-    g_autoptr(virStorageSource) first =
-        virStorageSourceNew(VIR_STORAGE_TYPE_FILE, VIR_STORAGE_FORMAT_RAW, "/a.iso");
     g_autoptr(virStorageSource) second =
         virStorageSourceNew(VIR_STORAGE_TYPE_FILE, VIR_STORAGE_FORMAT_RAW, "/b.iso");
-    virDomainDiskDef old = {
+    virDomainDiskDef drive = {
         .device = VIR_DISK_DEVICE_CDROM, .dst = (char *)"hda", .alias = (char *)"ide0-0-0"};
-    virDomainDiskDef drive = old;
+    g_autoptr(qemuPlan) open = NULL;
     g_autoptr(qemuPlan) change = NULL;
     g_autoptr(qemuPlan) eject = NULL;
+    g_autofree char *zero = NULL;
     g_autofree char *one = NULL;
     g_autofree char *two = NULL;
     g_autofree char *both = NULL;
 
-    first->index = 1;
     second->index = 2;
-    old.src = first;
     drive.src = second;
-    change = qemuHotplugPlanMedium(&old, &drive, false);
+    open = qemuHotplugPlanMedium(&drive);
+    change = qemuHotplugPlanTray(&drive, true, false);
     drive.src = NULL;
-    eject = qemuHotplugPlanMedium(&old, &drive, true);
+    eject = qemuHotplugPlanTray(&drive, true, true);
+    zero = qemuPlanFormat(open);
     one = qemuPlanFormat(change);
     two = qemuPlanFormat(eject);
-    both = g_strconcat(one, two, NULL);
+    both = g_strconcat(zero, one, two, NULL);
     engineGolden("hotplugplandata", "medium.out", both);
 }
 
