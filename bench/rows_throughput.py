@@ -95,7 +95,8 @@ def push_share(side, fleeced):
         while True:
             idle, _ = rate(m)
             with slow_target(side, m.name) as path:
-                scratch = "<scratch file='%s'/>" % side.path("scratch-" + m.name) if fleeced else ""
+                scratch = ("<f:scratch xmlns:f='urn:fleece:1' file='%s'/>" % side.path("scratch-" + m.name)
+                           if fleeced else "")
                 m.dom.backupBegin(
                     "<domainbackup mode='push'><disks><disk name='vda' type='network'>"
                     "<target protocol='nbd' name=''><host transport='unix' socket='%s'/></target>"

@@ -133,9 +133,10 @@ storeSettle(const virDomainBackupDef *def, virDomainBackupDiskDef *disk, const c
 }
 
 static int
-storeCheckChain(const virDomainBackupDiskDef *disk, const virDomainDef *dom)
+storeCheckChain(const virDomainBackupDiskDef *disk, const virStorageSource *source,
+                const virDomainDef *dom)
 {
-    g_autofree char *store = virStorageSourceName(disk->store);
+    g_autofree char *store = virStorageSourceName(source);
 
     for (guint i = 0; i < dom->disks->len; i++) {
         const virDomainDiskDef *domDisk = g_ptr_array_index(dom->disks, i);
@@ -156,14 +157,26 @@ storeCheckChain(const virDomainBackupDiskDef *disk, const virDomainDef *dom)
 }
 
 static int
-storeCheckOnce(const virDomainBackupDiskDef *disk, GHashTable *stores)
+storeCheckOnce(const virStorageSource *source, GHashTable *stores)
 {
-    g_autofree char *store = virStorageSourceName(disk->store);
+    g_autofree char *store = virStorageSourceName(source);
 
     if (g_hash_table_add(stores, g_strdup(store)))
         return 0;
     virReportError(VIR_ERR_INVALID_ARG, "store '%s' is given to more than one disk", store);
     return -1;
+}
+
+static int
+storesCheckDisk(const virDomainBackupDiskDef *disk, const virDomainDef *dom, GHashTable *stores)
+{
+    if (storeCheckChain(disk, disk->store, dom) < 0 || storeCheckOnce(disk->store, stores) < 0)
+        return -1;
+    if (!disk->scratch)
+        return 0;
+    if (storeCheckChain(disk, disk->scratch, dom) < 0)
+        return -1;
+    return storeCheckOnce(disk->scratch, stores);
 }
 
 /* Two disks in one file, or a backup over the guest's own image, would destroy data. */
@@ -178,7 +191,7 @@ storesCheck(const virDomainBackupDef *def, const virDomainDef *dom)
 
         if (!disk->backup)
             continue;
-        if (storeCheckChain(disk, dom) < 0 || storeCheckOnce(disk, stores) < 0)
+        if (storesCheckDisk(disk, dom, stores) < 0)
             return -1;
         if (disk->exportName && !g_hash_table_add(exports, disk->exportName)) {
             virReportError(VIR_ERR_INVALID_ARG, "export name '%s' is given to more than one disk",
@@ -217,11 +230,35 @@ virDomainBackupDefCheckCompress(const virDomainBackupDef *def, bool reuseExterna
     return 0;
 }
 
+void
+virDomainBackupDefSettleScratch(virDomainBackupDef *def, bool reuseExternal)
+{
+    for (guint i = 0; i < def->disks->len; i++) {
+        virDomainBackupDiskDef *disk = g_ptr_array_index(def->disks, i);
+        g_autofree char *path = NULL;
+
+        if (def->mode != VIR_BACKUP_MODE_PUSH || !VIR_BACKUP_OPTION(def, COMPRESS) || !disk->backup ||
+            disk->scratch || !virDomainBackupDiskCompressible(disk, reuseExternal))
+            continue;
+        path = g_strconcat(disk->store->path, ".scratch", NULL);
+        disk->scratch = virStorageSourceNew(VIR_STORAGE_TYPE_FILE, VIR_STORAGE_FORMAT_QCOW2, path);
+    }
+}
+
+/* Borrowed; NULL = none. */
+static const virStorageSource *
+scratchOf(const virDomainBackupDef *def, const virDomainBackupDiskDef *disk)
+{
+    return def->mode == VIR_BACKUP_MODE_PULL ? disk->store : disk->scratch;
+}
+
 unsigned long long
 virDomainBackupDiskScratchLimit(const virDomainBackupDef *def, const virDomainBackupDiskDef *disk,
                                 bool reuseExternal)
 {
-    if (reuseExternal || disk->store->type != VIR_STORAGE_TYPE_FILE)
+    const virStorageSource *scratch = scratchOf(def, disk);
+
+    if (reuseExternal || !scratch || scratch->type != VIR_STORAGE_TYPE_FILE)
         return 0;
     return VIR_BACKUP_OPTION(def, SCRATCH_LIMIT) / SECTOR * SECTOR;
 }
@@ -231,13 +268,14 @@ virDomainBackupDefCheckScratchLimit(const virDomainBackupDef *def, bool reuseExt
 {
     for (guint i = 0; VIR_BACKUP_OPTION(def, SCRATCH_LIMIT) > 0 && i < def->disks->len; i++) {
         const virDomainBackupDiskDef *disk = g_ptr_array_index(def->disks, i);
+        const virStorageSource *scratch = scratchOf(def, disk);
 
-        if (!disk->backup || (!reuseExternal && disk->store->type == VIR_STORAGE_TYPE_FILE))
+        if (!disk->backup || (!reuseExternal && scratch && scratch->type == VIR_STORAGE_TYPE_FILE))
             continue;
         virReportError(VIR_ERR_CONFIG_UNSUPPORTED,
                        "cannot limit the scratch of disk '%s', '%s': scratch-limit is for scratch files that the "
                        "backup makes itself; leave it out, or have a file made",
-                       disk->name, disk->store->path);
+                       disk->name, scratch ? scratch->path : "none");
         return -1;
     }
     return 0;

@@ -33,6 +33,7 @@ virDomainBackupDiskDefFree(virDomainBackupDiskDef *disk)
     g_free(disk->exportBitmap);
     virStorageSourceFree(disk->store);
     g_strfreev(disk->keptModels);
+    virStorageSourceFree(disk->scratch);
     g_free(disk);
 }
 
@@ -79,6 +80,7 @@ diskCopy(gconstpointer item, gpointer unused)
     copy->exportBitmap = g_strdup(disk->exportBitmap);
     copy->store = virStorageSourceCopy(disk->store);
     copy->keptModels = g_strdupv(disk->keptModels);
+    copy->scratch = virStorageSourceCopy(disk->scratch);
     return copy;
 }
 
@@ -176,6 +178,18 @@ diskStoreParse(xmlNodePtr node, virDomainBackupDiskDef *disk, virBackupMode mode
     return 0;
 }
 
+static void
+diskScratchParse(xmlNodePtr node, virDomainBackupDiskDef *disk)
+{
+    xmlNodePtr scratch = virXMLChildFleece(node, "scratch");
+    g_autofree char *file = scratch ? virXMLProp(scratch, "file") : NULL;
+    g_autofree char *dev = scratch ? virXMLProp(scratch, "dev") : NULL;
+
+    if (scratch)
+        disk->scratch = virStorageSourceNew(dev ? VIR_STORAGE_TYPE_BLOCK : VIR_STORAGE_TYPE_FILE,
+                                            VIR_STORAGE_FORMAT_QCOW2, dev ? dev : file);
+}
+
 static int
 diskParse(xmlNodePtr node, virDomainBackupDef *def)
 {
@@ -196,6 +210,7 @@ diskParse(xmlNodePtr node, virDomainBackupDef *def)
             return -1;
         if (diskStoreParse(node, disk, def->mode) < 0)
             return -1;
+        diskScratchParse(node, disk);
     }
     g_ptr_array_add(def->disks, g_steal_pointer(&disk));
     return 0;
@@ -285,6 +300,15 @@ storeFormat(virBuffer *buf, const virDomainBackupDiskDef *disk, virBackupMode mo
 }
 
 static void
+scratchFormat(virBuffer *buf, const virStorageSource *scratch)
+{
+    virBufferAsprintf(buf, "<f:scratch xmlns:f='%s'", VIR_XML_NS_FLEECE);
+    virBufferEscapeString(
+        buf, scratch->type == VIR_STORAGE_TYPE_BLOCK ? " dev='%s'/>\n" : " file='%s'/>\n",
+        scratch->path);
+}
+
+static void
 diskFormat(virBuffer *buf, const virDomainBackupDiskDef *disk, virBackupMode mode)
 {
     virBufferEscapeString(buf, "<disk name='%s'", disk->name);
@@ -309,6 +333,8 @@ diskFormat(virBuffer *buf, const virDomainBackupDiskDef *disk, virBackupMode mod
     virBufferAdd(buf, ">\n");
     virBufferAdjustIndent(buf, 2);
     storeFormat(buf, disk, mode);
+    if (disk->scratch)
+        scratchFormat(buf, disk->scratch);
     virBufferAdjustIndent(buf, -2);
     virBufferAdd(buf, "</disk>\n");
 }

@@ -29,6 +29,7 @@ typedef struct _virDomainBackupDiskDef {
     char *exportName;            /* pull; default the target name */
     char *exportBitmap;          /* pull incremental; default "backup-" + target name */
     virStorageSource *store;     /* pull: <scratch>, push: <target>; filled in by Align */
+    virStorageSource *scratch;   /* push: <f:scratch>, or NULL */
     bool storeGiven;
     unsigned int index;          /* the store as "vda[INDEX]" in other calls; 0 = it has none */
     char **keptModels;           /* of each <seclabel relabel='no'>: its model, "" = none given; may be NULL */
@@ -69,6 +70,9 @@ bool virDomainBackupDiskCompressible(const virDomainBackupDiskDef *disk, bool re
 /** Refuses, by name, the first target that cannot be compressed if the request itself says compress='yes':
  * -1 with VIR_ERR_CONFIG_UNSUPPORTED. @def: aligned, not settled. */
 int virDomainBackupDefCheckCompress(const virDomainBackupDef *def, bool reuseExternal);
+/** A compressed target of a running domain can hold nothing but what the job writes: for what the guest
+ * overwrites meanwhile it gets a scratch, TARGET.scratch, unless the request names one. @def: settled. */
+void virDomainBackupDefSettleScratch(virDomainBackupDef *def, bool reuseExternal);
 /** Bytes that the scratch of @disk may have, in whole sectors; 0 = no limit. It must be a file that the backup
  * makes, for it is made with that length. */
 unsigned long long virDomainBackupDiskScratchLimit(const virDomainBackupDef *def,

@@ -269,6 +269,21 @@ static const virXMLElementRule storeChildren[] = {
     {NULL},
 };
 
+static int
+fleecedCheck(xmlNodePtr node)
+{
+    if (xmlHasProp(node, BAD_CAST "file") && xmlHasProp(node, BAD_CAST "dev")) {
+        virReportError(VIR_ERR_XML_INVALID_SCHEMA, "%s",
+                       "<f:scratch> must have either attribute 'file' or attribute 'dev'");
+        return -1;
+    }
+    if (xmlHasProp(node, BAD_CAST "file") || xmlHasProp(node, BAD_CAST "dev"))
+        return 0;
+    virReportError(VIR_ERR_XML_INVALID_SCHEMA, "%s",
+                   "missing attribute 'file' or 'dev' in element <f:scratch>");
+    return -1;
+}
+
 #define DISK_ATTRS(types)                                                                          \
     {"name", VIR_XML_RULE_REQUIRED, .check = virXMLDiskTarget}, {"backup", .words = "yes no"},     \
         {"type", .words = types}, {"backupmode", .words = "full incremental"},                     \
@@ -291,7 +306,9 @@ static const virXMLAttrRule driverPushAttrs[] = {
 static const virXMLElementRule diskPushChildren[] = {
     {"target", .attrs = targetAttrs, .children = targetChildren},
     {"driver", .attrs = driverPushAttrs},
-    {"scratch", VIR_XML_RULE_FORBIDDEN, .note = "a push backup has a <target>"},
+    {"scratch", VIR_XML_RULE_FORBIDDEN,
+     .note = "a push backup has a <target>; one with a scratch besides says <f:scratch>"},
+    {"f:scratch", .attrs = storeAttrs, .extra = fleecedCheck},
     {NULL},
 };
 

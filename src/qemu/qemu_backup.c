@@ -85,6 +85,8 @@ alignRequest(qemuVM *vm, beginContext *ctx, const virDomainCheckpointDef *checkp
         virDomainBackupDefCheckScratchLimit(ctx->def, reuseExternal) < 0)
         return -1;
     virBackupOptionsSettle(&ctx->def->options, ctx->def->mode, &config->backup);
+    if (!vm->helper)
+        virDomainBackupDefSettleScratch(ctx->def, reuseExternal);
     return 0;
 }
 
@@ -261,6 +263,8 @@ installJob(qemuVM *vm, beginContext *ctx, bool reuseExternal)
         /* what is exported as it is has no scratch, and a file of that name is not ours */
         if (reuseExternal || (ctx->def->mode == VIR_BACKUP_MODE_PULL && !disk->disk->qdev))
             mine->removeStore = false;
+        if (reuseExternal || !disk->disk->qdev)
+            mine->removeScratch = false;
     }
     {
         QEMU_VM_LOCK_GUARD(vm);

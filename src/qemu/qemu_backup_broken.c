@@ -24,27 +24,27 @@
 #define SNAPSHOT_PREFIX "fleece-snapshot-"
 #define SECTOR 512
 
-typedef struct _brokenPull {
+typedef struct _brokenBackup {
     qemuVM *vm;
     qemuBackupJob *job;
     char *why;
-} brokenPull;
+} brokenBackup;
 
 static void
-brokenPullFree(brokenPull *broken)
+brokenBackupFree(brokenBackup *broken)
 {
     qemuBackupJobUnref(broken->job);
     qemuVMUnref(broken->vm);
     g_free(broken->why);
     g_free(broken);
 }
-G_DEFINE_AUTOPTR_CLEANUP_FUNC(brokenPull, brokenPullFree)
+G_DEFINE_AUTOPTR_CLEANUP_FUNC(brokenBackup, brokenBackupFree)
 
 /* On a driver thread of its own: the event lane must not wait for the job slot. */
 static void
 endBroken(void *data)
 {
-    g_autoptr(brokenPull) broken = data;
+    g_autoptr(brokenBackup) broken = data;
 
     if (qemuJobBegin(&broken->vm->job, QEMU_JOB_MODIFY, "end of a broken backup") < 0) {
         virErrorReset();
@@ -84,13 +84,14 @@ scratchReason(const qemuBackupJob *job, const qemuBackupJobDisk *disk, const vir
 {
     const char *type = virJSONObjectLookupString(data, "type");
     const char *error = virJSONObjectLookupString(data, "error");
+    const char *path = disk->scratchPath ? disk->scratchPath : disk->storePath;
     unsigned long long limit = limitOf(job, disk->name);
 
     if (isBeyond(limit, data))
         return g_strdup_printf("the snapshot of disk '%s' is broken: its scratch '%s' has reached the "
-                               "scratch-limit of %llu bytes", disk->name, disk->storePath, limit);
+                               "scratch-limit of %llu bytes", disk->name, path, limit);
     return g_strdup_printf("the snapshot of disk '%s' is broken: cannot %s its scratch '%s': %s", disk->name,
-                           type ? type : "use", disk->storePath, error ? error : "unknown error");
+                           type ? type : "use", path, error ? error : "unknown error");
 }
 
 /* (owned) NULL if it was a matter of that reader alone. */
@@ -128,7 +129,7 @@ qemuBackupEventBad(qemuVM *vm, const virJSONValue *data, long long whenMs)
 {
     g_autoptr(qemuBackupJob) job = NULL;
     g_autofree char *why = NULL;
-    brokenPull *broken = NULL;
+    brokenBackup *broken = NULL;
 
     {
         QEMU_VM_LOCK_GUARD(vm);
@@ -142,7 +143,7 @@ qemuBackupEventBad(qemuVM *vm, const virJSONValue *data, long long whenMs)
     if (!why)
         return;
     VIR_WARN("domain '%s': %s", vm->name, why);
-    broken = g_new0(brokenPull, 1);
+    broken = g_new0(brokenBackup, 1);
     broken->vm = qemuVMRef(vm);
     broken->job = g_steal_pointer(&job);
     broken->why = g_steal_pointer(&why);

@@ -31,6 +31,9 @@
 #define ABORT_POLL_MS 20
 #define BREAK_WAIT_MS 30000
 #define YIELD_WAIT_MS 1000
+#define LATE_COPIES                                                                                \
+    "a target stood still for longer than cbw-timeout, so that it may hold what the guest has "    \
+    "written since; look at the target's storage, or raise cbw-timeout, or give the disk a <f:scratch>"
 
 qemuBackupJob *
 qemuBackupOfVM(qemuVM *vm)
@@ -100,13 +103,22 @@ diskDef(const qemuBackupJob *job, const char *name)
     return NULL;
 }
 
-int
-qemuBackupTakeApart(qemuVM *vm, const qemuBackupJob *job)
+/* So long may the end of a push take before it matters that nobody has looked for late copies. */
+#define END_SPARE_US (5 * G_TIME_SPAN_SECOND)
+
+/* May a copy for the guest have run out of time, @spareUs from now at the latest? */
+static bool
+copiesMayBeLate(const qemuBackupJob *job, gint64 spareUs)
 {
-    g_autofree qemuBackupPlanEndDisk *disks = g_new0(qemuBackupPlanEndDisk, job->disks->len);
-    qemuTarget *target = qemuVMTarget(vm);
-    g_autoptr(qemuPlan) plan = NULL;
-    qemuPlanRun run = { 0 };
+    gint64 timeoutUs = VIR_BACKUP_OPTION(job->def, CBW_TIMEOUT) * G_TIME_SPAN_SECOND;
+
+    return job->begunUs == 0 || g_get_monotonic_time() + spareUs >= job->begunUs + timeoutUs;
+}
+
+/* Disks that the domain still has; their number. */
+static size_t
+endDisks(const qemuBackupJob *job, qemuTarget *target, qemuBackupPlanEndDisk *disks)
+{
     size_t n = 0;
 
     for (guint i = 0; i < job->disks->len; i++) {
@@ -121,21 +133,67 @@ qemuBackupTakeApart(qemuVM *vm, const qemuBackupJob *job)
             .under = td->node,
             .hasUnion = disk->hasUnion,
             .removeStore = qemuBackupJobStoreGoes(job, disk, job->endType),
+            .removeScratch = disk->removeScratch,
         };
     }
-    plan = qemuBackupPlanEnd(job->def, disks, n, target->ops->privateDir(target));
-    run.plan = plan;
-    if (qemuPlanRunAll(&run, target) == 0)
+    return n;
+}
+
+static int
+runEnd(qemuBackupJob *job, qemuTarget *target, bool checkCopies)
+{
+    g_autofree qemuBackupPlanEndDisk *disks = g_new0(qemuBackupPlanEndDisk, job->disks->len);
+    qemuBackupPlanEnding ending = {
+        .def = job->def,
+        .disks = disks,
+        .ndisks = endDisks(job, target, disks),
+        .privateDir = target->ops->privateDir(target),
+        .failed = job->endType != VIR_DOMAIN_JOB_COMPLETED,
+        .checkCopies = checkCopies,
+    };
+    g_autoptr(qemuPlan) plan = qemuBackupPlanEnd(&ending);
+    qemuPlanRun run = { .plan = plan };
+    int ret = qemuPlanRunAll(&run, target);
+
+    job->copiesDoubtful |= run.copiesDoubtful;
+    return ret;
+}
+
+/* Has a push completed with a filter that copies to the target itself? */
+static bool
+copiesMatter(qemuVM *vm, const qemuBackupJob *job)
+{
+    if (job->def->mode != VIR_BACKUP_MODE_PUSH || vm->helper ||
+        job->endType != VIR_DOMAIN_JOB_COMPLETED)
+        return false;
+    for (guint i = 0; i < job->disks->len; i++) {
+        if (!((const qemuBackupJobDisk *)g_ptr_array_index(job->disks, i))->scratchPath)
+            return true;
+    }
+    return false;
+}
+
+int
+qemuBackupTakeApart(qemuVM *vm, qemuBackupJob *job)
+{
+    qemuTarget *target = qemuVMTarget(vm);
+    bool matter = copiesMatter(vm, job);
+    bool check = matter && copiesMayBeLate(job, END_SPARE_US);
+    int ret = runEnd(job, target, check);
+
+    if (matter && !check)
+        job->copiesDoubtful |= copiesMayBeLate(job, 0);
+    if (ret == 0)
         return 0;
     /* One step that failed keeps others from succeeding (nodes in use): what had happened is no
      * failure the second time. */
     VIR_WARN("domain '%s': taking the backup apart once more: %s", vm->name, virErrorLastMessage());
-    return qemuPlanRunAll(&run, target);
+    return runEnd(job, target, false);
 }
 
-/* A target that QEMU has not closed is no backup, whatever its job had said. */
+/* A target that QEMU has not closed, or may have written to too late, is no backup, whatever its job had said. */
 static void
-failUnclosed(qemuVM *vm, qemuBackupJob *job, virTypedParamList *params)
+failCompleted(qemuVM *vm, qemuBackupJob *job, const char *why, virTypedParamList *params)
 {
     if (job->def->mode != VIR_BACKUP_MODE_PUSH || job->endType != VIR_DOMAIN_JOB_COMPLETED)
         return;
@@ -143,10 +201,18 @@ failUnclosed(qemuVM *vm, qemuBackupJob *job, virTypedParamList *params)
         QEMU_VM_LOCK_GUARD(vm);
 
         job->endType = VIR_DOMAIN_JOB_FAILED;
-        job->endError = g_strdup("the targets were written, but QEMU could not close them");
+        job->endError = g_strdup(why);
     }
     virTypedParamListClear(params);
     collectStats(vm, job, job->endType, job->endError, params);
+}
+
+static void
+removeFile(qemuVM *vm, const char *path)
+{
+    vm->target.ops->returnFile(&vm->target, path);
+    if (unlink(path) < 0 && errno != ENOENT)
+        VIR_WARN("domain '%s': cannot remove '%s': %s", vm->name, path, g_strerror(errno));
 }
 
 /* QEMU took its graph along; files and the socket's name are ours to remove. */
@@ -156,12 +222,10 @@ removeFiles(qemuVM *vm, const qemuBackupJob *job, int type)
     for (guint i = 0; i < job->disks->len; i++) {
         const qemuBackupJobDisk *disk = g_ptr_array_index(job->disks, i);
 
-        if (!disk->storePath || !qemuBackupJobStoreGoes(job, disk, type))
-            continue;
-        vm->target.ops->returnFile(&vm->target, disk->storePath);
-        if (unlink(disk->storePath) < 0 && errno != ENOENT)
-            VIR_WARN("domain '%s': cannot remove '%s': %s", vm->name, disk->storePath,
-                     g_strerror(errno));
+        if (disk->storePath && qemuBackupJobStoreGoes(job, disk, type))
+            removeFile(vm, disk->storePath);
+        if (disk->removeScratch)
+            removeFile(vm, disk->scratchPath);
     }
     if (job->def->server.socket && unlink(job->def->server.socket) < 0 && errno != ENOENT)
         VIR_WARN("domain '%s': cannot remove socket '%s': %s", vm->name, job->def->server.socket,
@@ -296,7 +360,11 @@ qemuBackupFinish(qemuVM *vm, qemuBackupJob *job, int type, const char *errmsg)
             journalOver(vm, config, job);
     }
     if (!apart)
-        failUnclosed(vm, job, &params);
+        failCompleted(vm, job, "the targets were written, but QEMU could not close them", &params);
+    if (job->copiesDoubtful && job->endType == VIR_DOMAIN_JOB_COMPLETED) {
+        failCompleted(vm, job, LATE_COPIES, &params);
+        removeFiles(vm, job, job->endType);
+    }
     /* The helper of a stopped domain was there for this backup alone; its NBD server goes with it. */
     qemuTargetRelease(vm);
     if (!targetLives(vm)) {

@@ -13,7 +13,7 @@ void qemuBackupFinish(qemuVM *vm, qemuBackupJob *job, int type, const char *errm
 void qemuBackupConclude(qemuVM *vm, qemuBackupJob *job);
 /** Nodes, exports, bitmaps and files of a backup that ends with job->endType, but for the NBD server.
  * May be repeated. 0, or -1 with the first error; what can go has gone. Holds MODIFY. */
-int qemuBackupTakeApart(qemuVM *vm, const qemuBackupJob *job);
+int qemuBackupTakeApart(qemuVM *vm, qemuBackupJob *job);
 /** @job cannot succeed any more, for the reason @why: jobs of QEMU are cancelled, and it has failed. Holds
  * MODIFY. */
 void qemuBackupBreak(qemuVM *vm, qemuBackupJob *job, const char *why);

@@ -39,8 +39,15 @@ diskFree(gpointer data)
 
     g_free(disk->name);
     g_free(disk->storePath);
+    g_free(disk->scratchPath);
     g_free(disk->error);
     g_free(disk);
+}
+
+static bool
+isFile(const virStorageSource *store)
+{
+    return store && store->type == VIR_STORAGE_TYPE_FILE;
 }
 
 static qemuBackupJobDisk *
@@ -50,8 +57,11 @@ diskNew(const virDomainBackupDef *def, const virDomainBackupDiskDef *from)
 
     disk->name = g_strdup(from->name);
     disk->storePath = g_strdup(from->store ? from->store->path : NULL);
+    disk->storeIsFile = isFile(from->store);
     disk->hasUnion = from->incremental != NULL;
-    disk->removeStore = def->mode == VIR_BACKUP_MODE_PULL;
+    disk->removeStore = def->mode == VIR_BACKUP_MODE_PULL && isFile(from->store);
+    disk->scratchPath = g_strdup(from->scratch ? from->scratch->path : NULL);
+    disk->removeScratch = isFile(from->scratch);
     return disk;
 }
 
@@ -63,6 +73,7 @@ qemuBackupJobNew(const virDomainBackupDef *def)
     job->refs = 1;
     job->def = virDomainBackupDefCopy(def);
     job->startedMs = g_get_real_time() / 1000;
+    job->begunUs = g_get_monotonic_time();
     job->disks = g_ptr_array_new_with_free_func(diskFree);
     for (guint i = 0; i < job->def->disks->len; i++) {
         const virDomainBackupDiskDef *disk = g_ptr_array_index(job->def->disks, i);
@@ -110,7 +121,7 @@ qemuBackupJobStoreGoes(const qemuBackupJob *job, const qemuBackupJobDisk *disk, 
 {
     if (job->def->mode == VIR_BACKUP_MODE_PULL)
         return disk->removeStore;
-    return type != VIR_DOMAIN_JOB_COMPLETED && !job->reuseExternal;
+    return type != VIR_DOMAIN_JOB_COMPLETED && !job->reuseExternal && disk->storeIsFile;
 }
 
 static char *
@@ -127,10 +138,10 @@ diskToJSON(const qemuBackupJobDisk *disk)
     gid_t group = 0;
     bool lent = disk->storePath && qemuLendOwner(disk->storePath, &user, &group);
 
-    return virJSONBuild("{'name':%s,'size':%llu,'remove':%b,'processed':%llu,'total':%llu,'lent':%b,"
-                        "'user':%u,'group':%u}",
-                        disk->name, disk->size, disk->removeStore, disk->processed, disk->total, lent,
-                        (unsigned int)user, (unsigned int)group);
+    return virJSONBuild("{'name':%s,'size':%llu,'remove':%b,'remove-scratch':%b,'processed':%llu,"
+                        "'total':%llu,'lent':%b,'user':%u,'group':%u}",
+                        disk->name, disk->size, disk->removeStore, disk->removeScratch,
+                        disk->processed, disk->total, lent, (unsigned int)user, (unsigned int)group);
 }
 
 static virJSONValue *
@@ -149,10 +160,10 @@ qemuBackupJournalSave(const qemuConfig *config, const char *domain, const qemuBa
     g_autofree char *path = journalPath(config, domain);
     g_autofree char *xml = virDomainBackupDefFormat(job->def);
     g_autoptr(virJSONValue) json = virJSONBuild(
-        "{'version':%d,'phase':%s,'started':%lld,'reuse':%b,'preserve':%b,'end':%d,'error':%s,'checkpoint':%s,"
-        "'backup':%s,'disks':%v,'plan':%v}",
-        JOURNAL_VERSION, phaseNames[job->phase], job->startedMs, job->reuseExternal, job->preserve,
-        job->endType,
+        "{'version':%d,'phase':%s,'started':%lld,'begun':%lld,'reuse':%b,'preserve':%b,'end':%d,'error':%s,"
+        "'checkpoint':%s,'backup':%s,'disks':%v,'plan':%v}",
+        JOURNAL_VERSION, phaseNames[job->phase], job->startedMs, (long long)job->begunUs,
+        job->reuseExternal, job->preserve, job->endType,
         job->endError, job->checkpoint, xml, disksToJSON(job),
         job->plan ? qemuPlanToJSON(job->plan) : NULL);
     g_autofree char *text = virJSONFormat(json, false);
@@ -198,6 +209,7 @@ disksFromJSON(qemuBackupJob *job, const virJSONValue *array)
         if (!disk || virJSONObjectGetUInt(entry, "size", &disk->size) < 0)
             return -1;
         disk->removeStore = virJSONObjectIsTrue(entry, "remove");
+        disk->removeScratch = virJSONObjectIsTrue(entry, "remove-scratch");
         virJSONObjectGetUInt(entry, "processed", &disk->processed);
         virJSONObjectGetUInt(entry, "total", &disk->total);
         ownerFromJSON(disk, entry);
@@ -214,6 +226,7 @@ journalParse(const virJSONValue *json)
     const virJSONValue *plan = virJSONObjectLookupObject(json, "plan");
     int phase = phaseFromString(virJSONObjectLookupString(json, "phase"));
     long long end = 0;
+    long long begun = 0;
 
     if (!xml || phase < 0 || !(def = virDomainBackupDefParse(xml)))
         return NULL;
@@ -228,6 +241,7 @@ journalParse(const virJSONValue *json)
         disksFromJSON(job, virJSONObjectLookupArray(json, "disks")) < 0)
         return NULL;
     job->endType = end;
+    job->begunUs = virJSONObjectGetInt(json, "begun", &begun) == 0 ? begun : 0;
     if (plan && !(job->plan = qemuPlanFromJSON(plan)))
         return NULL;
     return g_steal_pointer(&job);
@@ -292,27 +306,35 @@ qemuBackupJournalSetAside(const qemuConfig *config, const char *domain)
 }
 
 /* A scratch file grows with what the guest overwrites; the file system knows its size. */
-unsigned long long
-qemuBackupJobStoreUsed(const qemuBackupJobDisk *disk)
+static unsigned long long
+fileUsed(const char *path)
 {
     struct stat st = { 0 };
 
-    if (!disk->storePath || stat(disk->storePath, &st) < 0 || !S_ISREG(st.st_mode))
+    if (!path || stat(path, &st) < 0 || !S_ISREG(st.st_mode))
         return 0;
     return (unsigned long long)st.st_blocks * 512;
 }
 
-static void
-fillPull(const qemuBackupJob *job, virTypedParamList *params)
+unsigned long long
+qemuBackupJobStoreUsed(const qemuBackupJobDisk *disk)
 {
+    return fileUsed(disk->storePath);
+}
+
+static void
+fillScratch(const qemuBackupJob *job, virTypedParamList *params)
+{
+    bool pull = job->def->mode == VIR_BACKUP_MODE_PULL;
     unsigned long long used = 0;
     unsigned long long total = 0;
 
     for (guint i = 0; i < job->disks->len; i++) {
         const qemuBackupJobDisk *disk = g_ptr_array_index(job->disks, i);
 
-        used += qemuBackupJobStoreUsed(disk);
-        total += disk->size;
+        if (pull || disk->scratchPath)
+            total += disk->size;
+        used += fileUsed(pull ? disk->storePath : disk->scratchPath);
     }
     virTypedParamListAddULLong(params, used, VIR_DOMAIN_JOB_DISK_TEMP_USED);
     virTypedParamListAddULLong(params, total, VIR_DOMAIN_JOB_DISK_TEMP_TOTAL);
@@ -323,16 +345,20 @@ fillPush(const qemuBackupJob *job, virTypedParamList *params)
 {
     unsigned long long processed = 0;
     unsigned long long total = 0;
+    bool fleeced = false;
 
     for (guint i = 0; i < job->disks->len; i++) {
         const qemuBackupJobDisk *disk = g_ptr_array_index(job->disks, i);
 
+        fleeced |= disk->scratchPath != NULL;
         processed += disk->processed;
         total += disk->total;
     }
     virTypedParamListAddULLong(params, total, VIR_DOMAIN_JOB_DISK_TOTAL);
     virTypedParamListAddULLong(params, processed, VIR_DOMAIN_JOB_DISK_PROCESSED);
     virTypedParamListAddULLong(params, total - MIN(processed, total), VIR_DOMAIN_JOB_DISK_REMAINING);
+    if (fleeced)
+        fillScratch(job, params);
 }
 
 void
@@ -342,7 +368,7 @@ qemuBackupJobStatsFill(const qemuBackupJob *job, long long nowMs, int completedT
     virTypedParamListAddInt(params, VIR_DOMAIN_JOB_OPERATION_BACKUP, VIR_DOMAIN_JOB_OPERATION);
     virTypedParamListAddULLong(params, MAX(nowMs - job->startedMs, 0), VIR_DOMAIN_JOB_TIME_ELAPSED);
     if (job->def->mode == VIR_BACKUP_MODE_PULL)
-        fillPull(job, params);
+        fillScratch(job, params);
     else
         fillPush(job, params);
     if (completedType == VIR_DOMAIN_JOB_NONE)

@@ -26,7 +26,10 @@ typedef enum {
 typedef struct _qemuBackupJobDisk {
     char *name;
     char *storePath;
-    bool removeStore;              /* made by us and of no use without the job (scratch) */
+    bool removeStore;              /* made by us and of no use without the job (scratch of a pull) */
+    bool storeIsFile;              /* no device: may be removed */
+    char *scratchPath;             /* push: where the guest's old data go besides, or NULL */
+    bool removeScratch;            /* made by us */
     bool hasUnion;                 /* temporary bitmap on the disk's node */
     unsigned long long size;       /* virtual size */
     bool done;                     /* push: its QEMU job has concluded */
@@ -49,6 +52,9 @@ struct _qemuBackupJob {
     long long startedMs;           /* wall clock, milliseconds since the epoch */
     GPtrArray *disks;              /* qemuBackupJobDisk * */
     bool abortRequested;
+    gint64 begunUs;                /* monotonic, before the instant; 0 = not known */
+    bool copiesDoubtful;           /* push: a copy for the guest may have come too late (lock not needed:
+                                    * only who ends the job looks) */
     int endType;                   /* from ENDING on: VIR_DOMAIN_JOB_COMPLETED, ... */
     char *endError;                /* may be NULL */
 };

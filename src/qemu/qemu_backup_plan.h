@@ -1,10 +1,12 @@
 /* SPDX-License-Identifier: LGPL-2.1-or-later */
 /*
- * Plans for beginning and ending a backup: the fleecing graph of a pull, the jobs of a push. Pure.
+ * Plans for beginning and ending a backup. Pure. qemu_backup_plan_graph.c plans what is common to pull and
+ * push, qemu_backup_plan_push.c pushes.
  *
  *   guest device -> copy-before-write --file--> disk's format node
- *                        |  +---target---> scratch (qcow2)
- *                   snapshot-access <--backing-- window (qcow) <-- NBD export (read-only, + bitmap "since X")
+ *                        |  +---target---> scratch (qcow2), or the push's target
+ *                   snapshot-access <--backing-- window (qcow) <-- pull: NBD export (read-only, + bitmap "since X")
+ *                                                              <-- push: blockdev-backup --> target
  *
  * Nothing reads snapshot-access but through the window (virqcowwindow.h), which cuts requests at the
  * clusters of copy-before-write: QEMU 7.2 decides for the first cluster of a request whether it has been
@@ -36,11 +38,13 @@ typedef struct _qemuBackupPlanInput {
 } qemuBackupPlanInput;
 
 /* Names in QEMU's graph; DISK is the target name. Also how a restarted daemon finds its things:
- *   fleece-cbw-DISK, fleece-access-DISK (the window, with snapshot-access inside), fleece-store-DISK (what
- *   is inside a node has no name, but for an NBD connection: fleece-wire-DISK),
- *   export id fleece-export-DISK, push job id fleece-push-DISK; the union bitmap on the disk's node has
- *   the name of the export bitmap (pull) or "backup-DISK" (push) */
+ *   fleece-cbw-DISK, fleece-access-DISK (the window, with snapshot-access inside), fleece-store-DISK (scratch
+ *   of a pull, target of a push), fleece-kept-DISK (scratch of a push); inside them fleece-scratch-DISK (the
+ *   file of a scratch), fleece-wire-DISK (connection to an NBD target), fleece-snapshot-DISK (of a pull);
+ *   export id fleece-export-DISK, push job id fleece-push-DISK; the union bitmap on the disk's node, and on
+ *   the window of a push, has the name of the export bitmap (pull) or "backup-DISK" (push) */
 #define QEMU_BACKUP_TLS "fleece-tls"     /* the server's credentials */
+#define QEMU_BACKUP_WRITTEN "written"    /* on the filter of a push without scratch: what the guest has written */
 char *qemuBackupNodeName(const char *what, const char *disk);
 /** File of the disk's window in the private directory of its QEMU. (owned) */
 char *qemuBackupWindowPath(const char *privateDir, const char *disk);
@@ -48,15 +52,15 @@ char *qemuBackupWindowPath(const char *privateDir, const char *disk);
 char *qemuBackupUnionName(const virDomainBackupDef *def, const virDomainBackupDiskDef *disk);
 
 /**
- * Begin. Pull: scratch files; in one round trip the NBD server and a copy-before-write
- * (on-cbw-error=break-snapshot) with its scratch a disk: nothing reads through the filters yet, so the
+ * Begin. Scratch files and targets; in one round trip the NBD server of a pull, the targets of a push and
+ * a copy-before-write (on-cbw-error=break-snapshot) a disk: nothing reads through the filters yet, so the
  * guest does not notice; flush; in one write [stop] transaction, qom-set to the filter [cont]: what
  * the guest writes until qom-set goes past the filter and is part of the snapshot, so the instant is
- * this one; in one round trip windows on snapshot-access and exports (snapshot-access can only come after
- * qom-set: a copy-before-write that is read denies others to write below it).
- * A disk without a device (qdev NULL, stopped domain) is exported as it is: no scratch, no filter.
- * Push: targets created and opened; transaction with the bitmaps and one blockdev-backup a disk
- * (auto-dismiss off, so a restarted daemon still learns how it ended).
+ * this one; in one round trip windows on snapshot-access and exports or jobs (snapshot-access can only come
+ * after qom-set: a copy-before-write that is read denies others to write below it). auto-dismiss of the jobs
+ * is off, so a restarted daemon still learns how they ended.
+ * A disk without a device (qdev NULL, stopped domain) is read as it is: no scratch, no filter; either all
+ * disks have one, or none has.
  */
 qemuPlan *qemuBackupPlanBegin(const qemuBackupPlanInput *input);
 
@@ -67,13 +71,22 @@ typedef struct _qemuBackupPlanEndDisk {
     const char *under;                   /* node below the filter now */
     bool hasUnion;                       /* temporary bitmap to remove */
     bool removeStore;                    /* scratch made by us (or failed push target) */
+    bool removeScratch;                  /* scratch of a push, made by us */
 } qemuBackupPlanEndDisk;
-/** End. Every step goes on after failure. Pull: exports off (hard), wait; window del;
- * qom-set back; copy-before-write del (its scratch goes with it); union bitmaps removed (one
- * transaction); scratch and window unlink. The NBD server stays: its stop may have to wait.
- * Push: jobs are already concluded or cancelled by the caller: dismiss, blockdev-del the target,
- * remove union bitmaps, unlink when asked. */
-qemuPlan *qemuBackupPlanEnd(const virDomainBackupDef *def, const qemuBackupPlanEndDisk *disks, size_t n,
-                            const char *privateDir);
+typedef struct _qemuBackupPlanEnding {
+    const virDomainBackupDef *def;
+    const qemuBackupPlanEndDisk *disks;
+    size_t ndisks;
+    const char *privateDir;              /* where the windows are */
+    bool failed;                         /* push: connections to targets are cut, nobody waits for them */
+    bool checkCopies;                    /* push: a copy may have run out of time (qemuPlanQMPCheckCopies) */
+} qemuBackupPlanEnding;
+/** End. Every step goes on after failure. Pull: exports off (hard), wait. Push: jobs are already concluded or
+ * cancelled by the caller: dismiss. Then the window del; qom-set back; copy-before-write del (its scratch
+ * goes with it); target of a push del; union bitmaps removed (one transaction); files unlinked. The NBD
+ * server stays: its stop may have to wait. */
+qemuPlan *qemuBackupPlanEnd(const qemuBackupPlanEnding *ending);
 /** After the end of a pull: NBD server stop, once no un-negotiated client is connected any more. */
 qemuPlan *qemuBackupPlanServerStop(const virDomainBackupDef *def);
+/** Cut the connection to the NBD target of @disk: all that is under way on it fails at once. (owned) */
+virJSONValue *qemuBackupPlanYank(const char *disk);

@@ -6,7 +6,9 @@
  */
 #include "qemu_backup_push.h"
 
+#include <errno.h>
 #include <string.h>
+#include <sys/statvfs.h>
 
 #include "qemu_backup_plan.h"
 #include "qemu_target_pick.h"
@@ -15,6 +17,7 @@
 
 #define VIR_FROM_THIS VIR_FROM_QEMU
 #define PUSH_PREFIX "fleece-push-"
+#define FULL_BYTES (1024 * 1024)   /* with less, a file system is full for a cluster and its metadata */
 
 const char *
 qemuBackupPushJobDisk(const char *id)
@@ -34,8 +37,53 @@ jobLookup(const virJSONValue *jobs, const char *disk)
     return NULL;
 }
 
+static const virDomainBackupDiskDef *
+diskDef(const qemuBackupJob *job, const char *disk)
+{
+    for (guint i = 0; i < job->def->disks->len; i++) {
+        const virDomainBackupDiskDef *def = g_ptr_array_index(job->def->disks, i);
+
+        if (g_str_equal(def->name, disk))
+            return def;
+    }
+    return NULL;
+}
+
+static bool
+fileSystemIsFull(const char *path)
+{
+    struct statvfs st = { 0 };
+
+    return path && statvfs(path, &st) == 0 && (guint64)st.f_bavail * st.f_frsize < FULL_BYTES;
+}
+
+/* The job was refused its read: the filter below it is broken, and what it copies to has broken it. */
+static char *
+describeBroken(const qemuBackupJob *job, const virDomainBackupDiskDef *def, const char *target)
+{
+    const char *keeper = def->scratch ? def->scratch->path : target;
+
+    if (fileSystemIsFull(def->scratch ? def->scratch->path : def->store->path))
+        return g_strdup_printf("'%s' could not take what the guest was about to overwrite on disk '%s': "
+                               "no space left on its file system", keeper, def->name);
+    return g_strdup_printf("'%s' could not take what the guest was about to overwrite on disk '%s': it is "
+                           "full, has failed, or took longer than the %llu s of cbw-timeout",
+                           keeper, def->name, VIR_BACKUP_OPTION(job->def, CBW_TIMEOUT));
+}
+
+static char *
+describeError(const qemuBackupJob *job, const char *disk, const char *error)
+{
+    const virDomainBackupDiskDef *def = diskDef(job, disk);
+    g_autofree char *target = virStorageSourceName(def->store);
+
+    if (strcmp(error, g_strerror(EACCES)) == 0)
+        return describeBroken(job, def, target);
+    return g_strdup_printf("cannot copy disk '%s' to '%s': %s", disk, target, error);
+}
+
 static void
-diskUpdate(qemuBackupJobDisk *disk, const virJSONValue *entry, bool cancelled)
+diskUpdate(const qemuBackupJob *job, qemuBackupJobDisk *disk, const virJSONValue *entry)
 {
     const char *error = virJSONObjectLookupString(entry, "error");
 
@@ -50,9 +98,9 @@ diskUpdate(qemuBackupJobDisk *disk, const virJSONValue *entry, bool cancelled)
     if (g_strcmp0(virJSONObjectLookupString(entry, "status"), "concluded") != 0)
         return;
     disk->done = true;
-    disk->cancelled = cancelled && !disk->error && (error || disk->processed < disk->total);
+    disk->cancelled = job->abortRequested && !disk->error && (error || disk->processed < disk->total);
     if (error && !disk->error)
-        disk->error = g_strdup(error);
+        disk->error = describeError(job, disk->name, error);
 }
 
 int
@@ -72,62 +120,92 @@ qemuBackupPushRefresh(qemuVM *vm, qemuBackupJob *job)
             qemuBackupJobDisk *disk = g_ptr_array_index(job->disks, i);
 
             if (!disk->done)
-                diskUpdate(disk, jobLookup(jobs, disk->name), job->abortRequested);
+                diskUpdate(job, disk, jobLookup(jobs, disk->name));
         }
     }
     return 0;
 }
 
-static bool
-pushGoesOverWire(const qemuBackupJob *job, const char *disk)
+/* A job that ends waits for what is under way: seen to take 150 s with a slow NBD server. So the connections
+ * are cut first, all of them: a copy for the guest may wait on any. That the writes then fail is no
+ * failure: an abort was asked for. */
+static GPtrArray *
+cancelCommands(const qemuBackupJob *job)
 {
-    for (guint i = 0; i < job->def->disks->len; i++) {
-        const virDomainBackupDiskDef *def = g_ptr_array_index(job->def->disks, i);
+    GPtrArray *commands = g_ptr_array_new_with_free_func((GDestroyNotify)virJSONValueFree);
 
-        if (g_str_equal(def->name, disk))
-            return def->store->nbd != NULL;
+    for (int cancel = 0; cancel < 2; cancel++) {
+        for (guint i = 0; i < job->disks->len; i++) {
+            const qemuBackupJobDisk *disk = g_ptr_array_index(job->disks, i);
+            g_autofree char *id = g_strconcat(PUSH_PREFIX, disk->name, NULL);
+
+            if (disk->done)
+                continue;
+            if (cancel)
+                g_ptr_array_add(commands,
+                                virJSONBuild("{'execute':'job-cancel','arguments':{'id':%s}}", id));
+            else if (diskDef(job, disk->name)->store->nbd)
+                g_ptr_array_add(commands, qemuBackupPlanYank(disk->name));
+        }
     }
-    return false;
-}
-
-/* A job that ends waits for what is under way, and QEMU's main loop with it, the guest's devices
- * included: seen to take 150 s with a slow NBD server. So its connection is cut first; behind the cancel it
- * would not be heard any more. That the writes then fail is no failure: an abort was asked for. */
-static void
-cancelDisk(qemuVM *vm, const qemuBackupJob *job, const qemuBackupJobDisk *disk)
-{
-    qemuTarget *target = qemuVMTarget(vm);
-    g_autofree char *id = g_strconcat(PUSH_PREFIX, disk->name, NULL);
-    g_autofree char *wire = qemuBackupNodeName("wire", disk->name);
-    g_autoptr(virJSONValue) cancel = virJSONBuild("{'execute':'job-cancel','arguments':{'id':%s}}", id);
-    g_autoptr(virJSONValue) cut = virJSONBuild(
-        "{'execute':'yank','arguments':{'instances':[{'type':'block-node','node-name':%s}]}}", wire);
-    virJSONValue *commands[] = { cut, cancel };
-    virJSONValue *replies[] = { NULL, NULL };
-    size_t n = pushGoesOverWire(job, disk->name) ? 2 : 1;
-    virJSONValue *const *sent = commands + G_N_ELEMENTS(commands) - n;
-    const char *desc = NULL;
-
-    if (target->ops->batch(target, sent, n, replies) < 0)
-        virErrorReset();   /* QEMU has gone */
-    for (size_t i = 0; i < n; i++) {
-        /* It has just concluded by itself: its event is on the way. */
-        if (replies[i] && qemuMonitorReplyError(replies[i], NULL, &desc))
-            VIR_INFO("domain '%s': cancelling push of disk '%s': %s", vm->name, disk->name, desc);
-        virJSONValueFree(replies[i]);
-    }
+    return commands;
 }
 
 void
 qemuBackupPushCancel(qemuVM *vm, qemuBackupJob *job)
 {
-    for (guint i = 0; i < job->disks->len; i++) {
-        const qemuBackupJobDisk *disk = g_ptr_array_index(job->disks, i);
+    qemuTarget *target = qemuVMTarget(vm);
+    g_autoptr(GPtrArray) commands = cancelCommands(job);
+    g_autofree virJSONValue **replies = g_new0(virJSONValue *, commands->len + 1);
+    const char *desc = NULL;
 
-        if (!disk->done)
-            cancelDisk(vm, job, disk);
+    if (commands->len == 0)
+        return;
+    if (target->ops->batch(target, (virJSONValue *const *)commands->pdata, commands->len, replies) < 0)
+        virErrorReset();   /* QEMU has gone */
+    for (guint i = 0; i < commands->len; i++) {
+        /* It has just concluded by itself, or by the cut: its event is on the way. */
+        if (replies[i] && qemuMonitorReplyError(replies[i], NULL, &desc))
+            VIR_DEBUG("domain '%s': cancelling its push: %s", vm->name, desc);
+        virJSONValueFree(replies[i]);
     }
 }
+
+static qemuBackupJob *
+pushOverWire(qemuVM *vm)
+{
+    QEMU_VM_LOCK_GUARD(vm);
+
+    if (!vm->backup || vm->backup->def->mode != VIR_BACKUP_MODE_PUSH)
+        return NULL;
+    for (guint i = 0; i < vm->backup->disks->len; i++) {
+        const qemuBackupJobDisk *disk = g_ptr_array_index(vm->backup->disks, i);
+
+        if (!disk->done && diskDef(vm->backup, disk->name)->store->nbd)
+            return qemuBackupJobRef(vm->backup);
+    }
+    return NULL;
+}
+
+static bool
+settleWanted(qemuVM *vm)
+{
+    g_autoptr(qemuBackupJob) job = pushOverWire(vm);
+
+    return job != NULL;
+}
+
+static int
+settleCut(qemuVM *vm)
+{
+    g_autoptr(qemuBackupJob) job = pushOverWire(vm);
+
+    if (job)
+        qemuBackupPushCancel(vm, job);
+    return 0;
+}
+
+const qemuSettleStep qemuBackupPushSettleStep = {"push", settleWanted, settleCut};
 
 bool
 qemuBackupPushDone(const qemuBackupJob *job)

@@ -3,6 +3,7 @@
 #pragma once
 #include <stdbool.h>
 #include "qemu_backup_job.h"
+#include "qemu_settle.h"
 #include "qemu_target.h"
 
 /** "fleece-push-DISK" -> the disk's name within @id (borrowed), NULL if it is not a job of ours. */
@@ -12,6 +13,8 @@ const char *qemuBackupPushJobDisk(const char *id);
 int qemuBackupPushRefresh(qemuVM *vm, qemuBackupJob *job);
 /** Ask every job that has not concluded to stop; does not wait. */
 void qemuBackupPushCancel(qemuVM *vm, qemuBackupJob *job);
+/** QEMU ends: what is under way to NBD targets is not waited for. */
+extern const qemuSettleStep qemuBackupPushSettleStep;
 /** Every disk's job has concluded. Lock held. */
 bool qemuBackupPushDone(const qemuBackupJob *job);
 /** First failure in words, NULL if none. Lock held; borrowed. */

@@ -165,7 +165,7 @@ qemuBackupGivenUp(qemuVM *vm)
 
 /* Without the client's error: what is wrong with an old backup does not explain why a new one fails. */
 static int
-settleJob(qemuVM *vm, const qemuConfig *config, const qemuBackupJob *job)
+settleJob(qemuVM *vm, const qemuConfig *config, qemuBackupJob *job)
 {
     switch (job->phase) {
     case QEMU_BACKUP_BEGINNING:
@@ -232,6 +232,13 @@ qemuBackupSettle(qemuVM *vm)
     return -1;
 }
 
+static void
+sweepFile(qemuVM *vm, const char *path)
+{
+    if (unlink(path) < 0 && errno != ENOENT)
+        VIR_WARN("domain '%s': cannot remove '%s': %s", vm->name, path, g_strerror(errno));
+}
+
 void
 qemuBackupSweep(qemuVM *vm)
 {
@@ -248,10 +255,10 @@ qemuBackupSweep(qemuVM *vm)
     for (guint i = 0; job && i < job->disks->len; i++) {
         const qemuBackupJobDisk *disk = g_ptr_array_index(job->disks, i);
 
-        if (disk->storePath && qemuBackupJobStoreGoes(job, disk, type) &&
-            unlink(disk->storePath) < 0 && errno != ENOENT)
-            VIR_WARN("domain '%s': cannot remove '%s': %s", vm->name, disk->storePath,
-                     g_strerror(errno));
+        if (disk->storePath && qemuBackupJobStoreGoes(job, disk, type))
+            sweepFile(vm, disk->storePath);
+        if (disk->removeScratch)
+            sweepFile(vm, disk->scratchPath);
     }
     if (job && job->def->server.socket)
         unlink(job->def->server.socket);

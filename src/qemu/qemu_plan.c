@@ -28,6 +28,7 @@ static const char *const kindNames[] = {
     [QEMU_STEP_THAW] = "thaw",
     [QEMU_STEP_WAIT_EXPORTS] = "wait-exports",
     [QEMU_STEP_WAIT_CLIENTS] = "wait-clients",
+    [QEMU_STEP_CHECK_COPIES] = "check-copies",
     [QEMU_STEP_UNLINK] = "unlink",
 };
 G_STATIC_ASSERT(G_N_ELEMENTS(kindNames) == QEMU_STEP_LAST);
@@ -257,6 +258,7 @@ qemuPlanStepIsComplete(const qemuPlanStep *step)
     case QEMU_STEP_LEND:
     case QEMU_STEP_RETURN:
     case QEMU_STEP_BITMAPS:
+    case QEMU_STEP_CHECK_COPIES:
     case QEMU_STEP_UNLINK:
         return step->path;
     case QEMU_STEP_FLUSH:

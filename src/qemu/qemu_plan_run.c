@@ -11,6 +11,7 @@
 
 #include <sys/stat.h>
 #include "qemu_bitmap_store_disks.h"
+#include "qemu_plan_copies.h"
 #include "qemu_plan_files.h"
 #include "qemu_plan_qmp.h"
 #include "qemu_secret.h"
@@ -64,7 +65,7 @@ runSecret(const qemuPlanStep *step, qemuTarget *target)
 }
 
 static int
-runSingle(const qemuPlanStep *step, qemuTarget *target, const qemuPlanQMPNews *news)
+runSingle(const qemuPlanStep *step, qemuTarget *target, qemuPlanQMPNews *news)
 {
     switch (step->kind) {
     case QEMU_STEP_SECRET:
@@ -93,6 +94,8 @@ runSingle(const qemuPlanStep *step, qemuTarget *target, const qemuPlanQMPNews *n
         return qemuPlanQMPWaitExports(target, step->path, step->size, news);
     case QEMU_STEP_WAIT_CLIENTS:
         return qemuPlanQMPWaitClients(target, step->path, step->size);
+    case QEMU_STEP_CHECK_COPIES:
+        return qemuPlanCopiesCheck(target, step->path, &news->copiesDoubtful);
     case QEMU_STEP_QMP:
     case QEMU_STEP_LAST:
         break;
@@ -134,6 +137,7 @@ undoStep(const qemuPlanStep *step, qemuTarget *target, bool tolerant)
     case QEMU_STEP_THAW:
     case QEMU_STEP_WAIT_EXPORTS:
     case QEMU_STEP_WAIT_CLIENTS:
+    case QEMU_STEP_CHECK_COPIES:
     case QEMU_STEP_UNLINK:
     case QEMU_STEP_LAST:
         return 0;
@@ -285,6 +289,7 @@ qemuPlanRunAll(qemuPlanRun *run, qemuTarget *target)
         }
         i = end;
     }
+    run->copiesDoubtful |= news.copiesDoubtful;
     run->done = plan->steps->len;
     if (!first)
         return 0;

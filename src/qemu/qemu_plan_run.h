@@ -8,6 +8,7 @@
 typedef struct _qemuPlanRun {
     const qemuPlan *plan;     /* borrowed */
     size_t done;              /* steps whose effect happened */
+    bool copiesDoubtful;      /* some CHECK_COPIES step found that its target cannot be trusted */
 } qemuPlanRun;
 
 /**

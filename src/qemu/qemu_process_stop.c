@@ -156,7 +156,7 @@ qemuProcessClearRun(qemuVM *vm, qemuProcessLeft *left, virDomainDef *stopped)
     vm->pid = 0;
     vm->pidStart = 0;
     vm->exited = vm->starting = false;
-    vm->hidePause = vm->ownPause = vm->rescuing = false;
+    vm->hidePause = vm->ownPause = false;
     vm->shutdownRequested = vm->shutdownSeen = vm->fakeReboot = vm->ending = false;
     vm->preserved = vm->ownReset = false;
     vm->agentConnected = false;

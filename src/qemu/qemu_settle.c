@@ -4,6 +4,7 @@
  * domain has. Who ends it waits so long, then kills QEMU, which ends the thread's waiting too.
  */
 #include "qemu_settle.h"
+#include "qemu_backup_push.h"
 #include "qemu_bitmap_store_disks.h"
 #include "qemu_checkpoint_order.h"
 #include "qemu_process.h"
@@ -22,9 +23,15 @@ static const qemuSettleStep *const steps[] = {
     NULL,
 };
 
+/* While the guest still runs: to stop it takes as long as what is under way on its disks, and that may wait
+ * for the target of a push. */
+static const qemuSettleStep *const firstStep = &qemuBackupPushSettleStep;
+
 bool
 qemuSettleWanted(qemuVM *vm)
 {
+    if (firstStep->wanted(vm))
+        return true;
     for (size_t i = 0; steps[i]; i++) {
         if (steps[i]->wanted(vm))
             return true;
@@ -52,6 +59,15 @@ runStep(const qemuSettleStep *step, qemuVM *vm)
     return virFaultPoint(after);
 }
 
+static void
+tryStep(const qemuSettleStep *step, qemuVM *vm)
+{
+    if (!step->wanted(vm) || runStep(step, vm) == 0)
+        return;
+    VIR_WARN("domain '%s' ends without '%s': %s", vm->name, step->name, virErrorLastMessage());
+    virErrorReset();
+}
+
 static int
 stopGuest(qemuVM *vm)
 {
@@ -67,18 +83,14 @@ runSteps(void *data)
 {
     g_autoptr(qemuVM) vm = data;
 
+    tryStep(firstStep, vm);
     if (stopGuest(vm) < 0) {
         VIR_WARN("domain '%s': its guest cannot be stopped, so what QEMU knows is lost: %s", vm->name,
                  virErrorLastMessage());
     } else {
         notePhase(vm, QEMU_SETTLE_STEPS);
-        for (size_t i = 0; steps[i]; i++) {
-            if (!steps[i]->wanted(vm) || runStep(steps[i], vm) == 0)
-                continue;
-            VIR_WARN("domain '%s' ends without '%s': %s", vm->name, steps[i]->name,
-                     virErrorLastMessage());
-            virErrorReset();
-        }
+        for (size_t i = 0; steps[i]; i++)
+            tryStep(steps[i], vm);
     }
     virErrorReset();
     notePhase(vm, QEMU_SETTLE_NONE);

@@ -7,7 +7,7 @@
  * daemon finds when it starts; destroy. A QEMU that is killed by somebody else does not, so what a
  * step leaves on disk must say by itself that it was left in this way.
  *
- * The guest is stopped before the first step and does not run again: from there the end goes on whatever
+ * The guest is stopped before the steps, but for the one that makes it possible, and does not run again: from there the end goes on whatever
  * the steps do, and if the daemon dies, the status file tells the next one to end this QEMU (@ending).
  */
 #pragma once

@@ -62,7 +62,6 @@ typedef struct _qemuVM {
     bool exited;                 /* the process is gone, its end is being worked off */
     bool finishing;              /* some thread works it off */
     bool hidePause;              /* STOP and RESUME are the engine's own */
-    bool rescuing;               /* stopped by a push's target; STOP and RESUME are the rescue's own */
     unsigned int pauseGuard;     /* the guard has the monitor meanwhile; changed under MODIFY only */
     qemuQuiesce *quiesce;        /* the guest is frozen by us; under MODIFY only */
     bool ownPause;               /* STOP and RESUME are an API call's own */

@@ -8,7 +8,6 @@
 #include "qemu_backup.h"
 #include "qemu_backup_broken.h"
 #include "qemu_backup_plan.h"
-#include "qemu_backup_rescue.h"
 #include "qemu_hotplug.h"
 #include "qemu_process.h"
 #include "qemu_status.h"
@@ -49,7 +48,7 @@ qemuVMEventStop(qemuVM *vm, const qemuVMEvent *event)
     if (event->own)
         return;
     g_mutex_lock(&vm->lock);
-    if (vm->state == VIR_DOMAIN_RUNNING && !vm->rescuing) {
+    if (vm->state == VIR_DOMAIN_RUNNING) {
         qemuVMSetState(vm, VIR_DOMAIN_PAUSED, VIR_DOMAIN_PAUSED_UNKNOWN);
         qemuVMPublishLifecycle(vm, VIR_DOMAIN_EVENT_SUSPENDED, VIR_DOMAIN_EVENT_SUSPENDED_PAUSED);
     }
@@ -63,7 +62,6 @@ qemuVMEventResume(qemuVM *vm, const qemuVMEvent *event)
     if (event->own)
         return;
     g_mutex_lock(&vm->lock);
-    vm->rescuing = false;
     if (vm->state == VIR_DOMAIN_PAUSED) {
         qemuVMSetState(vm, VIR_DOMAIN_RUNNING, VIR_DOMAIN_RUNNING_UNPAUSED);
         qemuVMPublishLifecycle(vm, VIR_DOMAIN_EVENT_RESUMED, VIR_DOMAIN_EVENT_RESUMED_UNPAUSED);
@@ -221,11 +219,6 @@ qemuVMEventIOError(qemuVM *vm, const qemuVMEvent *event)
         code = VIR_DOMAIN_EVENT_IO_ERROR_NONE;
     g_mutex_lock(&vm->lock);
     disk = qemuVMEventDisk(vm, node);
-    if (disk && code == VIR_DOMAIN_EVENT_IO_ERROR_PAUSE && vm->state == VIR_DOMAIN_RUNNING &&
-        qemuBackupRescueGuest(vm, disk->name, virJSONObjectLookupString(event->data, "reason"))) {
-        g_mutex_unlock(&vm->lock);
-        return;
-    }
     def = disk ? virDomainDefDisk(vm->def, disk->name, false) : NULL;
     qemuVMPublish(vm, virDomainEventIOErrorNew(vm->name, vm->uuid, vm->def->id,
                                                disk ? virStorageSourcePath(disk->source) : "",

@@ -204,7 +204,7 @@ main(int argc, char **argv)
 {
     static const char *const cases[] = {
         "bare", "push", "pull-unix", "pull-tcp", "pull-tls", "push-nbd", "index", "virtnbdbackup", "explicit-readonly",
-        "options", "pull-options", "push-options", "options-no", "push-formats", "seclabel",
+        "options", "pull-options", "push-options", "options-no", "push-formats", "seclabel", "push-fleeced",
     };
     static const char *const settled[] = {"bare", "pull-unix", "push-options", "options-no"};
 

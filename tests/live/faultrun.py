@@ -46,7 +46,7 @@ def points_in_sources(families, elsewhere):
 def never_passed(points, passed):
     missing = []
     for name in sorted(points):
-        pattern = re.escape(name).replace("%s", "[a-z0-9]+") + r"(\.[a-z]+)?"
+        pattern = re.escape(name).replace("%s", "[a-z0-9-]*") + r"(\.[a-z]+)?"
         if not any(re.fullmatch(pattern, p) for p in passed):
             missing.append(name)
     return missing

@@ -104,8 +104,11 @@ class Push(Pull):
         if self.checkpoint:
             w.expect(self.checkpoint)
         w.pushed = set(w.since[self.incremental]) if self.incremental else None
-        w.t.begin(w.m, w.t.push_xml(w.m, "x", self.incremental), self.checkpoint)
+        w.t.begin(w.m, self.push_xml(w), self.checkpoint)
         w.t.wait_no_job(w.m)
+
+    def push_xml(self, w):
+        return w.t.push_xml(w.m, "x", self.incremental)
 
 
 class PushFullCheckpoint(Push):
@@ -115,6 +118,16 @@ class PushFullCheckpoint(Push):
 class PushIncremental(Push):
     disks, incremental, checkpoint = 2, "a", "c"
     must, may, after = ("a", "b"), ("c",), ("a", "b", "c")
+
+
+class PushFleeced(PushIncremental):
+    """What a scratch adds."""
+    disks = 1
+    points = tuple("backup.%s-scratch" % p for p in ("begin.create", "begin.open", "end.close", "end.unlink"))
+
+    def push_xml(self, w):
+        scratch = "<f:scratch xmlns:f='urn:fleece:1' file='%s'/></disk>" % os.path.join(w.t.scratch, "s")
+        return Push.push_xml(self, w).replace("</disk>", scratch)
 
 
 class PullStopped(PullIncremental):
@@ -351,14 +364,14 @@ WALKED = (CreateFirst, Create, DeleteOldest, DeleteMiddle, DeleteActive, DeleteC
           DeleteFirstWithAll, DeleteMetadata, Redefine, CreateStopped, DeleteStopped, Undefine, Define,
           Start, Destroy, CreateAfterStop, AdoptStopped, Adopt, RemoveStopped, Remove, StartStored, DestroyStored,
           CreateStoppedMixed, DeleteStoppedMixed, DeleteStoppedLast, UndefineStored, PullFullCheckpoint,
-          PullIncremental, PushFullCheckpoint, PushIncremental, PullStopped, PushStopped)
+          PullIncremental, PushFullCheckpoint, PushIncremental, PushFleeced, PullStopped, PushStopped)
 # Where a daemon dies for a repair of which each step is walked
 REPAIRED = ((Create, "checkpoint.create.transaction.done"),
             (DeleteMiddle, "checkpoint.delete.record.renamed"),
             (DeleteMiddle, "checkpoint.delete.transaction.done"),
             (PullIncremental, "backup.begin.export.vdb.done"),
             (PullIncremental, "backup.end.access.vda"),
-            (PushIncremental, "backup.begin.transaction.done"),
+            (PushIncremental, "backup.begin.jobs.done"),
             (PushIncremental, "backup.end.dismiss.vda"))
 
 
@@ -402,8 +415,10 @@ if __name__ == "__main__":
     faultrun.add_walks(Faults, WALKED)
     faultrun.add_repairs(Faults, REPAIRED)
     # Points of TLS, and of targets that are there already: test_faults_devices.py; of an agent: test_quiesce.py;
-    # of targets in other hypervisors' formats: test_options.py.
+    # of targets in other hypervisors' formats: test_options.py; of NBD targets and pushes that take long:
+    # test_push_first.py.
     faultrun.main(Faults, __file__,
                   ("backup", "checkpoint", "define", "helper", "reconcile", "settle", "start", "undefine"),
                   ("backup.begin.freeze", "backup.begin.thaw", "checkpoint.create.freeze", "checkpoint.create.thaw",
-                   "backup.begin.tls", "backup.end.tls", "backup.begin.lend", "backup.begin.format"))
+                   "backup.begin.tls", "backup.end.tls", "backup.begin.lend", "backup.begin.format",
+                   "backup.begin.cut", "backup.end.cut", "backup.end.check"))

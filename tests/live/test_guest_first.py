@@ -78,44 +78,6 @@ class GuestFirst(livetest.LiveTest):
         self.end_pull(m)
         self.assertEqual(m.calm().errno, 0)
 
-    def small_directory(self, name, size):
-        path = os.path.join(self.tmp, name)
-        os.mkdir(path)
-        images.run(["mount", "-t", "tmpfs", "-o", "size=%d" % size, "none", path])
-        self.addCleanup(images.run, ["umount", "-l", path], check=False)
-        return path
-
-    def slow_push(self, m, tag, directory):
-        """A push that leaves it to the guest's writes to fill the target."""
-        for _ in range(livetest.PUSH_TRIES):
-            with livetest.SlowMotion(self.qemu_pid()):
-                self.begin(m, self.push_xml(m, tag).replace(self.out, directory))
-                try:
-                    for t in m.targets:
-                        self.qmp(m.dom, "block-job-set-speed", device="fleece-push-" + t, speed=65536)
-                    return
-                except AssertionError:
-                    self.wait_no_job(m)
-        self.fail("no push could be slowed down in time")
-
-    def test_push_to_a_full_target(self):
-        """QEMU fails the guest's write with the target's error and stops the guest; we let it go on."""
-        m = self.stormy_machine(disks=1, size=64 * MIB)
-        full = self.small_directory("full", 1 * MIB)
-        events = livetest.Events(self.conn)
-        self.slow_push(m, "full", full)
-        job = events.wait("job completed", lambda e: e[0] == "job", 60)
-        self.assertEqual(job[2].get("success", 0), 0)
-        self.assertRegex(job[2].get("errmsg", ""), "(?i)space")
-        self.wait_no_job(m)
-        self.assert_guest_writes(m)
-        self.assertEqual([e for e in events.seen if e[0] == "lifecycle"], [])
-        self.assertEqual(self.completed(m)["type"], libvirt.VIR_DOMAIN_JOB_FAILED)
-        self.assertEqual(os.listdir(full), [])
-        self.assertEqual(m.calm().errno, 0)
-        events.close()
-        self.assertNoNodes(m)
-
 
 if __name__ == "__main__":
     livetest.main()

@@ -128,7 +128,10 @@ engineBackupEnd(engineBackup *b, bool failed)
             .hasUnion = b->since[i] != NULL,
             .removeStore = failed || b->def.mode == VIR_BACKUP_MODE_PULL,
         };
-    plan = qemuBackupPlanEnd(&b->def, disks, b->q->ndisks, b->q->dir);
+    plan = qemuBackupPlanEnd(&(qemuBackupPlanEnding){
+        .def = &b->def, .disks = disks, .ndisks = b->q->ndisks, .privateDir = b->q->dir,
+        .failed = failed, .checkCopies = true,
+    });
     run.plan = plan;
     if (qemuPlanRunAll(&run, &b->q->target) < 0)
         return -1;

@@ -13,6 +13,7 @@ typedef struct _planCase {
     const char *since[MAX_DISKS];   /* "A B"; NULL = full */
     bool tcp, tls, checkpoint, paused, helper, reuse, block, nbd, quiesce, changed, limits, owner, compress;
     unsigned long long scratchLimit;
+    bool fleeced, iothread, failed, slow;
     virStorageFormat format;
     virBackupFormat foreign;
 } planCase;
@@ -41,14 +42,20 @@ static const planCase cases[] = {
     { "push-nbd", PUSH_RAW, .ndisks = 1, .since = { "A" }, .nbd = true },
     { "push-quiesce", PUSH, .ndisks = 1, .quiesce = true },
     { "push-limits", PUSH, .ndisks = 2, .since = { "A", NULL }, .limits = true },
-    { "push-block", PUSH_RAW, .ndisks = 1, .block = true },
+    { "push-block", PUSH_RAW, .ndisks = 1, .block = true, .slow = true },
+    { "push-nbd-failed", PUSH_RAW, .ndisks = 2, .nbd = true, .failed = true },
+    { "push-fleeced", PUSH, .ndisks = 2, .since = { "A B", NULL }, .fleeced = true, .slow = true },
+    { "push-helper", PUSH, .ndisks = 2, .since = { "A B", NULL }, .helper = true, .paused = true,
+      .fleeced = true },
+    { "push-iothread", PUSH, .ndisks = 1, .iothread = true },
+    { "pull-iothread", PULL, .ndisks = 1, .iothread = true },
+    { "push-compress", PUSH, .ndisks = 2, .since = { "A", NULL }, .compress = true, .fleeced = true },
     { "push-vmdk", .mode = VIR_BACKUP_MODE_PUSH, .ndisks = 2, .foreign = VIR_BACKUP_FORMAT_VMDK },
     { "push-vpc", .mode = VIR_BACKUP_MODE_PUSH, .ndisks = 1, .foreign = VIR_BACKUP_FORMAT_VPC },
     { "push-vmdk-reuse", .mode = VIR_BACKUP_MODE_PUSH, .ndisks = 1, .reuse = true, .since = { "A" },
       .foreign = VIR_BACKUP_FORMAT_VMDK },
     { "push-owner", PUSH, .ndisks = 1, .owner = true },
     { "push-owner-reuse", PUSH, .ndisks = 1, .owner = true, .reuse = true },
-    { "push-compress", PUSH, .ndisks = 2, .since = { "A", NULL }, .compress = true },
     { "push-compress-reuse", PUSH, .ndisks = 1, .compress = true, .reuse = true },
     { "push-compress-raw", PUSH_RAW, .ndisks = 1, .compress = true },
 };
@@ -57,6 +64,7 @@ typedef struct _planState {
     qemuTargetDisk targets[MAX_DISKS];
     virDomainBackupDiskDef defs[MAX_DISKS];
     virStorageSource stores[MAX_DISKS];
+    virStorageSource scratches[MAX_DISKS];
     qemuBackupPlanDisk disks[MAX_DISKS];
     qemuBackupPlanEndDisk ends[MAX_DISKS];
     virDomainBackupDef def;
@@ -70,6 +78,7 @@ static const char *const nodes[] = { "libvirt-3-format", "libvirt-2-format", "li
 static const virStorageSource images[] = { { .path = (char *)"/img/a.qcow2" },
                                            { .path = (char *)"/img/b.qcow2" },
                                            { .path = (char *)"/img/c.qcow2" } };
+static const char *const scratches[] = { "/scratch/vda.2", "/scratch/vdb.2", "/scratch/vdc.2" };
 static const char *const stores[] = { "/scratch/vda.1", "/scratch/vdb.1", "/scratch/vdc.1" };
 
 static virStorageNbd nbdTarget = { .host = (char *)"::1", .port = 10809, .exportName = (char *)"x" };
@@ -92,7 +101,7 @@ fillDisk(planState *s, const planCase *c, size_t i)
 {
     s->targets[i] = (qemuTargetDisk){
         .name = diskNames[i], .qdev = c->helper ? NULL : qdevs[i], .node = nodes[i],
-        .source = &images[i], .format = VIR_STORAGE_FORMAT_QCOW2,
+        .source = &images[i], .format = VIR_STORAGE_FORMAT_QCOW2, .iothread = c->iothread,
     };
     s->stores[i] = (virStorageSource){
         .type = c->block ? VIR_STORAGE_TYPE_BLOCK : VIR_STORAGE_TYPE_FILE,
@@ -103,6 +112,11 @@ fillDisk(planState *s, const planCase *c, size_t i)
         .store = &s->stores[i], .keptModels = c->owner ? keptModels : NULL,
         .format = c->foreign, .incremental = (char *)(c->since[i] ? "A" : NULL),
     };
+    s->scratches[i] = (virStorageSource){
+        .type = VIR_STORAGE_TYPE_FILE, .format = VIR_STORAGE_FORMAT_QCOW2, .path = (char *)scratches[i],
+    };
+    if (c->fleeced)
+        s->defs[i].scratch = &s->scratches[i];
     if (c->nbd) {
         s->stores[i].type = VIR_STORAGE_TYPE_NETWORK;
         s->stores[i].nbd = &nbdTarget;
@@ -116,7 +130,8 @@ fillDisk(planState *s, const planCase *c, size_t i)
     s->ends[i] = (qemuBackupPlanEndDisk){
         .disk = &s->targets[i], .def = &s->defs[i], .under = nodes[i],
         .hasUnion = c->since[i] != NULL,
-        .removeStore = c->mode == VIR_BACKUP_MODE_PULL && !c->reuse && !c->block,
+        .removeStore = (c->failed || c->mode == VIR_BACKUP_MODE_PULL) && !c->reuse && !c->block,
+        .removeScratch = c->fleeced,
     };
 }
 
@@ -193,7 +208,10 @@ testPlan(gconstpointer data)
         .privateDir = "/lib/domain-1-vm",
     };
     begin = qemuBackupPlanBegin(&input);
-    end = qemuBackupPlanEnd(&s.def, s.ends, c->ndisks, "/lib/domain-1-vm");
+    end = qemuBackupPlanEnd(&(qemuBackupPlanEnding){
+        .def = &s.def, .disks = s.ends, .ndisks = c->ndisks, .privateDir = "/lib/domain-1-vm",
+        .failed = c->failed, .checkCopies = c->slow,
+    });
     checkPlan(c, "begin", begin);
     checkPlan(c, "end", end);
     if (c->mode == VIR_BACKUP_MODE_PULL) {

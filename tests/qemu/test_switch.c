@@ -179,7 +179,9 @@ runEnd(fakeQemu *q)
         disks[i] =
             (qemuBackupPlanEndDisk){.disk = &targets[i], .def = &defs[i], .under = formats[i]};
     }
-    plan = qemuBackupPlanEnd(&def, disks, NDEVICES, "/lib/domain-1-vm");
+    plan = qemuBackupPlanEnd(&(qemuBackupPlanEnding){
+        .def = &def, .disks = disks, .ndisks = NDEVICES, .privateDir = "/lib/domain-1-vm",
+    });
     run.plan = plan;
     return qemuPlanRunAll(&run, &q->target);
 }

@@ -270,9 +270,9 @@ static const struct {
     {KIND_CHECKPOINT, "the schema is for requests too", "redefine-name redefine-time"},
     {KIND_BACKUP, "libvirt's grammar has any number here", "port network-port"},
     {KIND_BACKUP, "what the domain's disks decide",
-     "unknown twice empty-cdrom block-source none-selected onto-itself"},
+     "unknown twice empty-cdrom block-source none-selected onto-itself fleeced-onto-itself"},
     {KIND_BACKUP, "what must be there or unique in the request",
-     "incremental-of-what same-store same-export network-twice seclabel-twice"},
+     "incremental-of-what same-store same-export network-twice seclabel-twice fleeced-into-target"},
 };
 
 static bool
