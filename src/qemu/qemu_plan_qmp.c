@@ -285,6 +285,18 @@ pollExports(qemuTarget *target, const char *id)
     return exportListed(exports, id);
 }
 
+/* As qemuPlanQMPWaitExports, for the export @id alone. 1: it is still there. */
+static int
+letGo(qemuTarget *target, const char *id, const char *path, unsigned int port)
+{
+    int more = pollUntil(pollExports, target, id, EXPORTS_PATIENCE_MS);
+
+    if (more <= 0)
+        return more;
+    qemuNbdClientsBreak(target->ops->pid(target), path, port);
+    return pollUntil(pollExports, target, id, EXPORTS_TIMEOUT_MS);
+}
+
 static int
 pollJob(qemuTarget *target, const char *id)
 {
@@ -333,7 +345,7 @@ qemuPlanQMPRunJob(const qemuPlanStep *step, qemuTarget *target)
         (more = pollUntil(pollJob, target, id, JOB_TIMEOUT_MS)) < 0)
         return -1;
     error = more > 0 ? g_strdup("it did not come to an end in time") : jobError(target, id);
-    if (more == 0 && qemuPlanQMPUndo(step, target, true) < 0)
+    if (more == 0 && qemuPlanQMPUndo(NULL, step, target, true) < 0)
         return -1;
     if (error)
         reportStep(step, step->command, error);
@@ -345,12 +357,7 @@ qemuPlanQMPWaitExports(qemuTarget *target, const char *path, unsigned int port,
                        const qemuPlanQMPNews *news)
 {
     bool gone = news && news->exports && !exportListed(news->exports, NULL);
-    int more = gone ? 0 : pollUntil(pollExports, target, NULL, EXPORTS_PATIENCE_MS);
-
-    if (more > 0) {
-        qemuNbdClientsBreak(target->ops->pid(target), path, port);
-        more = pollUntil(pollExports, target, NULL, EXPORTS_TIMEOUT_MS);
-    }
+    int more = gone ? 0 : letGo(target, NULL, path, port);
 
     if (more > 0)
         virReportError(VIR_ERR_OPERATION_TIMEOUT,
@@ -374,17 +381,24 @@ qemuPlanQMPWaitClients(qemuTarget *target, const char *path, unsigned int port)
     return -1;
 }
 
-/* The server that @start has started. */
-static int
-waitClientsOf(const virJSONValue *start, qemuTarget *target)
+/* Where the NBD server that @plan starts can be reached: path (borrowed) or port; neither if it starts none. */
+static void
+serverOf(const qemuPlan *plan, const char **path, unsigned int *port)
 {
-    const virJSONValue *args = virJSONObjectLookupObject(start, "arguments");
-    const virJSONValue *data =
-        virJSONObjectLookupObject(virJSONObjectLookupObject(args, "addr"), "data");
-    const char *path = virJSONObjectLookupString(data, "path");
-    const char *port = virJSONObjectLookupString(data, "port");
+    *path = NULL;
+    *port = 0;
+    for (guint i = 0; plan && i < plan->steps->len; i++) {
+        const qemuPlanStep *step = g_ptr_array_index(plan->steps, i);
+        const virJSONValue *args = virJSONObjectLookupObject(step->command, "arguments");
+        const virJSONValue *addr = virJSONObjectLookupObject(args, "addr");
+        const virJSONValue *data = virJSONObjectLookupObject(addr, "data");
+        const char *text = virJSONObjectLookupString(data, "port");
 
-    return qemuPlanQMPWaitClients(target, path, port ? g_ascii_strtoull(port, NULL, 10) : 0);
+        if (!commandIs(step->command, "nbd-server-start"))
+            continue;
+        *path = virJSONObjectLookupString(data, "path");
+        *port = text ? g_ascii_strtoull(text, NULL, 10) : 0;
+    }
 }
 
 static bool
@@ -396,14 +410,17 @@ undoIsMoot(const virJSONValue *undo, const char *desc, bool tolerant)
 }
 
 static int
-settleUndo(const qemuPlanStep *step, qemuTarget *target)
+settleUndo(const qemuPlan *plan, const qemuPlanStep *step, qemuTarget *target)
 {
     const virJSONValue *args = virJSONObjectLookupObject(step->undo, "arguments");
     const char *id = virJSONObjectLookupString(args, "id");
+    const char *path = NULL;
+    unsigned int port = 0;
     int more = 0;
 
+    serverOf(plan, &path, &port);
     if (commandIs(step->undo, "block-export-del"))
-        more = pollUntil(pollExports, target, id, EXPORTS_TIMEOUT_MS);
+        more = letGo(target, id, path, port);
     else if (commandIs(step->undo, "job-cancel"))
         more = pollUntil(pollJob, target, id, JOB_TIMEOUT_MS);
     if (more > 0)
@@ -412,16 +429,19 @@ settleUndo(const qemuPlanStep *step, qemuTarget *target)
 }
 
 int
-qemuPlanQMPUndo(const qemuPlanStep *step, qemuTarget *target, bool tolerant)
+qemuPlanQMPUndo(const qemuPlan *plan, const qemuPlanStep *step, qemuTarget *target, bool tolerant)
 {
     virJSONValue *reply = NULL;
     const char *desc = NULL;
+    const char *path = NULL;
+    unsigned int port = 0;
     bool skip = false;
     int ret = 0;
 
     if (!step->undo)
         return 0;
-    if (commandIs(step->undo, "nbd-server-stop") && waitClientsOf(step->command, target) < 0)
+    serverOf(plan, &path, &port);
+    if (commandIs(step->undo, "nbd-server-stop") && qemuPlanQMPWaitClients(target, path, port) < 0)
         return -1;
     if (findSwitched(&step->undo, 1, target, &skip, NULL) < 0 || skip)
         return 0;
@@ -429,7 +449,7 @@ qemuPlanQMPUndo(const qemuPlanStep *step, qemuTarget *target, bool tolerant)
         return 0;
     desc = replyError(reply);
     if (!desc) {
-        ret = settleUndo(step, target);
+        ret = settleUndo(plan, step, target);
     } else if (!undoIsMoot(step->undo, desc, tolerant || !step->command)) {
         reportStep(step, step->undo, desc);
         ret = -1;

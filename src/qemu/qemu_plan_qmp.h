@@ -26,9 +26,10 @@ int qemuPlanQMPSend(qemuPlanStep *const *steps, size_t n, qemuTarget *target,
                     qemuPlanStepState *states, qemuPlanQMPNews *news);
 /** A step of kind JOB: its command, and what comes of the job. 0, or -1 with VIR_ERR_INTERNAL_ERROR. */
 int qemuPlanQMPRunJob(const qemuPlanStep *step, qemuTarget *target);
-/** One step's undo, and wait until it took effect. @tolerant: it may never have happened.
+/** Undo of a step of @plan (NULL: one that has no server), and wait until it took effect; clients of the plan's NBD server that keep an
+ * export from letting go are cut off. @tolerant: it may never have happened.
  * Returns 0 also when QEMU is gone; -1 with an error otherwise. */
-int qemuPlanQMPUndo(const qemuPlanStep *step, qemuTarget *target, bool tolerant);
+int qemuPlanQMPUndo(const qemuPlan *plan, const qemuPlanStep *step, qemuTarget *target, bool tolerant);
 /** Until QEMU lists no export of ours; clients of the server at @path, or TCP @port, that keep it from
  * letting go are cut off. @news may know that there is none. -1 with VIR_ERR_OPERATION_TIMEOUT. */
 int qemuPlanQMPWaitExports(qemuTarget *target, const char *path, unsigned int port,

@@ -105,7 +105,7 @@ runSingle(const qemuPlanStep *step, qemuTarget *target, qemuPlanQMPNews *news)
 }
 
 static int
-undoStep(const qemuPlanStep *step, qemuTarget *target, bool tolerant)
+undoStep(const qemuPlan *plan, const qemuPlanStep *step, qemuTarget *target, bool tolerant)
 {
     g_autofree char *fault = g_strconcat(step->name, ".undo", NULL);
 
@@ -115,9 +115,9 @@ undoStep(const qemuPlanStep *step, qemuTarget *target, bool tolerant)
     switch (step->kind) {
     case QEMU_STEP_QMP:
     case QEMU_STEP_SECRET:
-        return qemuPlanQMPUndo(step, target, tolerant);
+        return qemuPlanQMPUndo(plan, step, target, tolerant);
     case QEMU_STEP_JOB:
-        return qemuPlanQMPUndo(step, target, true);
+        return qemuPlanQMPUndo(plan, step, target, true);
     case QEMU_STEP_SCRATCH_CREATE:
     case QEMU_STEP_IMAGE_CREATE:
     case QEMU_STEP_WINDOW_CREATE:
@@ -248,7 +248,7 @@ rollBack(const qemuPlan *plan, qemuTarget *target, const qemuPlanStepState *stat
 
         if (redo && states[i] == QEMU_PLAN_STEP_FAILED)
             redoStep(step, target);
-        else if (!redo && states[i] == QEMU_PLAN_STEP_DONE && undoStep(step, target, false) < 0)
+        else if (!redo && states[i] == QEMU_PLAN_STEP_DONE && undoStep(plan, step, target, false) < 0)
             VIR_WARN("step '%s' of %s could not be taken back: %s", step->name, plan->name,
                      virErrorLastMessage());
     }
@@ -310,7 +310,7 @@ qemuPlanRunUndo(qemuPlanRun *run, qemuTarget *target, bool tolerant)
 
         if (redo && tolerant)
             redoStep(step, target);
-        if (redo || undoStep(step, target, tolerant) == 0)
+        if (redo || undoStep(run->plan, step, target, tolerant) == 0)
             continue;
         VIR_WARN("step '%s' of %s could not be taken back: %s", step->name, run->plan->name,
                  virErrorLastMessage());

@@ -7,7 +7,7 @@ import struct
 OPTION_MAGIC, REPLY_MAGIC, CHUNK_MAGIC, REQUEST_MAGIC = (b"IHAVEOPT", 0x3e889045565a9, 0x668e33ef, 0x25609513)
 OPT_GO, OPT_STRUCTURED_REPLY, OPT_SET_META_CONTEXT = 7, 8, 10
 CMD_READ, CMD_DISCONNECT, CMD_BLOCK_STATUS = 0, 2, 7
-REP_ACK, CHUNK_DONE = 1, 1
+REP_ACK, REP_UNKNOWN, CHUNK_DONE = 1, 1 << 31 | 6, 1
 
 
 class Gone(Exception):
@@ -74,6 +74,26 @@ class Client:
             self.receive(length)
             if kind == REP_ACK:
                 return
+
+    def ask_until_granted(self, number, data, refusal):
+        """An option that the server refuses with the error @refusal for some time."""
+        while True:
+            self.send(option(number, data))
+            while True:
+                _, _, kind, length = struct.unpack(">QIII", self.receive(20))
+                self.receive(length)
+                if kind == REP_ACK:
+                    return
+                if kind == refusal:
+                    break
+
+    def hang(self, lengths):
+        """Reads from the export as soon as it is there, and takes none of the data."""
+        self.receive(18)
+        self.send(struct.pack(">I", 3))
+        self.ask_until_granted(OPT_GO, text(self.export) + struct.pack(">H", 0), REP_UNKNOWN)
+        self.send(b"".join(request(CMD_READ, i, 0, length) for i, length in enumerate(lengths)))
+        self.socket.recv(1, socket.MSG_PEEK)
 
     def command(self, *args):
         self.send(request(*args))

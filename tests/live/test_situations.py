@@ -8,7 +8,9 @@ backup ends within two seconds of being told to, nothing stays, and the next one
 """
 import os
 import socket
+import threading
 import time
+from concurrent import futures
 
 import libvirt
 import nbd
@@ -84,7 +86,6 @@ def client_gone(test, m):
 
 def end_while_reading(test, m):
     """Reads are under way all the time until the server is gone."""
-    import threading
     h = images.connect("vda", test.socket_path())
     read = [0]
 
@@ -216,6 +217,43 @@ class Situations(livetest.LiveTest):
         self.assertError(libvirt.VIR_ERR_CONFIG_UNSUPPORTED, "limit the scratch of disk .vda.*scratch-limit is for", self.begin, m, xml,
                          flags=libvirt.VIR_DOMAIN_BACKUP_BEGIN_REUSE_EXTERNAL)
         os.unlink(os.path.join(self.scratch, "vm-vda"))
+
+    def hang_as_soon_as_possible(self, over):
+        """A client that reads from the first export of a begin that is about to fail, and takes none of it."""
+        while not over.is_set():
+            try:
+                client = nbdbytes.Client(self.socket_path(), "vda")
+                client.hang([8 * MIB] * 4)
+                return client
+            except (OSError, nbdbytes.Server):
+                pass
+        return None
+
+    def test_client_of_a_begin_that_fails(self):
+        """The last of many exports is refused, when a client reads from the first one already."""
+        m = self.machine(disks=6, size=8 * MIB)
+        m.storm(model.Storm(m.targets, 4 * MIB, 4096, 1, 1, 500))
+        self.assert_guest_writes(m)
+        disks = {t: "" for t in m.targets[:-1]}
+        disks[m.targets[-1]] = "exportname='%s'" % ("x" * 4097)
+        caught, tries = None, 0
+        while not caught and tries < 50:
+            over = threading.Event()
+            with futures.ThreadPoolExecutor(1) as pool:
+                client = pool.submit(self.hang_as_soon_as_possible, over)
+                before = time.monotonic()
+                self.assertError(libvirt.VIR_ERR_INTERNAL_ERROR, "block-export-add", self.begin, m,
+                                 self.pull_xml(m, disks=disks))
+                took = time.monotonic() - before
+                over.set()
+                caught, tries = client.result(), tries + 1
+        self.assertIsNotNone(caught, "a client in %d failed begins" % tries)
+        print("# %d tries, %.2f s" % (tries, took))
+        self.assertLess(took, END_SECONDS, "seconds until the begin had failed")
+        self.assert_all_gone(m, self.scratch)
+        report = m.calm()
+        self.assertEqual((report.failed, report.errno), (0, 0))
+        self.assertLess(report.max_us, CBW_SECONDS * 1000000)
 
 
 for _row in ROWS:
