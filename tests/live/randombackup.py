@@ -7,13 +7,15 @@ disk at the checkpoint, and no more than was touched since.
 """
 import json
 import os
+import subprocess
 
 import libvirt
 import nbd
 
 import images
 from model import apply_extents, changed_blocks
-from randomvm import BLOCK, Mark, Wrong
+from daemon import wait_until
+from randomvm import BLOCK, Mark, Wrong, padded
 
 NBD_HOLE_IS_ZERO = 2
 
@@ -30,7 +32,18 @@ class Request:
             self.since[d.target] = chance.choice(usable) if usable and not whole else None
         self.new = Mark(vm.new_name(), vm.some_disks()) if chance.random() < 0.5 else None
         self.tag = vm.number
+        self.nbd = chance.random() < 0.15        # push to servers of NBD
+        self.choose_scope(vm, chance)
         self.excuse = any(m and not m.trusted[t] for t, m in self.since.items())
+
+    def choose_scope(self, vm, chance):
+        """@changed: only what has changed can be read."""
+        self.changed = all(self.since.values()) and chance.random() < 0.3 and vm.active()
+
+    @property
+    def doomed(self):
+        """Since a checkpoint of a disk that was restored afterwards."""
+        return any(m and t in m.dead for t, m in self.since.items())
 
     @property
     def alike(self):
@@ -39,6 +52,7 @@ class Request:
 
     def words(self):
         words = " ".join("%s:%s" % (t, m.name if m else "full") for t, m in self.since.items())
+        words += " of the changes alone" if self.changed else ""
         return words + (", checkpoint %s of %s" % (self.new.name, " ".join(self.new.content))
                         if self.new else "")
 
@@ -51,7 +65,7 @@ class Backups:
 
     # The request as XML
 
-    def rows(self, request, element):
+    def rows(self, request, element, kind="file"):
         rows = ""
         for d in self.vm.disks:
             if d not in request.disks:
@@ -59,10 +73,10 @@ class Backups:
                 continue
             mark = request.since[d.target]
             if request.alike:
-                rows += "<disk name='%s' backup='yes' type='file'>%s</disk>" % (d.target, element(d))
+                rows += "<disk name='%s' backup='yes' type='%s'>%s</disk>" % (d.target, kind, element(d))
                 continue
             mode = "backupmode='incremental' incremental='%s'" % mark.name if mark else "backupmode='full'"
-            rows += "<disk name='%s' backup='yes' type='file' %s>%s</disk>" % (d.target, mode, element(d))
+            rows += "<disk name='%s' backup='yes' type='%s' %s>%s</disk>" % (d.target, kind, mode, element(d))
         since = list(request.since.values())[0]
         incremental = "<incremental>%s</incremental>" % since.name if request.alike and since else ""
         return "%s<disks>%s</disks>" % (incremental, rows)
@@ -70,8 +84,9 @@ class Backups:
     def pull_xml(self, request):
         rows = self.rows(request, lambda d: "<scratch file='%s'/>" % os.path.join(
             self.place.scratch, d.target))
-        return ("<domainbackup mode='pull'><server transport='unix' socket='%s'/>%s</domainbackup>"
-                % (self.socket, rows))
+        options = "<f:options xmlns:f='urn:fleece:1' scope='changed'/>" if request.changed else ""
+        return ("<domainbackup mode='pull'><server transport='unix' socket='%s'/>%s%s</domainbackup>"
+                % (self.socket, rows, options))
 
     def push_xml(self, request):
         rows = self.rows(request, lambda d: "<target file='%s'/><driver type='%s'/>" % (
@@ -107,6 +122,8 @@ class Backups:
                 raise Wrong("a backup that was refused has left a job")
             self.vm.check_names()
             return False
+        if request.doomed:
+            raise Wrong("an incremental backup of a restored disk, since a checkpoint of before, is not refused")
         if request.new:
             self.vm.marks.append(request.new)
         return True
@@ -119,7 +136,8 @@ class Backups:
         then = {d.target: bytes(d.content) for d in request.disks}
         if not self.begin(request, self.pull_xml(request)):
             return
-        readers = [Reader(self, d, request.since[d.target], then[d.target]) for d in request.disks]
+        readers = [(ChangesReader if request.changed else Reader)(self, d, request.since[d.target],
+                                                                  then[d.target]) for d in request.disks]
         self.vm.filtered, self.vm.filtered_disks = "pull", request.disks
         for _ in range(self.chance.choice((0, 1, 3, 6))):
             if self.vm.active():
@@ -141,12 +159,17 @@ class Backups:
             request.disks = [d for d in self.vm.disks if d.target in mark.content]
             request.since = {d.target: mark for d in request.disks}
             request.new, request.excuse = None, not all(mark.trusted.values())
-            self.pull(request)
+            request.choose_scope(self.vm, self.chance)
+            if request.disks:
+                self.pull(request)
 
     # Push
 
     def push(self):
         request = Request(self.vm, self.chance)
+        if request.nbd:
+            self.push_to_servers(request)
+            return
         self.vm.say("push %s" % request.words())
         then = {d.target: bytes(d.content) for d in request.disks}
         if not self.begin(request, self.push_xml(request)):
@@ -172,7 +195,7 @@ class Backups:
             return images.content(path)
         base, raw = path + ".base", path + ".raw"
         with open(base, "wb") as f:
-            f.write(mark.content[disk.target])
+            f.write(padded(mark.content[disk.target], disk.size))
         image = {"driver": "qcow2", "file": {"driver": "file", "filename": path},
                  "backing": {"driver": "raw", "file": {"driver": "file", "filename": base}}}
         images.run(["qemu-img", "convert", "-O", "raw", "json:" + json.dumps(image), raw])
@@ -183,15 +206,62 @@ class Backups:
         return data
 
 
+    def push_to_servers(self, request):
+        """What is written over the disk as it was at the checkpoint must make it what it is."""
+        self.vm.say("push to NBD %s" % request.words())
+        then = {d.target: bytes(d.content) for d in request.disks}
+        servers = [Server(self.place.out, d, request.since[d.target]) for d in request.disks]
+        by_target = {s.disk.target: s for s in servers}
+        try:
+            rows = self.rows(request, lambda d: by_target[d.target].xml(), "network")
+            if not self.begin(request, "<domainbackup mode='push'>%s</domainbackup>" % rows):
+                return
+            self.vm.filtered, self.vm.filtered_disks = "push", request.disks
+            if self.vm.active() and self.chance.random() < 0.5:
+                self.vm.guest_write()
+            self.vm.wait_job_gone()
+            self.vm.filtered, self.vm.filtered_disks = None, []
+        finally:
+            for s in servers:
+                s.stop()
+        for d in request.disks:
+            with open(by_target[d.target].path, "rb") as f:
+                self.vm.same(then[d.target], f.read(), "%s pushed to NBD" % d.target)
+            os.unlink(by_target[d.target].path)
+
+
+class Server:
+    """A qemu-nbd with the disk as it was at @mark, or with zeros."""
+
+    def __init__(self, directory, disk, mark):
+        self.disk, self.path = disk, os.path.join(directory, "nbd-%s" % disk.target)
+        self.socket = os.path.join(directory, "n%d" % disk.number)
+        with open(self.path, "wb") as f:
+            f.write(padded(mark.content[disk.target] if mark else b"", disk.size))
+        self.process = subprocess.Popen(["qemu-nbd", "-t", "-k", self.socket, "-f", "raw", "-x", "", self.path],
+                                        stderr=subprocess.DEVNULL)       # a probe that leaves is no news
+        wait_until("qemu-nbd to listen", lambda: os.path.exists(self.socket))
+
+    def xml(self):
+        return "<target protocol='nbd'><host transport='unix' socket='%s'/></target>" % self.socket
+
+    def stop(self):
+        self.process.terminate()
+        self.process.wait(60)
+        if os.path.exists(self.socket):
+            os.unlink(self.socket)
+
+
 class Reader:
     """A client of one export. @then: the disk when the backup began."""
+    CONTEXTS = ["base:allocation"]
 
     def __init__(self, backups, disk, mark, then):
         self.vm, self.chance = backups.vm, backups.chance
         self.disk, self.mark, self.then = disk, mark, then
         self.touched = set(mark.touched[disk.target]) if mark else None
         self.bitmap = "backup-" + disk.target if mark else None
-        contexts = ["base:allocation"] + (["qemu:dirty-bitmap:" + self.bitmap] if mark else [])
+        contexts = self.CONTEXTS + (["qemu:dirty-bitmap:" + self.bitmap] if mark else [])
         self.nbd = images.connect(disk.target, backups.socket, contexts=contexts)
         self.unit = max(1, self.nbd.get_block_size(nbd.SIZE_MINIMUM))
         if self.nbd.get_size() != disk.size:
@@ -234,7 +304,8 @@ class Reader:
         self.nbd.shutdown()
 
     def check_changes(self):
-        target, before = self.disk.target, self.mark.content[self.disk.target]
+        target = self.disk.target
+        before = padded(self.mark.content[target], self.disk.size)
         dirty = images.dirty(self.nbd, self.bitmap)
         blocks = {at // BLOCK for offset, length in dirty for at in range(offset, offset + length, BLOCK)}
         changed = {at // BLOCK for at in changed_blocks(before, self.then)}
@@ -247,3 +318,26 @@ class Reader:
         if extra and self.mark.trusted[target] and self.vm.precise:
             raise Wrong("%s: the incremental since %s has blocks %s, which nobody has touched"
                         % (target, self.mark.name, sorted(extra)))
+
+
+class ChangesReader(Reader):
+    """Of a backup of the changes alone: nothing else may be asked for."""
+    CONTEXTS = []
+
+    def random_piece(self):
+        extents = images.dirty(self.nbd, self.bitmap)
+        if not extents:
+            return
+        start, length = self.chance.choice(extents)
+        units = -(-length // self.unit)
+        first = self.chance.randrange(units)
+        offset = start + first * self.unit
+        length = min(self.chance.randrange(1, units - first + 1) * self.unit, start + length - offset)
+        self.vm.say("read %s %d+%d" % (self.disk.target, offset, length))
+        self.piece(offset, length)
+
+    def finish(self):
+        for offset, length in images.dirty(self.nbd, self.bitmap):
+            self.piece(offset, length)
+        self.check_changes()
+        self.nbd.shutdown()

@@ -34,6 +34,11 @@ REDEFINE_REFUSED = (libvirt.VIR_ERR_CHECKPOINT_INCONSISTENT, libvirt.VIR_ERR_INV
 TARGETS = ("vda", "vdb", "vdc")
 
 
+def padded(content, size):
+    """@content of a disk that has grown since."""
+    return bytes(content) + bytes(size - len(content))
+
+
 class Wrong(AssertionError):
     """The product has not done what it must."""
 
@@ -69,6 +74,7 @@ class Mark:
         self.take_content(disks)
         self.touched = {d.target: set() for d in disks}
         self.trusted = {d.target: trusted for d in disks}
+        self.dead = set()        # targets that were restored afterwards: no excuse is left for serving it
 
     def take_content(self, disks):
         self.content = {d.target: bytes(d.content) for d in disks}
@@ -81,6 +87,7 @@ class Vm:
         self.disks, self.marks, self.number, self.filtered = [], [], 0, None
         self.filtered_disks = []
         # @filtered: "pull" or "push" while its filter is below some devices: that ignores discards
+        self.away = []           # disks that are not the machine's now
         self.limbo = []          # marks whose making was interrupted, and that may turn up yet
         self.strays = []         # (mark, its XML): the record was dropped, bitmaps are left
         self.precise = True      # no bitmap without a record has been, which every incremental counts in
@@ -108,12 +115,12 @@ class Vm:
         images.run(["qemu-img", "create", "-q", "-f", disk.format, *KINDS[kind], *backing, path, str(size)])
         return disk
 
-    def xml(self):
-        return ("<domain type='qemu'><name>%s</name><memory unit='MiB'>16</memory>"
+    def xml(self, uuid=None):
+        return ("<domain type='qemu'><name>%s</name>%s<memory unit='MiB'>16</memory>"
                 "<os><type arch='x86_64' machine='pc'>hvm</type></os><devices>"
                 "<emulator>/usr/bin/qemu-system-x86_64</emulator>%s"
                 "<controller type='usb' model='none'/><memballoon model='none'/></devices></domain>"
-                % (self.name, "".join(d.xml() for d in self.disks)))
+                % (self.name, "<uuid>%s</uuid>" % uuid if uuid else "", "".join(d.xml() for d in self.disks)))
 
     # The product, as its clients see it
 
@@ -196,6 +203,7 @@ class Vm:
         subject."""
         for d in self.disks:
             d.content = bytearray(images.content(d.path, d.format))
+            d.size = len(d.content)
 
     def check_content(self):
         for d in self.disks:
@@ -260,7 +268,10 @@ class Vm:
 
     def in_guest(self, disk, words, command):
         self.say(words)
-        self.hmp('qemu-io -d /machine/peripheral/virtio-disk%d/virtio-backend "%s"' % (disk.number, command))
+        answer = self.hmp('qemu-io -d /machine/peripheral/virtio-disk%d/virtio-backend "%s"'
+                          % (self.disks.index(disk), command))
+        if answer.strip():
+            raise Wrong("the guest's %s: %s" % (words, answer))
 
     def guest_write(self):
         self.in_guest(*self.next_write())
@@ -357,7 +368,8 @@ class Vm:
             if row.get("checkpoint") != "bitmap":
                 continue
             disk = next(d for d in self.disks if d.target == row.get("name"))
-            changed = len(changed_blocks(mark.content[disk.target], disk.content)) * BLOCK
+            before = padded(mark.content[disk.target], disk.size)
+            changed = len(changed_blocks(before, disk.content)) * BLOCK
             touched = len(mark.touched[disk.target]) * BLOCK
             if not changed <= int(row.get("size")) or int(row.get("size")) > touched and self.precise:
                 raise Wrong("size of %s on %s is %s; %d bytes have changed and %d were touched"

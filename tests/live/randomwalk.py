@@ -17,6 +17,7 @@ from daemon import wait_until
 from livetest import LiveTest, files_below
 from processes import processes_with
 from randombackup import Backups, Request
+from randommoves import Moves
 from randomvm import Mark, Vm, Wrong
 
 # operation: weight while the machine runs, weight while it is stopped
@@ -34,6 +35,10 @@ WEIGHTS = {
     "restart_daemon": (3, 3),
     "suspend": (2, 0),
     "reset": (1, 0),
+    "resize": (2, 0),
+    "restore": (0, 2),
+    "unplug": (0, 3),
+    "lose": (1, 1),
     "interrupt": (5, 4),
 }
 STUCK_SECONDS = 240
@@ -114,6 +119,7 @@ class Sequence:
         self.worker = worker
         self.vm = Vm(worker, "r%d" % self.seed, self.chance, self.say)
         self.backups = Backups(self.vm)
+        self.moves = Moves(worker, self.vm, self.chance)
         for _ in range(self.steps):
             self.step()
         self.end()
@@ -124,7 +130,7 @@ class Sequence:
         name = self.chance.choices(list(WEIGHTS), [w[column] for w in WEIGHTS.values()])[0]
         if name == "forget" and vm.strays:
             name = "redefine"
-        if name in ("delete", "size", "forget") and not vm.marks:
+        if name in ("delete", "size", "forget", "restore", "lose") and not vm.marks:
             name = "checkpoint"
         getattr(self, "do_" + name)()
         vm.check_names()
@@ -134,6 +140,8 @@ class Sequence:
         self.say("the end")
         if self.plant:
             self.plant(self)
+        if self.vm.away and not self.vm.active():
+            self.moves.disk_leaves_or_comes()
         self.backups.pull_every_mark()
         if self.vm.active():
             self.vm.stop()
@@ -191,6 +199,18 @@ class Sequence:
     def do_reset(self):
         self.say("reset")
         self.vm.dom.reset()
+
+    def do_resize(self):
+        self.moves.resize()
+
+    def do_restore(self):
+        self.moves.restore()
+
+    def do_unplug(self):
+        self.moves.disk_leaves_or_comes()
+
+    def do_lose(self):
+        self.moves.lose_records()
 
     # Interrupted operations
 
@@ -340,7 +360,7 @@ class Walk:
             worker.sweep()
             return None
         finally:
-            sequence.vm = sequence.backups = None       # megabytes, in a ring
+            sequence.vm = sequence.backups = sequence.moves = None       # megabytes, in a ring
         with self.lock:
             self.passed += 1
             del self.running[threading.get_ident()]

@@ -1,7 +1,7 @@
 #!/usr/bin/python3
 # SPDX-License-Identifier: LGPL-2.1-or-later
-"""Random sequences of writes, checkpoints, deletions, restarts, deaths and backups, on running and
-stopped machines with one to three disks: whatever happens, an incremental backup since any
+"""Random sequences of writes, checkpoints, deletions, restarts, deaths, backups, restores, and of disks that
+grow, leave and come back, on running and stopped machines with one to three disks: whatever happens, an incremental backup since any
 checkpoint has all that has changed, or it is refused. Never is it wrong.
 
     RANDOM_SEEDS=FROM-TO    sequences to run (default 1-300)
@@ -83,6 +83,13 @@ class PlantedFaults(livetest.LiveTest):
                 mark.trusted = trust
 
         self.assert_noticed(plant, r"(.*\n)*.*checkpoint inconsistent: cannot start incremental backup")
+
+    def test_checkpoint_that_serves_after_a_restore(self):
+        def plant(sequence):
+            disk = self.two_checkpoints(sequence.vm)
+            sequence.vm.marks[0].dead.add(disk.target)
+
+        self.assert_noticed(plant, "an incremental backup of a restored disk, since a checkpoint of before")
 
 
 if __name__ == "__main__":
