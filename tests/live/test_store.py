@@ -215,6 +215,53 @@ class RegularEnds(StoreTest):
         m.dom.attachDeviceFlags(xml, libvirt.VIR_DOMAIN_AFFECT_LIVE)
         self.assert_broken(m, "a", "bitmap 'a' is missing: the disk was changed .* written to")
 
+    def test_file_system_of_the_store_is_full(self):
+        """What cannot be saved is lost and says why; the guest's end waits for nobody, and when there is room
+        again all is well again."""
+        if os.geteuid() != 0:
+            self.skipTest("mounting needs root")
+        top = self.daemon.path("var", "lib", "libvirt", "qemu", "bitmap-store")
+        os.makedirs(top, exist_ok=True)
+        subprocess.run(["mount", "-t", "tmpfs", "-o", "size=2M,mode=755", "none", top], check=True)
+        self.addCleanup(subprocess.run, ["umount", "-l", top])
+        filler = os.path.join(top, "filler")
+        m = self.machine(boots=False, disks=1, formats=["raw"])
+        self.checkpoint(m, "a")
+        # Nothing, also for the reason; and too little for an image.
+        for room, why in ((0, "were not saved when QEMU ended"), (8192, "they could not be saved: .*No space left")):
+            self.fill(filler, room)
+            m.dom.destroy()
+            m.dom.create()
+            self.assert_broken(m, "a", "bitmap 'a' is missing: .*" + why)
+            os.unlink(filler)
+            m.dom.checkpointLookupByName("a").delete()
+            self.checkpoint(m, "a")
+        before = m.models()
+        self.poke(m, "vda", MIB)
+        m.dom.destroy()
+        self.fill(filler, 0)
+        self.assertError(libvirt.VIR_ERR_SYSTEM_ERROR, "vda.json': No space left", m.dom.create)
+        os.unlink(filler)                          # that they are in use could not be noted
+        m.dom.create()
+        self.assert_since(m, "a", before)
+        m.dom.destroy()
+        self.fill(filler, 0)
+        self.assertError(libvirt.VIR_ERR_OPERATION_FAILED, "No space left", self.checkpoint, m, "b")
+        os.unlink(filler)
+        m.dom.create()
+        self.assert_since(m, "a", before)
+        self.assertEqual(self.names(m), ["a"])
+
+    def fill(self, path, room):
+        """All of the file system but @room bytes."""
+        with open(path, "wb", buffering=0) as f:
+            try:
+                while True:
+                    f.write(b"x" * 4096)
+            except OSError:
+                pass
+            f.truncate(f.tell() - room)
+
     def test_daemon_dies_while_it_ends_a_domain(self):
         """The guest is stopped for good then: the next daemon ends it, and nothing is lost."""
         m = self.machine(boots=False, disks=2, formats=["qcow2", "raw"])
