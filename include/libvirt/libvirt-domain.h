@@ -508,6 +508,7 @@ typedef enum {
 /* Flags of resizing a disk. */
 typedef enum {
     VIR_DOMAIN_BLOCK_RESIZE_BYTES = 1 << 0,
+    VIR_DOMAIN_BLOCK_RESIZE_CAPACITY = 1 << 1,
 } virDomainBlockResizeFlags;
 
 /* Fields of virDomainBlockStatsFlags(). */
@@ -1218,7 +1219,8 @@ int virDomainBlockStats(virDomainPtr dom, const char *disk, virDomainBlockStatsP
 int virDomainBlockStatsFlags(virDomainPtr dom, const char *disk, virTypedParameterPtr params,
                              int *nparams, unsigned int flags);
 /** The running guest's disk gets the size @size: KiB, or bytes with VIR_DOMAIN_BLOCK_RESIZE_BYTES. The
- * guest sees it at once. */
+ * guest sees it at once. VIR_DOMAIN_BLOCK_RESIZE_CAPACITY: a raw disk on a block device gets what the
+ * device has now; @size is 0, or just that. */
 int virDomainBlockResize(virDomainPtr dom, const char *disk, unsigned long long size,
                          unsigned int flags);
 /** Returns: 1 and *@info filled, 0 when the disk has no job, or -1. */

@@ -325,7 +325,7 @@ qemuDomainBlockResize(virDomainPtr dom, const char *disk, unsigned long long siz
     g_autoptr(qemuVM) vm = NULL;
     int rc = -1;
 
-    virCheckFlags(VIR_DOMAIN_BLOCK_RESIZE_BYTES, -1);
+    virCheckFlags(VIR_DOMAIN_BLOCK_RESIZE_BYTES | VIR_DOMAIN_BLOCK_RESIZE_CAPACITY, -1);
     if (!(flags & VIR_DOMAIN_BLOCK_RESIZE_BYTES)) {
         if (size >= LIMIT_BYTES / 1024) {
             virReportError(VIR_ERR_OVERFLOW, "size must be less than %llu", LIMIT_BYTES / 1024);
@@ -344,7 +344,7 @@ qemuDomainBlockResize(virDomainPtr dom, const char *disk, unsigned long long siz
     rc = qemuVMCheckActive(vm);
     g_mutex_unlock(&vm->lock);
     if (rc == 0)
-        rc = qemuHotplugResize(vm, disk, size);
+        rc = qemuHotplugResize(vm, disk, size, flags & VIR_DOMAIN_BLOCK_RESIZE_CAPACITY);
     qemuJobEnd(&vm->job);
     return rc;
 }

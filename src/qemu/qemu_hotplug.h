@@ -16,8 +16,9 @@ int qemuHotplugDetach(qemuVM *vm, const char *dst, bool wait);
 /** The CD-ROM drive @disk->dst, which there is, gets the medium of @disk (its source is consumed;
  * none: the drive is empty then). @force: although the guest may have locked its tray. */
 int qemuHotplugChangeMedium(qemuVM *vm, virDomainDiskDef *disk, bool force);
-/** @disk: target name or path. @size: bytes. */
-int qemuHotplugResize(qemuVM *vm, const char *disk, unsigned long long size);
+/** @disk: target name or path. @size: bytes. @capacity: to all that its block device has, which @size must
+ * agree with if it is not 0. */
+int qemuHotplugResize(qemuVM *vm, const char *disk, unsigned long long size, bool capacity);
 
 /** DEVICE_DELETED or DEVICE_UNPLUG_GUEST_ERROR of the device @alias (may be NULL), on the event
  * lane. */

@@ -9,6 +9,7 @@
 #include "qemu_checkpoint.h"
 #include "qemu_checkpoint_books.h"
 #include "qemu_hotplug_plan.h"
+#include "qemu_image_size.h"
 #include "qemu_plan_run.h"
 #include "virerror_report.h"
 #include "virlog.h"
@@ -143,8 +144,33 @@ resizeDisk(qemuVM *vm, const virDomainDiskDef *disk, unsigned long long size)
     return qemuPlanRunAll(&run, &vm->target);
 }
 
+/* *@size becomes what the device below @disk has. */
+static int
+takeCapacity(const virDomainDiskDef *disk, unsigned long long *size)
+{
+    qemuImageSize now = { 0 };
+
+    if (disk->src->type != VIR_STORAGE_TYPE_BLOCK || disk->src->format != VIR_STORAGE_FORMAT_RAW) {
+        virReportError(VIR_ERR_INVALID_ARG,
+                       "disk '%s' cannot be resized to the capacity of its device: that is for raw disks on "
+                       "local block devices; give a size",
+                       disk->dst);
+        return -1;
+    }
+    if (qemuImageSizeFetch(disk->src, &now) < 0)
+        return -1;
+    if (*size != 0 && *size != now.physical) {
+        virReportError(VIR_ERR_INVALID_ARG,
+                       "disk '%s' cannot be resized to %llu bytes: its device '%s' has %llu", disk->dst, *size,
+                       disk->src->path, now.physical);
+        return -1;
+    }
+    *size = now.physical;
+    return 0;
+}
+
 int
-qemuHotplugResize(qemuVM *vm, const char *path, unsigned long long size)
+qemuHotplugResize(qemuVM *vm, const char *path, unsigned long long size, bool capacity)
 {
     g_autoptr(virDomainDef) def = qemuVMCopyDef(vm);
     const virDomainDiskDef *disk = virDomainDefDisk(def, path, true);
@@ -154,7 +180,7 @@ qemuHotplugResize(qemuVM *vm, const char *path, unsigned long long size)
         virReportError(VIR_ERR_INVALID_ARG, "disk '%s' was not found in the domain config", path);
         return -1;
     }
-    if (checkResizable(vm, disk) < 0)
+    if (checkResizable(vm, disk) < 0 || (capacity && takeCapacity(disk, &size) < 0))
         return -1;
     /* qcow2 and raw alike count in sectors of a device; libvirt rounds up, too. */
     size = (size + 511) / 512 * 512;

@@ -233,6 +233,35 @@ class WithoutGuest(Hotplug):
         self.assertError(libvirt.VIR_ERR_OPERATION_UNSUPPORTED, "field 'cache'", m.dom.updateDeviceFlags,
                          m["vda"].xml().replace("type='qcow2'", "type='qcow2' cache='none'"), LIVE)
 
+    def test_device_that_has_grown(self):
+        if os.geteuid() != 0:
+            self.skipTest("loop devices need root")
+        path = os.path.join(self.tmp, "dev")
+        with open(path, "wb") as f:
+            f.truncate(8 * MIB)
+        device = images.run(["losetup", "--show", "-f", path]).stdout.strip()
+        self.addCleanup(subprocess.run, ["losetup", "-d", device])
+        m = self.machine(start=False, boots=False, disks=2, formats=["qcow2", "raw"], size=8 * MIB)
+        m.dom = self.conn.defineXML(m.xml(m.dom.UUIDString()).replace("<disk type='file'", "<disk type='block'").replace(
+            "<disk type='block'", "<disk type='file'", 1).replace("<source file='%s'" % m["vdb"].path,
+                                                                   "<source dev='%s'" % device))
+        m["vdb"].path = device
+        m.dom.create()
+        self.checkpoint(m, "a")
+        os.truncate(path, 12 * MIB)
+        images.run(["losetup", "-c", device])
+        capacity, both = 2, 3          # not in Debian's bindings
+        refused = lambda words, *args: self.assertError(libvirt.VIR_ERR_INVALID_ARG, words, m.dom.blockResize, *args)
+        refused("'vda'.*raw disks on local block devices", "vda", 0, capacity)
+        refused("'vdb'.*9437184 bytes: its device '%s' has 12582912" % device, "vdb", 9 * MIB, both)
+        m.dom.blockResize("vdb", 12 << 10, capacity)
+        self.assertEqual(m.dom.blockInfo("vdb")[0], 12 * MIB)
+        self.begin(m, self.pull_xml(m, incremental="a", disks={"vdb": ""}))
+        data, dirty = self.read_exports(m, True, ["vdb"])["vdb"]
+        self.end_pull(m)
+        self.assertEqual((len(data), dirty), (12 * MIB, [(8 * MIB, 4 * MIB)]))
+        m.dom.checkpointLookupByName("a").delete()
+
     def test_media_of_a_guest_that_resets_its_drive(self):
         """Which closes the tray at any moment, and empties nothing."""
         media = [os.path.join(self.images, "%d.iso" % i) for i in range(2)]
