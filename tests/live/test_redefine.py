@@ -72,6 +72,22 @@ class Stray(RedefineTest):
         self.assert_has(m, "b", [2, 3, 4])
         self.stop(m)
 
+    def test_becomes_the_newest(self):
+        """It records since the newest was deleted, and goes on as that."""
+        m, text = self.begin_with_stray()
+        m.dom.checkpointLookupByName("c").delete()
+        self.redefine(m, text)
+        self.assert_broken(m, {})
+        self.write(m, 4)
+        self.checkpoint(m, "d")
+        self.write(m, 5)
+        self.assertEqual(self.order(m), ["a", "b", "d"])
+        self.assert_broken(m, {})
+        self.assert_has(m, "a", [1, 2, 3, 4, 5])
+        self.assert_has(m, "b", [2, 3, 4, 5])
+        self.assert_has(m, "d", [5])
+        self.stop(m)
+
     def test_redefined(self):
         m, text = self.begin_with_stray()
         m.dom.checkpointLookupByName("c").delete()
