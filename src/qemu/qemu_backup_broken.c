@@ -15,6 +15,7 @@
 #include <errno.h>
 #include <string.h>
 #include "qemu_backup_end.h"
+#include "qemu_backup_plan.h"
 #include "qemu_workers.h"
 #include "virerror_report.h"
 #include "virlog.h"
@@ -103,8 +104,8 @@ snapshotReason(const qemuBackupJob *job, const qemuBackupJobDisk *disk, const vi
     if (g_strcmp0(error, g_strerror(EACCES)) != 0)
         return NULL;
     return g_strdup_printf("the snapshot of disk '%s' is broken: old content was not copied to its scratch "
-                           "'%s' within %llu s, or could not be read from the disk",
-                           disk->name, disk->storePath, VIR_BACKUP_OPTION(job->def, CBW_TIMEOUT));
+                           "'%s' within %u s, or could not be read from the disk",
+                           disk->name, disk->storePath, qemuBackupCbwTimeout(job->def));
 }
 
 /* Lock held. (owned) NULL if nothing is broken, or it is known already. */

@@ -46,6 +46,8 @@ typedef struct _qemuBackupPlanInput {
 #define QEMU_BACKUP_TLS "fleece-tls"     /* the server's credentials */
 #define QEMU_BACKUP_WRITTEN "written"    /* on the filter of a push without scratch: what the guest has written */
 char *qemuBackupNodeName(const char *what, const char *disk);
+/** Seconds that QEMU is told to give a copy: the request's cbw-timeout, as far as QEMU can count. */
+unsigned int qemuBackupCbwTimeout(const virDomainBackupDef *def);
 /** File of the disk's window in the private directory of its QEMU. (owned) */
 char *qemuBackupWindowPath(const char *privateDir, const char *disk);
 /** Name of the temporary bitmap of a disk. (owned) */

@@ -67,8 +67,8 @@ describeBroken(const qemuBackupJob *job, const virDomainBackupDiskDef *def, cons
         return g_strdup_printf("'%s' could not take what the guest was about to overwrite on disk '%s': "
                                "no space left on its file system", keeper, def->name);
     return g_strdup_printf("'%s' could not take what the guest was about to overwrite on disk '%s': it is "
-                           "full, has failed, or took longer than the %llu s of cbw-timeout",
-                           keeper, def->name, VIR_BACKUP_OPTION(job->def, CBW_TIMEOUT));
+                           "full, has failed, or took longer than the %u s of cbw-timeout",
+                           keeper, def->name, qemuBackupCbwTimeout(job->def));
 }
 
 static char *
