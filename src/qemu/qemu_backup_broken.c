@@ -9,11 +9,16 @@
  *   fleece-snapshot-DISK   somebody could not read. EACCES: the snapshot is broken, for what the scratch did
  *                          not announce: a copy that took too long, or a disk that could not be read.
  *                          Other errors are of the one request
+ *
+ * A copy that took too long may be under way still, and to take the filter out would wait for it inside QEMU,
+ * with the guest standing still. So the end waits until the scratch's file system answers again.
  */
 #include "qemu_backup_broken.h"
 
 #include <errno.h>
+#include <fcntl.h>
 #include <string.h>
+#include <sys/stat.h>
 #include "qemu_backup_end.h"
 #include "qemu_backup_plan.h"
 #include "qemu_workers.h"
@@ -29,6 +34,7 @@ typedef struct _brokenBackup {
     qemuVM *vm;
     qemuBackupJob *job;
     char *why;
+    char *scratch;        /* to be waited for; NULL = it answers */
 } brokenBackup;
 
 static void
@@ -37,6 +43,7 @@ brokenBackupFree(brokenBackup *broken)
     qemuBackupJobUnref(broken->job);
     qemuVMUnref(broken->vm);
     g_free(broken->why);
+    g_free(broken->scratch);
     g_free(broken);
 }
 G_DEFINE_AUTOPTR_CLEANUP_FUNC(brokenBackup, brokenBackupFree)
@@ -69,6 +76,18 @@ limitOf(const qemuBackupJob *job, const char *name)
     return 0;
 }
 
+/* A thread of its own: nothing ends it while the file system does not answer. */
+static gpointer
+awaitScratch(gpointer data)
+{
+    brokenBackup *broken = data;
+
+    if (utimensat(AT_FDCWD, broken->scratch, NULL, AT_SYMLINK_NOFOLLOW) < 0)
+        VIR_DEBUG("scratch '%s': %s", broken->scratch, g_strerror(errno));
+    qemuWorkersRun(endBroken, broken);
+    return NULL;
+}
+
 static bool
 isBeyond(unsigned long long limit, const virJSONValue *data)
 {
@@ -79,13 +98,20 @@ isBeyond(unsigned long long limit, const virJSONValue *data)
            virJSONObjectGetUInt(data, "sectors-count", &count) == 0 && first + count > limit / SECTOR;
 }
 
+/* A pull has its scratch for a store. */
+static const char *
+scratchOf(const qemuBackupJobDisk *disk)
+{
+    return disk->scratchPath ? disk->scratchPath : disk->storePath;
+}
+
 /* (owned) What it means for @disk that a request to its scratch has failed. */
 static char *
 scratchReason(const qemuBackupJob *job, const qemuBackupJobDisk *disk, const virJSONValue *data)
 {
     const char *type = virJSONObjectLookupString(data, "type");
     const char *error = virJSONObjectLookupString(data, "error");
-    const char *path = disk->scratchPath ? disk->scratchPath : disk->storePath;
+    const char *path = scratchOf(disk);
     unsigned long long limit = limitOf(job, disk->name);
 
     if (isBeyond(limit, data))
@@ -105,48 +131,52 @@ snapshotReason(const qemuBackupJob *job, const qemuBackupJobDisk *disk, const vi
         return NULL;
     return g_strdup_printf("the snapshot of disk '%s' is broken: old content was not copied to its scratch "
                            "'%s' within %u s, or could not be read from the disk",
-                           disk->name, disk->storePath, qemuBackupCbwTimeout(job->def));
+                           disk->name, scratchOf(disk), qemuBackupCbwTimeout(job->def));
 }
 
 /* Lock held. (owned) NULL if nothing is broken, or it is known already. */
-static char *
-reasonFor(qemuBackupJob *job, const virJSONValue *data)
+static brokenBackup *
+brokenNew(qemuVM *vm, const virJSONValue *data)
 {
     const char *node = virJSONObjectLookupString(data, "node-name");
     bool ofScratch = node && g_str_has_prefix(node, SCRATCH_PREFIX);
     qemuBackupJobDisk *disk = NULL;
+    brokenBackup *broken = NULL;
 
     if (!ofScratch && !(node && g_str_has_prefix(node, SNAPSHOT_PREFIX)))
         return NULL;
-    disk = qemuBackupJobDiskLookup(job, node + strlen(ofScratch ? SCRATCH_PREFIX : SNAPSHOT_PREFIX));
+    disk = qemuBackupJobDiskLookup(vm->backup,
+                                   node + strlen(ofScratch ? SCRATCH_PREFIX : SNAPSHOT_PREFIX));
     if (!disk || disk->error)
         return NULL;
-    disk->error = ofScratch ? scratchReason(job, disk, data) : snapshotReason(job, disk, data);
-    return g_strdup(disk->error);
+    disk->error = ofScratch ? scratchReason(vm->backup, disk, data) : snapshotReason(vm->backup, disk, data);
+    if (!disk->error)
+        return NULL;
+    broken = g_new0(brokenBackup, 1);
+    broken->vm = qemuVMRef(vm);
+    broken->job = qemuBackupJobRef(vm->backup);
+    broken->why = g_strdup(disk->error);
+    broken->scratch = g_strdup(ofScratch ? NULL : scratchOf(disk));
+    return broken;
 }
 
 void
 qemuBackupEventBad(qemuVM *vm, const virJSONValue *data, long long whenMs)
 {
-    g_autoptr(qemuBackupJob) job = NULL;
-    g_autofree char *why = NULL;
     brokenBackup *broken = NULL;
 
     {
         QEMU_VM_LOCK_GUARD(vm);
 
         /* an older one is of the backup before this one */
-        if (!vm->backup || vm->backup->startedMs > whenMs)
-            return;
-        job = qemuBackupJobRef(vm->backup);
-        why = reasonFor(job, data);
+        if (vm->backup && vm->backup->startedMs <= whenMs)
+            broken = brokenNew(vm, data);
     }
-    if (!why)
+    if (!broken)
         return;
-    VIR_WARN("domain '%s': %s", vm->name, why);
-    broken = g_new0(brokenBackup, 1);
-    broken->vm = qemuVMRef(vm);
-    broken->job = g_steal_pointer(&job);
-    broken->why = g_steal_pointer(&why);
-    qemuWorkersRun(endBroken, broken);
+    VIR_WARN("domain '%s': %s", vm->name, broken->why);
+    if (broken->scratch)
+        g_thread_unref(g_thread_new("scratch", awaitScratch, broken));
+    else
+        qemuWorkersRun(endBroken, broken);
 }
