@@ -16,6 +16,7 @@
 #include "qemu_backup_server.h"
 #include "qemu_checkpoint.h"
 #include "qemu_driver_state.h"
+#include "qemu_nbd.h"
 #include "qemu_plan_run.h"
 #include "qemu_process.h"
 #include "qemu_target_pick.h"
@@ -178,9 +179,14 @@ qemuBackupTakeApart(qemuVM *vm, qemuBackupJob *job)
 {
     qemuTarget *target = qemuVMTarget(vm);
     bool matter = copiesMatter(vm, job);
-    bool check = matter && copiesMayBeLate(job, END_SPARE_US);
-    int ret = runEnd(job, target, check);
+    bool check = false;
+    int ret = 0;
 
+    /* devices are switched, for which QEMU waits for their requests */
+    if (!vm->helper && qemuNbdCheckDomain(target->ops->def(target)) < 0)
+        return -1;
+    check = matter && copiesMayBeLate(job, END_SPARE_US);
+    ret = runEnd(job, target, check);
     if (matter && !check)
         job->copiesDoubtful |= copiesMayBeLate(job, 0);
     if (ret == 0)

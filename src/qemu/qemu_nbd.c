@@ -141,7 +141,7 @@ checkImage(const virDomainDef *def, const virDomainDiskDef *disk, const virStora
 
     if (!why || !silent)
         return src->dataStore ? checkImage(def, disk, src->dataStore) : 0;
-    use = g_strdup_printf("change bitmaps of domain '%s' while its disk '%s' is on", def->name, disk->dst);
+    use = g_strdup_printf("change bitmaps and nodes of domain '%s' while its disk '%s' is on", def->name, disk->dst);
     reportServer(src->nbd, use, why, silent);
     return -1;
 }

@@ -21,8 +21,8 @@ int qemuNbdProbe(const virStorageNbd *nbd, const char *use);
 int qemuNbdProbeImage(const virStorageSource *src, const char *use);
 int qemuNbdProbeChain(const virStorageSource *src, const char *use);
 /**
- * qemuNbdCheckDomain: QEMU waits for requests that are under way on any disk before it changes bitmaps,
- * and stands still for as long as that takes. Is there a disk of @def on a server that takes connections
+ * qemuNbdCheckDomain: QEMU waits for requests that are under way on a disk before it changes bitmaps or
+ * its block graph, and stands still for as long as that takes. Is there a disk of @def on a server that takes connections
  * and then says nothing? One that is not there at all does no such harm: its requests fail.
  * Returns: 0, or -1 with VIR_ERR_OPERATION_FAILED. Blocks as qemuNbdProbe.
  */

@@ -261,14 +261,18 @@ pollUntil(pollFunc poll, qemuTarget *target, const char *id, unsigned int timeou
     return more;
 }
 
-/* @id: that export, or NULL for any of ours. */
+/* @id: that export, or NULL for any of ours that has been told to go. */
 static bool
 exportListed(const virJSONValue *exports, const char *id)
 {
     for (size_t i = 0; i < virJSONArraySize(exports); i++) {
-        const char *name = virJSONObjectLookupString(virJSONArrayAt(exports, i), "id");
+        const virJSONValue *export = virJSONArrayAt(exports, i);
+        const char *name = virJSONObjectLookupString(export, "id");
 
-        if (name && (id ? g_str_equal(name, id) : g_str_has_prefix(name, EXPORT_PREFIX)))
+        if (!name)
+            continue;
+        if (id ? g_str_equal(name, id)
+               : g_str_has_prefix(name, EXPORT_PREFIX) && virJSONObjectIsTrue(export, "shutting-down"))
             return true;
     }
     return false;

@@ -271,11 +271,6 @@ qemuPlanRunAll(qemuPlanRun *run, qemuTarget *target)
         const qemuPlanStep *step = planStep(plan, i);
         size_t end = groupEnd(plan, i);
 
-        /* what has not been told to go is not waited for */
-        if (first && step->kind == QEMU_STEP_WAIT_EXPORTS) {
-            i = end;
-            continue;
-        }
         if (runGroup(plan, i, end, target, states, &news) < 0) {
             if (!step->goOn) {
                 rollBack(plan, target, states);

@@ -299,6 +299,7 @@ class NbdServer(StoreTest):
         """It says nothing to a second one, so it cannot be told from one that hangs: found out before QEMU
         waits for it. Checkpoints change no bitmap meanwhile, and nothing is left."""
         m = self.nbd_machine()
+        m.dom.suspend()
         os.kill(m["sdb"].server.pid, signal.SIGSTOP)
         uri = "NBD server at 'nbd\\+unix:///x\\?socket=.*': it says nothing; .* takes more than one client"
         self.assertError(libvirt.VIR_ERR_OPERATION_FAILED, uri, self.begin, m, self.pull_xml(m), "a")
@@ -331,6 +332,27 @@ class NbdServer(StoreTest):
         self.assertError(libvirt.VIR_ERR_INTERNAL_ERROR, "Connection refused", m.dom.create)
         self.assertError(libvirt.VIR_ERR_OPERATION_FAILED, "open disk 'sdb' of the stopped domain 'vm' on .*refused",
                          self.begin, m, self.pull_xml(m))
+
+    def test_server_that_hangs_during_a_pull(self):
+        """With a client's read under way, the backup cannot be taken apart without QEMU's standing still. So it
+        is not, until the server answers again; meanwhile QEMU and the other disks go on. The guest is paused: its
+        firmware would wait for the disk itself."""
+        m = self.nbd_machine()
+        m.dom.suspend()
+        self.poke(m, "sdb", MIB)
+        self.begin(m, self.pull_xml(m))
+        os.kill(m["sdb"].server.pid, signal.SIGSTOP)
+        client = images.connect("sdb", self.socket_path())
+        client.aio_pread(nbd.Buffer(BLOCK), 0)
+        client.poll(100)
+        m.dom.abortJob()
+        self.wait_no_job(m)
+        self.poke(m, "sda", MIB)
+        os.kill(m["sdb"].server.pid, signal.SIGCONT)
+        self.begin(m, self.pull_xml(m), "a")
+        self.assertSame(m["sdb"].model.data, self.read_exports(m)["sdb"][0], "the next backup")
+        self.end_pull(m)
+        self.assertNoNodes(m)
 
     def test_server_that_dies_during_a_backup(self):
         m = self.nbd_machine()

@@ -86,7 +86,7 @@ fakeReply(fakeQemu *q, const virJSONValue *command)
         return virJSONBuild("{'return':%s}", q->has[i]);
     }
     if (g_str_equal(name, "query-block-exports") && q->exports-- > 0)
-        return virJSONBuild("{'return':[{'id':'fleece-export-vda'}]}");
+        return virJSONBuild("{'return':[{'id':'fleece-export-vda','shutting-down':%b}]}", true);
     if (g_str_equal(name, "query-blockstats"))
         return virJSONBuild("{'return':%v}", fakeStats(q));
     if (g_str_has_prefix(name, "query-"))
