@@ -213,7 +213,7 @@ class PushFirst(livetest.LiveTest):
             self.wait_no_job(m, 5)
             self.assertEqual(self.completed(m)["type"], libvirt.VIR_DOMAIN_JOB_CANCELLED)
             self.assert_no_lifecycle(m)
-        self.end_storm(m)
+        self.end_storm(m, longest=45)
 
     def test_the_domain_ends_with_a_slow_target(self):
         """By being destroyed, and by the guest's power-off: nobody waits for the target, but for the guest,
