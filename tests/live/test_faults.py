@@ -147,9 +147,8 @@ class PullStopped(PullIncremental):
         return "good" if reads and not swept else "any"
 
 
-class PushStopped(PullStopped):
+class PushStopped(PullStopped, Push):
     points = ("backup.",)
-    operate = Push.operate
 
 
 class DeleteMetadata(Delete):
@@ -265,6 +264,11 @@ class RemoveStopped(Strays):
 
 class Remove(RemoveStopped):
     stopped, kills_qemu = False, True
+
+    def verdict(self, effect):
+        """Gone, and the order does not say so: it counts as lost."""
+        unnoted = self.name_of_point in ("checkpoint.stray.remove.done", "checkpoint.order.append")
+        return "any" if unnoted and effect in ("fail", "kill") else super().verdict(effect)
 
     def prepare(self, w):
         super().prepare(w)

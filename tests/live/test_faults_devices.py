@@ -11,6 +11,7 @@ import libvirt
 import faultrun
 import images
 import livetest
+import test_luks
 import test_tls
 from daemon import wait_until
 from faultwalk import BLOCK, SIZE, Problem, Scenario
@@ -37,7 +38,7 @@ class HotDisk(Scenario):
         self.disk = Disk("sdb", os.path.join(w.t.images, "sdb." + self.format), SIZE, "scsi", self.format)
         if os.path.exists(self.disk.path):
             os.unlink(self.disk.path)
-        self.make()
+        self.make(w)
         self.attach(w)
         w.chain("a")
         answer = w.t.qmp(w.m.dom, "human-monitor-command", **{
@@ -45,7 +46,7 @@ class HotDisk(Scenario):
         if answer.strip():
             raise Problem("writing to sdb: " + answer)
 
-    def make(self):
+    def make(self, w):
         images.create(self.disk.path, SIZE, self.format)
 
     def attach(self, w):
@@ -139,7 +140,7 @@ class AttachOld(Attach):
     """A qcow2 that cannot hold bitmaps."""
     points, kept = ("attach.bitmaps", "store."), True
 
-    def make(self):
+    def make(self, w):
         images.run(["qemu-img", "create", "-q", "-f", "qcow2", "-o", "compat=0.10", self.disk.path, str(SIZE)])
 
 
@@ -147,7 +148,7 @@ class AttachData(Attach):
     """A qcow2 whose data is in another file."""
     points, kept = ("attach.data",), True
 
-    def make(self):
+    def make(self, w):
         data = self.disk.path + ".data"
         if os.path.exists(data):
             os.unlink(data)
@@ -157,6 +158,23 @@ class AttachData(Attach):
 class DetachData(Detach):
     points, kept = ("removed.data",), True
     make = AttachData.make
+
+
+class AttachLuks(Attach):
+    points = ("attach.secret",)
+
+    def make(self, w):
+        w.t.key = os.path.join(w.t.tmp, "passphrase")
+        with open(w.t.key, "wb") as f:
+            f.write(test_luks.PASSPHRASE)
+        test_luks.LuksTest.secrets(w.t)
+        self.disk.extra = test_luks.encryption(test_luks.BY_UUID)
+        test_luks.LuksTest.create(w.t, self.disk)
+
+
+class DetachLuks(Detach):
+    points = ("removed.secret",)
+    make = AttachLuks.make
 
 
 class Resize(HotDisk):
@@ -412,8 +430,8 @@ class PushIntoTargets(PushFullCheckpoint):
             os.unlink(path)
 
 
-WALKED = (Attach, Detach, AttachRaw, DetachRaw, AttachOld, AttachData, DetachData, Resize, ChangeMedium, Eject, Restore, RestoreOverNBD, AbortRestore,
-          PullChanged, PullTLS, PushIntoTargets)
+WALKED = (Attach, Detach, AttachRaw, DetachRaw, AttachOld, AttachData, DetachData, AttachLuks, DetachLuks, Resize,
+          ChangeMedium, Eject, Restore, RestoreOverNBD, AbortRestore, PullChanged, PullTLS, PushIntoTargets)
 
 
 class Faults(livetest.LiveTest):
