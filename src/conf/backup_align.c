@@ -107,7 +107,8 @@ exportSettle(virDomainBackupDiskDef *disk)
 }
 
 /* Beside the image, as libvirt does: there the administrator planned for space, and no two domains
- * meet. What is no file has no such place. */
+ * meet. What is no file has no such place. The scratch of an encrypted disk, which nobody but the
+ * backup reads, is encrypted as the disk is. */
 static int
 storeSettle(const virDomainBackupDef *def, virDomainBackupDiskDef *disk, const char *domain,
             const virStorageSource *source, const char *suffix, const char *scratchDir)
@@ -116,6 +117,8 @@ storeSettle(const virDomainBackupDef *def, virDomainBackupDiskDef *disk, const c
         disk->store = virStorageSourceNew(VIR_STORAGE_TYPE_FILE, VIR_STORAGE_FORMAT_QCOW2, NULL);
     if (disk->store->path || disk->store->nbd)
         return 0;
+    if (def->mode == VIR_BACKUP_MODE_PULL)
+        disk->store->encryption = virStorageEncryptionCopy(source->encryption);
     if (source->type != VIR_STORAGE_TYPE_FILE && def->mode == VIR_BACKUP_MODE_PULL) {
         disk->store->path = g_strdup_printf("%s/%s-%s.%s", scratchDir, domain, disk->name, suffix);
         return 0;
@@ -205,7 +208,8 @@ storesCheck(const virDomainBackupDef *def, const virDomainDef *dom)
 bool
 virDomainBackupDiskCompressible(const virDomainBackupDiskDef *disk, bool reuseExternal)
 {
-    return !reuseExternal && disk->store->type == VIR_STORAGE_TYPE_FILE &&
+    /* QEMU writes compressed clusters as they are, also into an encrypted image */
+    return !reuseExternal && disk->store->type == VIR_STORAGE_TYPE_FILE && !disk->store->encryption &&
            disk->store->format == VIR_STORAGE_FORMAT_QCOW2;
 }
 
@@ -219,9 +223,10 @@ virDomainBackupDefCheckCompress(const virDomainBackupDef *def, bool reuseExterna
             continue;
         virReportError(VIR_ERR_CONFIG_UNSUPPORTED,
                        "cannot compress the backup of disk '%s': its target is %s, and compress='yes' "
-                       "needs a qcow2 file that the backup makes itself",
+                       "needs a plain qcow2 file that the backup makes itself",
                        disk->name,
-                       disk->store->nbd ? "an NBD export"
+                       disk->store->encryption ? "encrypted"
+                       : disk->store->nbd      ? "an NBD export"
                        : disk->store->type == VIR_STORAGE_TYPE_BLOCK ? "a block device"
                        : reuseExternal                               ? "a file that exists already"
                                                                      : "not in format qcow2");

@@ -174,10 +174,17 @@ diskStoreParse(xmlNodePtr node, virDomainBackupDiskDef *disk, virBackupMode mode
     keptModelsParse(store, disk);
     if (store && virStorageSourceParse(store, disk->store) < 0)
         return -1;
+    if (disk->format && disk->store->encryption) {
+        virReportError(VIR_ERR_CONFIG_UNSUPPORTED,
+                       "the <target> of disk '%s' cannot be encrypted in format '%s'; use qcow2 or raw",
+                       disk->name, formatNames[disk->format]);
+        return -1;
+    }
     disk->storeGiven = store != NULL;
     return 0;
 }
 
+/* Encrypted as the target is, beside which its content would otherwise lie in plain. */
 static void
 diskScratchParse(xmlNodePtr node, virDomainBackupDiskDef *disk)
 {
@@ -185,9 +192,11 @@ diskScratchParse(xmlNodePtr node, virDomainBackupDiskDef *disk)
     g_autofree char *file = scratch ? virXMLProp(scratch, "file") : NULL;
     g_autofree char *dev = scratch ? virXMLProp(scratch, "dev") : NULL;
 
-    if (scratch)
-        disk->scratch = virStorageSourceNew(dev ? VIR_STORAGE_TYPE_BLOCK : VIR_STORAGE_TYPE_FILE,
-                                            VIR_STORAGE_FORMAT_QCOW2, dev ? dev : file);
+    if (!scratch)
+        return;
+    disk->scratch = virStorageSourceNew(dev ? VIR_STORAGE_TYPE_BLOCK : VIR_STORAGE_TYPE_FILE,
+                                        VIR_STORAGE_FORMAT_QCOW2, dev ? dev : file);
+    disk->scratch->encryption = virStorageEncryptionCopy(disk->store->encryption);
 }
 
 static int
@@ -282,6 +291,9 @@ labelledFormat(virBuffer *buf, const virDomainBackupDiskDef *disk, const char *e
             virBufferEscapeString(buf, " model='%s'", disk->keptModels[i]);
         virBufferAdd(buf, " relabel='no'/>\n");
     }
+    virBufferAdjustIndent(buf, 2);
+    virStorageEncryptionFormat(buf, disk->store->encryption);
+    virBufferAdjustIndent(buf, -2);
     virBufferAsprintf(buf, "</%s>\n", element);
 }
 

@@ -257,13 +257,13 @@ static const virXMLElementRule seclabelChildren[] = {
 };
 static const virXMLElementRule targetChildren[] = {
     {"host", .attrs = hostAttrs, .extra = virDomainBackupServerCheck},
-    {"encryption", VIR_XML_RULE_FOREIGN},
+    {"encryption", VIR_XML_RULE_OPAQUE}, /* virStorageEncryptionParse() */
     {"seclabel", VIR_XML_RULE_MANY, .attrs = seclabelAttrs, .children = seclabelChildren,
      .extra = seclabelCheck},
     {NULL},
 };
 static const virXMLElementRule storeChildren[] = {
-    {"encryption", VIR_XML_RULE_FOREIGN},
+    {"encryption", VIR_XML_RULE_OPAQUE},
     {"seclabel", VIR_XML_RULE_MANY, .attrs = seclabelAttrs, .children = seclabelChildren,
      .extra = seclabelCheck},
     {NULL},

@@ -24,8 +24,12 @@ static const virXMLAttrRule sourceAttrs[] = {
     {"format", .words = "qcow2 raw"},
     {NULL},
 };
+static const virXMLElementRule sourceChildren[] = {
+    {"encryption", VIR_XML_RULE_OPAQUE}, /* virStorageEncryptionParse() */
+    {NULL},
+};
 static const virXMLElementRule pushDiskChildren[] = {
-    {"source", DISK_FLAGS, .attrs = sourceAttrs,
+    {"source", DISK_FLAGS, .attrs = sourceAttrs, .children = sourceChildren,
      .note = "a disk to be restored by mode='push' needs a <source>: the image of its backup"},
     {NULL},
 };
@@ -133,10 +137,16 @@ diskParse(xmlNodePtr node, virDomainRestoreDef *def)
     for (xmlNodePtr source = virXMLChild(node, "source"); source; source = virXMLNext(source)) {
         g_autofree char *path = virXMLProp(source, "file");
         virStorageFormat format = VIR_STORAGE_FORMAT_QCOW2;
+        virStorageSource *image = NULL;
+        xmlNodePtr encryption = NULL;
 
         if (VIR_XML_ENUM_PROP(source, "format", formats, NULL, format) < 0)
             return -1;
-        g_ptr_array_add(disk->sources, virStorageSourceNew(VIR_STORAGE_TYPE_FILE, format, path));
+        image = virStorageSourceNew(VIR_STORAGE_TYPE_FILE, format, path);
+        g_ptr_array_add(disk->sources, image);
+        encryption = virXMLChild(source, "encryption");
+        if (encryption && !(image->encryption = virStorageEncryptionParse(encryption)))
+            return -1;
     }
     return 0;
 }
@@ -201,7 +211,14 @@ diskFormat(virBuffer *buf, const virDomainRestoreDiskDef *disk)
         const virStorageSource *source = g_ptr_array_index(disk->sources, i);
 
         virBufferEscapeString(buf, "  <source file='%s'", source->path);
-        virBufferAsprintf(buf, " format='%s'/>\n", formats[source->format]);
+        virBufferAsprintf(buf, " format='%s'", formats[source->format]);
+        virBufferAdd(buf, source->encryption ? ">\n" : "/>\n");
+        if (!source->encryption)
+            continue;
+        virBufferAdjustIndent(buf, 4);
+        virStorageEncryptionFormat(buf, source->encryption);
+        virBufferAdjustIndent(buf, -4);
+        virBufferAdd(buf, "  </source>\n");
     }
     if (disk->sources->len > 0)
         virBufferAdd(buf, "</disk>\n");

@@ -13,6 +13,8 @@
 
 #include "qemu_checkpoint_plan.h"
 #include "qemu_nbd.h"
+#include "qemu_nodes.h"
+#include "qemu_secret.h"
 
 /* QEMU before 9.1 counts nanoseconds in 32 bits: 4.29 s, and what is more comes out as anything below. */
 #define CBW_TIMEOUT_MAX 4
@@ -101,9 +103,27 @@ keepsOwner(const virDomainBackupDiskDef *disk, const virStorageSource *store)
     return store == disk->store && virDomainBackupDiskKeepsOwner(disk);
 }
 
+/* Of the node that opens @store. */
+static char *
+secretObject(const virStorageSource *store, const virDomainBackupDiskDef *disk)
+{
+    g_autofree char *node = qemuBackupNodeName(store == disk->scratch ? "kept" : "store", disk->name);
+
+    return qemuSecretObjectName(node);
+}
+
 void
-qemuBackupPlanFile(qemuPlan *plan, const qemuBackupPlanInput *input, const virStorageSource *store,
-                   qemuPlanStepKind kind, const char *suffix, const qemuBackupPlanDisk *disk)
+qemuBackupPlanSecret(qemuPlan *plan, const virStorageSource *store, const char *suffix,
+                     const virDomainBackupDiskDef *disk)
+{
+    g_autofree char *object = secretObject(store, disk);
+
+    qemuPlanAddSecret(plan, store->encryption, object, "backup.begin.secret%s.%s", suffix, disk->name);
+}
+
+static void
+planFile(qemuPlan *plan, const qemuBackupPlanInput *input, const virStorageSource *store,
+         qemuPlanStepKind kind, const char *suffix, const qemuBackupPlanDisk *disk)
 {
     bool keepOwner = keepsOwner(disk->def, store);
     qemuPlanStep *made = NULL;
@@ -122,6 +142,15 @@ qemuBackupPlanFile(qemuPlan *plan, const qemuBackupPlanInput *input, const virSt
         made->limit = virDomainBackupDiskScratchLimit(input->def, disk->def, input->reuseExternal);
     made->format = store->format == VIR_STORAGE_FORMAT_QCOW2 ? VIR_STORAGE_FORMAT_QCOW2
                                                              : VIR_STORAGE_FORMAT_RAW;
+    made->secret = store->encryption ? virStorageEncryptionToRef(store->encryption) : NULL;
+}
+
+void
+qemuBackupPlanFile(qemuPlan *plan, const qemuBackupPlanInput *input, const virStorageSource *store,
+                   qemuPlanStepKind kind, const char *suffix, const qemuBackupPlanDisk *disk)
+{
+    planFile(plan, input, store, kind, suffix, disk);
+    qemuBackupPlanSecret(plan, store, suffix, disk->def);
 }
 
 void
@@ -159,6 +188,7 @@ keeperOptions(const qemuBackupPlanInput *input, const virDomainBackupDiskDef *di
     g_autofree char *scratch = qemuBackupNodeName("scratch", disk->name);
     const char *protocol = store->type == VIR_STORAGE_TYPE_BLOCK ? "host_device" : "file";
     unsigned long long limit = virDomainBackupDiskScratchLimit(input->def, disk, input->reuseExternal);
+    virJSONValue *options = qemuNodesDriverProps(store, node);
     virJSONValue *file = NULL;
 
     if (limit > 0)
@@ -166,9 +196,9 @@ keeperOptions(const qemuBackupPlanInput *input, const virDomainBackupDiskDef *di
                             scratch, limit, protocol, store->path);
     else
         file = virJSONBuild("{'driver':%s,'node-name':%s,'filename':%s}", protocol, scratch, store->path);
-    return virJSONBuild("{'driver':'qcow2','node-name':%s,'file':{'driver':'quorum','vote-threshold':%d,"
-                        "'children':[%v]}}",
-                        node, 1, file);
+    virJSONObjectSet(options, "file",
+                     virJSONBuild("{'driver':'quorum','vote-threshold':%d,'children':[%v]}", 1, file));
+    return options;
 }
 
 /* The target of a push is open already. */
@@ -436,6 +466,10 @@ void
 qemuBackupPlanFileEnd(qemuPlan *plan, const virStorageSource *store, bool remove, const char *suffix,
                       const virDomainBackupDiskDef *disk)
 {
+    g_autofree char *object = store ? secretObject(store, disk) : NULL;
+
+    if (store && store->encryption)
+        qemuPlanAddQMP(plan, qemuSecretDelete(object), NULL, "backup.end.secret%s.%s", suffix, disk->name);
     if (store && store->path && (remove || !keepsOwner(disk, store)))
         qemuPlanAddStep(plan, remove ? QEMU_STEP_UNLINK : QEMU_STEP_RETURN, store->path,
                         "backup.end.%s%s.%s", remove ? "unlink" : "return", suffix, disk->name);

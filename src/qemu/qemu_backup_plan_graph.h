@@ -24,6 +24,9 @@ bool qemuBackupPlanIsLate(const virDomainBackupDef *def, const virDomainBackupDi
  * there. @suffix: of the step's name, "-scratch" for a second file of a disk. */
 void qemuBackupPlanFile(qemuPlan *plan, const qemuBackupPlanInput *input, const virStorageSource *store,
                         qemuPlanStepKind kind, const char *suffix, const qemuBackupPlanDisk *disk);
+/** The passphrase that opens @store, if it is encrypted: qemuBackupPlanFile has it in it. */
+void qemuBackupPlanSecret(qemuPlan *plan, const virStorageSource *store, const char *suffix,
+                          const virDomainBackupDiskDef *disk);
 void qemuBackupPlanWindow(qemuPlan *plan, const qemuBackupPlanInput *input, const qemuBackupPlanDisk *disk);
 /** Step backup.begin.@step.DISK that opens @options (consumed), fleece-@what-DISK. */
 void qemuBackupPlanOpen(qemuPlan *plan, virJSONValue *options, const char *what, const char *step,
@@ -43,7 +46,7 @@ void qemuBackupPlanFilterEnd(qemuPlan *plan, const qemuBackupPlanEnding *ending,
                              const qemuBackupPlanEndDisk *disk);
 /** The temporary bitmaps of all disks. */
 void qemuBackupPlanUnionsEnd(qemuPlan *plan, const qemuBackupPlanEnding *ending);
-/** File of @store removed, or given back. */
+/** File of @store removed, or given back, and its passphrase removed from QEMU. */
 void qemuBackupPlanFileEnd(qemuPlan *plan, const virStorageSource *store, bool remove, const char *suffix,
                            const virDomainBackupDiskDef *disk);
 void qemuBackupPlanWindowsEnd(qemuPlan *plan, const qemuBackupPlanEnding *ending);

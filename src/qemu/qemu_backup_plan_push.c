@@ -13,6 +13,7 @@
 #include "qemu_backup_plan_graph.h"
 #include "qemu_checkpoint_plan.h"
 #include "qemu_nbd.h"
+#include "qemu_nodes.h"
 
 /* A fleeced push is asked for because of a slow target: with more, QEMU's threads for input and output are
  * all busy with the job's writes, if that target is a file, and the guest's requests wait for one. */
@@ -124,20 +125,23 @@ targetOptions(const virDomainBackupDiskDef *disk)
 {
     const virStorageSource *store = disk->store;
     g_autofree char *node = qemuBackupNodeName("store", disk->name);
-    const char *format = virDomainBackupDiskDriver(disk);
     const char *protocol = store->type == VIR_STORAGE_TYPE_BLOCK ? "host_device" : "file";
+    virJSONValue *options = qemuNodesDriverProps(store, node);
+    virJSONValue *file = NULL;
 
+    if (disk->format)
+        virJSONObjectSet(options, "driver", virJSONNewString(virDomainBackupDiskDriver(disk)));
     if (store->nbd) {
         g_autofree char *wire = qemuBackupNodeName("wire", disk->name);
-        virJSONValue *connection = qemuNbdOptions(store->nbd);
 
-        virJSONObjectSet(connection, "node-name", virJSONNewString(wire));
-        return virJSONBuild("{'driver':%s,'node-name':%s,'discard':'unmap','file':%v}", format, node,
-                            connection);
+        file = qemuNbdOptions(store->nbd);
+        virJSONObjectSet(file, "node-name", virJSONNewString(wire));
+    } else {
+        file = virJSONBuild("{'driver':%s,'filename':%s,'discard':'unmap'}", protocol, store->path);
     }
-    return virJSONBuild("{'driver':%s,'node-name':%s,'discard':'unmap',"
-                        "'file':{'driver':%s,'filename':%s,'discard':'unmap'}}",
-                        format, node, protocol, store->path);
+    virJSONObjectSet(options, "discard", virJSONNewString("unmap"));
+    virJSONObjectSet(options, "file", file);
+    return options;
 }
 
 /* What we cannot make ourselves QEMU makes, in an empty file. "vpc" counts in cylinders unless told not to. */
@@ -164,8 +168,10 @@ planTarget(qemuPlan *plan, const qemuBackupPlanInput *input, const qemuBackupPla
 {
     const virStorageSource *store = disk->def->store;
 
-    if (store->nbd)
+    if (store->nbd) {
+        qemuBackupPlanSecret(plan, store, "", disk->def);
         return;
+    }
     qemuBackupPlanFile(plan, input, store, QEMU_STEP_IMAGE_CREATE, "", disk);
     if (disk->def->format && store->type == VIR_STORAGE_TYPE_FILE && !input->reuseExternal)
         planFormat(plan, disk);

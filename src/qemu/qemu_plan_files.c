@@ -10,6 +10,7 @@
 #include <sys/stat.h>
 #include <unistd.h>
 #include "disk_def.h"
+#include "qemu_image_luks.h"
 #include "virerror_report.h"
 #include "virfile.h"
 #include "virlog.h"
@@ -48,8 +49,18 @@ qemuPlanFileValidate(const qemuPlanStep *step)
 }
 
 static int
+fillEncrypted(const qemuPlanStep *step, int fd)
+{
+    g_autoptr(virStorageEncryption) encryption = virStorageEncryptionFromRef(step->secret);
+
+    return encryption ? qemuImageLuksCreate(fd, step->path, step->format, step->size, encryption) : -1;
+}
+
+static int
 fillImage(const qemuPlanStep *step, int fd)
 {
+    if (step->secret)
+        return fillEncrypted(step, fd);
     if (step->format != VIR_STORAGE_FORMAT_RAW)
         return virQcow2Create(fd, step->path, step->size, NULL, NULL);
     if (ftruncate(fd, step->size) < 0) {

@@ -23,6 +23,7 @@ diskFree(qemuRestoreDisk *disk)
     g_free(disk->name);
     g_free(disk->path);
     g_free(disk->newPath);
+    virStorageEncryptionFree(disk->encryption);
     g_free(disk->error);
     g_free(disk);
 }

@@ -27,6 +27,7 @@ typedef struct _qemuRestoreDisk {
     gid_t group;
     mode_t mode;
     virStorageFormat format;   /* from here on: not in the journal */
+    virStorageEncryption *encryption; /* of the disk, or NULL */
     unsigned long long size;
     const virDomainRestoreDiskDef *def;
     bool done;

@@ -6,13 +6,9 @@
 #include "qemu_restore_plan.h"
 
 #include "qemu_backup_plan.h"
+#include "qemu_nodes.h"
+#include "qemu_secret.h"
 #include "qemu_tls.h"
-
-static const char *
-formatName(virStorageFormat format)
-{
-    return format == VIR_STORAGE_FORMAT_QCOW2 ? "qcow2" : "raw";
-}
 
 static const char *
 protocolName(bool block)
@@ -41,11 +37,15 @@ planSources(qemuPlan *plan, const qemuRestoreDisk *disk)
         const virStorageSource *source = g_ptr_array_index(disk->def->sources, i);
         g_autofree char *node = sourceName(disk, i);
         g_autofree char *lower = i > 0 ? sourceName(disk, i - 1) : NULL;
-        virJSONValue *options =
-            virJSONBuild("{'driver':%s,'node-name':%s,'read-only':%b,'file':{'driver':%s,'filename':%s}}",
-                         formatName(source->format), node, true,
-                         protocolName(source->type == VIR_STORAGE_TYPE_BLOCK), source->path);
+        g_autofree char *object = qemuSecretObjectName(node);
+        virJSONValue *options = qemuNodesDriverProps(source, node);
 
+        qemuPlanAddSecret(plan, source->encryption, object, "restore.begin.key.%s", disk->name);
+        virJSONObjectSet(options, "read-only", virJSONNewBoolean(true));
+        virJSONObjectSet(options, "file",
+                         virJSONBuild("{'driver':%s,'filename':%s}",
+                                      protocolName(source->type == VIR_STORAGE_TYPE_BLOCK),
+                                      source->path));
         if (source->format == VIR_STORAGE_FORMAT_QCOW2)
             virJSONObjectSet(options, "backing",
                              lower ? virJSONNewString(lower) : virJSONNewNull());
@@ -58,9 +58,13 @@ targetOptions(const qemuRestoreDisk *disk, bool readonly)
 {
     g_autofree char *node = qemuBackupNodeName("new", disk->name);
     g_autofree char *file = qemuBackupNodeName("nfile", disk->name);
+    const virStorageSource image = {.format = disk->format, .encryption = disk->encryption};
+    virJSONValue *options = qemuNodesDriverProps(&image, node);
 
-    return virJSONBuild("{'driver':%s,'node-name':%s,'read-only':%b,'discard':'unmap','file':%s}",
-                        formatName(disk->format), node, readonly, file);
+    virJSONObjectSet(options, "read-only", virJSONNewBoolean(readonly));
+    virJSONObjectSet(options, "discard", virJSONNewString("unmap"));
+    virJSONObjectSet(options, "file", virJSONNewString(file));
+    return options;
 }
 
 static void
@@ -68,11 +72,14 @@ planTarget(qemuPlan *plan, const qemuRestoreDisk *disk)
 {
     const char *path = disk->newPath ? disk->newPath : disk->path;
     g_autofree char *file = qemuBackupNodeName("nfile", disk->name);
+    g_autofree char *node = qemuBackupNodeName("new", disk->name);
+    g_autofree char *object = qemuSecretObjectName(node);
 
     planAdd(plan,
             virJSONBuild("{'driver':%s,'node-name':%s,'filename':%s,'discard':'unmap'}",
                          protocolName(!disk->newPath), file, path),
             "file", disk->name);
+    qemuPlanAddSecret(plan, disk->encryption, object, "restore.begin.secret.%s", disk->name);
     planAdd(plan, targetOptions(disk, false), "new", disk->name);
 }
 
@@ -114,6 +121,7 @@ qemuRestorePlanOpen(const qemuRestorePlanInput *input)
                                disk->name);
         step->size = disk->size;
         step->format = disk->format;
+        step->secret = disk->encryption ? virStorageEncryptionToRef(disk->encryption) : NULL;
     }
     for (guint i = 0; i < disks->len; i++) {
         planSources(plan, g_ptr_array_index(disks, i));

@@ -251,6 +251,7 @@ lookAtDisk(qemuRestoreJob *job, const virDomainRestoreDiskDef *def, const virDom
     disk = qemuRestoreJobAddDisk(job, def->name);
     disk->def = def;
     disk->format = src->format;
+    disk->encryption = virStorageEncryptionCopy(src->encryption);
     resolved = realpath(src->path, NULL);
     disk->path = g_strdup(resolved ? resolved : src->path);
     if (src->type == VIR_STORAGE_TYPE_FILE)

@@ -153,7 +153,7 @@ static const confRefusal backupRefusals[] = {
      PUSH_DISKS(NETWORK("<target protocol='rbd'>" NBD_HOST "</target>"))},
     {"network-tls", UNSUPPORTED, "'yes' of attribute 'tls' in element <target>",
      PUSH_DISKS(NETWORK("<target protocol='nbd' tls='yes'>" NBD_HOST "</target>"))},
-    {"network-encryption", UNSUPPORTED, "<encryption> in <target>",
+    {"network-encryption", BAD, "format='luks' and a <secret>",
      PUSH_DISKS(NETWORK("<target protocol='nbd'>" NBD_HOST "<encryption format='luks'/></target>"))},
     {"network-rdma", UNSUPPORTED, "'rdma'",
      PUSH_DISKS(NETWORK("<target protocol='nbd'><host transport='rdma' name='h'/></target>"))},
@@ -169,7 +169,10 @@ static const confRefusal backupRefusals[] = {
     {"file-host", GRAMMAR, "must have attribute 'file' and no other",
      PUSH_DISKS("<disk name='vda' type='file'><target file='/t'>" NBD_HOST "</target></disk>")},
     {"network-scratch", GRAMMAR, "'network'", PULL_DISKS("<disk name='vda' type='network'/>")},
-    {"encryption", UNSUPPORTED, "<encryption> in <target>",
+    {"encryption-vmdk", UNSUPPORTED, "cannot be encrypted in format 'vmdk'",
+     PUSH_DISKS("<disk name='vda' type='file'><target file='/t'><encryption format='luks'><secret "
+                "type='passphrase' usage='a'/></encryption></target><driver type='vmdk'/></disk>")},
+    {"encryption", BAD, "format='luks' and a <secret>",
      PUSH_DISKS("<disk name='vda' type='file'><target file='/t'><encryption "
                 "format='luks'/></target></disk>")},
     {"seclabel-relabel", UNSUPPORTED, "'yes' of attribute 'relabel' in element <seclabel>",

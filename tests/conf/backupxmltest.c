@@ -141,6 +141,9 @@ testCompress(void)
                         "cannot compress the backup of disk 'vda': its target is a file that exists already");
     assertNotCompressed("<disk name='vda' type='file'><driver type='raw'/></disk>", false,
                         "its target is not in format qcow2");
+    assertNotCompressed("<disk name='vda' type='file'><target file='/t'><encryption format='luks'><secret "
+                        "type='passphrase' usage='a'/></encryption></target></disk>", false,
+                        "its target is encrypted");
     assertNotCompressed("<disk name='vda' type='block'><target dev='/dev/t'/></disk>", false,
                         "its target is a block device");
     assertNotCompressed("<disk name='vda' type='network'><target protocol='nbd'><host name='h'/></target>"
@@ -205,6 +208,7 @@ main(int argc, char **argv)
     static const char *const cases[] = {
         "bare", "push", "pull-unix", "pull-tcp", "pull-tls", "push-nbd", "index", "virtnbdbackup", "explicit-readonly",
         "options", "pull-options", "push-options", "options-no", "push-formats", "seclabel", "push-fleeced",
+        "push-luks", "pull-luks",
     };
     static const char *const settled[] = {"bare", "pull-unix", "push-options", "options-no"};
 

@@ -10,7 +10,8 @@ testRoundTrip(void)
 {
     static const char *const texts[] = {
         RESTORE("push", "<disks><disk name='vda'><source file='/b/full' format='raw'/>"
-                        "<source file='/b/a &amp; b'/></disk></disks>"),
+                        "<source file='/b/a &amp; b'><encryption format='luks'><secret "
+                        "type='passphrase' usage='/b'/></encryption></source></disk></disks>"),
         RESTORE("pull", "<server name='::1' tls='yes'/><disks><disk name='vda' exportname='x'/>"
                         "<disk name='sdb'/></disks>"),
     };

@@ -4,6 +4,7 @@
 the guest wrote; who reads the files gets none of it; and nobody finds the passphrase."""
 import base64
 import os
+import re
 
 import libvirt
 
@@ -27,6 +28,8 @@ def encryption(secret):
 
 
 class LuksTest(StoreTest):
+    made = {}       # empty encrypted images by format and size: each test has copies
+
     def setUp(self):
         super().setUp()
         self.key = os.path.join(self.tmp, "passphrase")
@@ -53,8 +56,14 @@ class LuksTest(StoreTest):
         options = [prefix + "key-secret=s", prefix + "iter-time=10"] + ([] if luks else ["encrypt.format=luks"])
         argv = ["qemu-img", "create", "-q", "--object", "secret,id=s,file=" + self.key,
                 "-f", "luks" if luks else "qcow2", "-o", ",".join(options), disk.path, str(disk.size)]
-        # qemu-img measures how fast the host is, and fails now and then on one that is busy
-        wait_until("image %s" % disk.path, lambda: images.run(argv, check=False).returncode == 0)
+        made = self.made.get((disk.format, disk.size))
+        if made is None:
+            # qemu-img measures for seconds how fast the host is, and fails now and then on one that is busy
+            wait_until("image %s" % disk.path, lambda: images.run(argv, check=False).returncode == 0)
+            with open(disk.path, "rb") as f:
+                made = self.made[disk.format, disk.size] = f.read()
+        with open(disk.path, "wb") as f:
+            f.write(made)
 
     def decrypted(self, path, luks=False):
         """The content of an encrypted image, by qemu-img and the passphrase."""
@@ -226,6 +235,160 @@ class Disks(LuksTest):
         self.assertEqual(self.names(m), [])
         self.secrets()
         m.dom.create()
+
+
+class Backups(LuksTest):
+    """Targets and scratch files that are encrypted themselves."""
+
+    def target(self, target, secret=BY_UUID, format="qcow2", tag="luks", scratch=False):
+        path = os.path.join(self.scratch if scratch else self.out, "vm-%s.%s" % (target, tag))
+        return path, ("<disk name='%s' type='file'><driver type='%s'/><%s file='%s'>%s</%s></disk>"
+                      % (target, format, "scratch" if scratch else "target", path, encryption(secret),
+                         "scratch" if scratch else "target"))
+
+    def push_to(self, m, rows, incremental=None):
+        self.begin(m, "<domainbackup mode='push'>%s<disks>%s</disks></domainbackup>"
+                   % ("<incremental>%s</incremental>" % incremental if incremental else "", rows))
+        shown = m.dom.backupGetXMLDesc()
+        self.wait_no_job(m)
+        return shown
+
+    def plain_machine(self):
+        m = self.machine(boots=False, disks=2, size=16 * MIB)
+        for target in m.targets:
+            for block in range(0, 40, 3):
+                self.poke(m, target, block * BLOCK)
+        return m
+
+    def push_both(self, m):
+        """To qcow2 and to raw; what is read with the passphrase is the model."""
+        a, b = self.target("vda"), self.target("vdb", BY_USAGE, "raw")
+        self.push_to(m, a[1] + b[1])
+        for target, path, luks in (("vda", a[0], False), ("vdb", b[0], True)):
+            self.assertSame(m[target].model.data, self.decrypted(path, luks), target)
+            self.assert_encrypted(path)
+            os.unlink(path)
+
+    def test_push(self):
+        m = self.plain_machine()
+        self.push_both(m)
+        self.checkpoint(m, "a")
+        before = m.models()
+        self.poke(m, "vda", 6 * BLOCK)
+        path, row = self.target("vda", tag="inc")
+        self.push_to(m, row, "a")
+        data = self.decrypted(path)
+        self.assertEqual(data[6 * BLOCK:7 * BLOCK], bytes(m["vda"].model.data[6 * BLOCK:7 * BLOCK]))
+        self.assertEqual(data[:6 * BLOCK], bytes(6 * BLOCK))
+        self.assertNotEqual(before["vda"].data, m["vda"].model.data)
+        self.assert_encrypted(path)
+        self.assertEqual(self.objects(m), [])
+        self.assert_passphrase_nowhere(m)
+        m.dom.checkpointLookupByName("a").delete()
+        m.dom.destroy()
+        path, row = self.target("vda", tag="stopped")
+        self.push_to(m, row)
+        self.assertSame(m["vda"].model.data, self.decrypted(path), "vda")
+
+    def test_pull(self):
+        m = self.plain_machine()
+        before = m.models()
+        path, row = self.target("vda", scratch=True)
+        self.begin(m, "<domainbackup mode='pull'><server transport='unix' socket='%s'/><disks>%s</disks>"
+                   "</domainbackup>" % (self.socket_path(), row))
+        for block in range(0, 40, 3):
+            self.poke(m, "vda", block * BLOCK)
+        self.assertSame(before["vda"].data, images.pull("vda", socket=self.socket_path())[0], "export")
+        self.assertSame(m["vda"].model.data, images.content(m["vda"].path), "vda")
+        self.assertGreater(os.stat(path).st_blocks * 512, 14 * BLOCK)
+        self.assert_encrypted(path)
+        self.assertEqual(len(self.objects(m)), 1)
+        self.restart_daemon(kill=True)
+        self.end_pull(m)
+        self.assertEqual(self.objects(m), [])
+        self.assert_passphrase_nowhere(m)
+
+    def test_scratch_of_an_encrypted_disk(self):
+        """Which nobody has named."""
+        m = self.luks_machine()
+        for target in m.targets:
+            self.poke(m, target, 0)
+        self.begin(m, "<domainbackup mode='pull'><server transport='unix' socket='%s'/></domainbackup>"
+                   % self.socket_path())
+        xml = m.dom.backupGetXMLDesc()
+        self.assertEqual(xml.count("<encryption format='luks' engine='qemu'>"), 2, xml)
+        before = m.models()
+        for target in m.targets:
+            self.poke(m, target, 0)
+        for scratch in re.findall("<scratch file='(.*)'>", xml):
+            self.assert_encrypted(scratch)
+        for target, (data, _) in self.read_exports(m).items():
+            self.assertSame(before[target].data, data, target)
+        self.end_pull(m)
+
+    def test_what_fails_leaves_nothing(self):
+        m = self.plain_machine()
+        path, row = self.target("vda")
+        xml = "<domainbackup mode='push'><disks>%s</disks></domainbackup>" % row
+        self.secret().undefine()
+        self.assertError(NO_SECRET, "no secret with matching uuid '%s'" % UUID, self.begin, m, xml)
+        self.secrets()
+        self.assertError(libvirt.VIR_ERR_CONFIG_UNSUPPORTED, "its target is encrypted", self.begin, m,
+                         xml.replace("</disks>", "</disks><f:options xmlns:f='urn:fleece:1' compress='yes'/>"))
+        self.assertEqual((os.path.exists(path), self.objects(m)), (False, []))
+        # one that is there already, and has another passphrase
+        disk = Disk("vda", path, m["vda"].size)
+        self.create(disk)
+        self.secret().setValue(b"wrong")
+        self.assertError(libvirt.VIR_ERR_INTERNAL_ERROR, "Invalid password", self.begin, m, xml, None,
+                         libvirt.VIR_DOMAIN_BACKUP_BEGIN_REUSE_EXTERNAL)
+        self.assertEqual(self.objects(m), [])
+        self.secrets()
+        self.begin(m, xml, None, libvirt.VIR_DOMAIN_BACKUP_BEGIN_REUSE_EXTERNAL)
+        self.wait_no_job(m)
+        self.assertSame(m["vda"].model.data, self.decrypted(path), "vda")
+
+    def test_interrupted(self):
+        """Of a begin that fails, or whose daemon dies, nothing is left, and the next one works."""
+        m = self.plain_machine()
+        path, row = self.target("vda", scratch=True)
+        xml = ("<domainbackup mode='pull'><server transport='unix' socket='%s'/><disks>%s</disks></domainbackup>"
+               % (self.socket_path(), row))
+        for fault in ("backup.begin.secret.vda.done:kill", "backup.begin.filter.vda:fail"):
+            with self.subTest(fault):
+                self.restart_daemon(fault=fault)
+                with self.assertRaises(libvirt.libvirtError):
+                    self.begin(m, xml)
+                if fault.endswith("kill"):
+                    self.daemon.wait_end()
+                    self.disconnect()
+                    self.start_daemon()
+                wait_until("nothing to be left", lambda: not os.path.exists(path) and not self.objects(m))
+        self.begin(m, xml)
+        self.end_pull(m)
+
+    def test_restore(self):
+        """Onto encrypted disks, from an encrypted backup and from a plain one."""
+        m = self.luks_machine()
+        for target in m.targets:
+            self.poke(m, target, 5 * BLOCK, 3 * BLOCK)
+        a = self.target("vda", BY_USAGE)
+        plain = os.path.join(self.out, "vdb.raw")
+        self.push_to(m, a[1] + "<disk name='vdb' type='file'><driver type='raw'/><target file='%s'/></disk>" % plain)
+        want = m.models()
+        for target in m.targets:
+            self.poke(m, target, 6 * BLOCK)
+        m.dom.destroy()
+        rows = ("<disk name='vda'><source file='%s'>%s</source></disk>"
+                "<disk name='vdb'><source file='%s' format='raw'/></disk>" % (a[0], encryption(BY_USAGE), plain))
+        self.begin(m, "<f:domainrestore xmlns:f='urn:fleece:1' mode='push'><disks>%s</disks></f:domainrestore>" % rows)
+        self.wait_no_job(m)
+        for disk in m.disks:
+            self.assertSame(want[disk.target].data, self.decrypted(disk.path, disk.format == "raw"), disk.target)
+            self.assert_encrypted(disk.path)
+            disk.model.data = want[disk.target].data
+        self.start_machine(m)
+        self.assert_passphrase_nowhere(m)
 
 
 if __name__ == "__main__":

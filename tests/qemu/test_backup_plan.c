@@ -11,7 +11,7 @@ typedef struct _planCase {
     virBackupMode mode;
     size_t ndisks;
     const char *since[MAX_DISKS];   /* "A B"; NULL = full */
-    bool tcp, tls, checkpoint, paused, helper, reuse, block, nbd, quiesce, changed, limits, owner, compress;
+    bool tcp, tls, checkpoint, paused, helper, reuse, block, nbd, quiesce, changed, limits, owner, compress, luks;
     unsigned long long scratchLimit;
     bool fleeced, iothread, failed, slow;
     virStorageFormat format;
@@ -34,6 +34,10 @@ static const planCase cases[] = {
     { "pull-changed", PULL, .ndisks = 2, .since = { "A B", NULL }, .changed = true },
     { "pull-changed-limit", PULL, .ndisks = 1, .since = { "A B" }, .changed = true, .scratchLimit = 1073741999 },
     { "pull-quiesce", PULL, .ndisks = 1, .checkpoint = true, .quiesce = true },
+    { "pull-luks", PULL, .ndisks = 2, .since = { "A B", NULL }, .changed = true, .luks = true },
+    { "push-luks", PUSH, .ndisks = 1, .luks = true, .helper = true },
+    { "push-luks-fleeced", PUSH, .ndisks = 1, .luks = true, .fleeced = true },
+    { "push-luks-raw", PUSH_RAW, .ndisks = 1, .luks = true },
     { "push-full", PUSH, .ndisks = 1 },
     { "push-incremental-checkpoint-2", PUSH, .ndisks = 2, .since = { "A B", NULL },
       .checkpoint = true },
@@ -81,6 +85,7 @@ static const virStorageSource images[] = { { .path = (char *)"/img/a.qcow2" },
 static const char *const scratches[] = { "/scratch/vda.2", "/scratch/vdb.2", "/scratch/vdc.2" };
 static const char *const stores[] = { "/scratch/vda.1", "/scratch/vdb.1", "/scratch/vdc.1" };
 
+static virStorageEncryption encryption = { .usage = (char *)"/scratch" };
 static virStorageNbd nbdTarget = { .host = (char *)"::1", .port = 10809, .exportName = (char *)"x" };
 
 static char *keptModels[] = { (char *)"selinux", (char *)"dac", NULL };
@@ -117,6 +122,8 @@ fillDisk(planState *s, const planCase *c, size_t i)
     };
     if (c->fleeced)
         s->defs[i].scratch = &s->scratches[i];
+    if (c->luks)
+        s->stores[i].encryption = s->scratches[i].encryption = &encryption;
     if (c->nbd) {
         s->stores[i].type = VIR_STORAGE_TYPE_NETWORK;
         s->stores[i].nbd = &nbdTarget;

@@ -272,7 +272,8 @@ static const struct {
     {KIND_BACKUP, "what the domain's disks decide",
      "unknown twice empty-cdrom block-source none-selected onto-itself fleeced-onto-itself"},
     {KIND_BACKUP, "what must be there or unique in the request",
-     "incremental-of-what same-store same-export network-twice seclabel-twice fleeced-into-target"},
+     "incremental-of-what same-store same-export network-twice seclabel-twice fleeced-into-target "
+     "encryption-vmdk"},
 };
 
 static bool
