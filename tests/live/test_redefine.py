@@ -155,6 +155,8 @@ class Order(RedefineTest):
         self.redefine(m, texts["a"], parent="")
         self.redefine(m, texts["b"])
         self.redefine(m, texts["c"])
+        self.assertEqual([c.getName() for c in m.dom.listAllCheckpoints(
+            libvirt.VIR_DOMAIN_CHECKPOINT_LIST_TOPOLOGICAL)], ["a", "b", "c"])
         self.assertEqual(self.order(m), ["a", "b", "c"])
         self.assert_broken(m, {})
         for i, name in enumerate("abc"):
