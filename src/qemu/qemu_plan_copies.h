@@ -8,6 +8,6 @@
  * filter node @filter all the same? The guest does not write through the filter any more, and a bitmap
  * QEMU_BACKUP_WRITTEN on it has recorded all that it wrote. @doubtful is set if it may, or if the
  * filter is not there any more.
- * Returns: 0, or -1 with an error if QEMU cannot be asked.
+ * Returns: 0, or -1 with an error if QEMU cannot be asked; then nobody knows.
  */
 int qemuPlanCopiesCheck(qemuTarget *target, const char *filter, bool *doubtful);

@@ -277,6 +277,8 @@ qemuPlanRunAll(qemuPlanRun *run, qemuTarget *target)
                 return -1;
             }
             VIR_WARN("plan %s goes on: %s", plan->name, virErrorLastMessage());
+            /* the filter goes, too, and then nobody can ask any more */
+            news.copiesDoubtful |= step->kind == QEMU_STEP_CHECK_COPIES;
             if (!first)
                 virErrorPreserveLast(&first);
             if (step->kind == QEMU_STEP_WAIT_CLIENTS && end < plan->steps->len)

@@ -254,6 +254,16 @@ class PushFirst(livetest.LiveTest):
             self.assertSame(want["vda"].data[:65536], h.pread(65536, 0), "increment, fleeced")
             h.shutdown()
 
+    def test_late_copies_that_cannot_be_looked_for(self):
+        """A target of which nobody knows is no backup."""
+        self.restart_daemon(fault="backup.end.check.vda:fail")
+        m = self.machine(disks=1, size=SIZE, boots=False)
+        self.begin_watched(m, self.push_xml(m, "x", extra="<f:options xmlns:f='urn:fleece:1' cbw-timeout='1'/>"))
+        job = self.events.wait("job completed", lambda e: e[0] == "job")
+        self.assertRegex(job[2].get("errmsg", ""), "stood still for longer than cbw-timeout")
+        self.wait_no_job(m)
+        self.assertFalse(os.path.exists(self.target_path(m, "vda", "x")))
+
     def test_disk_on_an_iothread(self):
         """QEMU aborts if a node is opened on top of such a disk while the guest writes to it."""
         m = self.machine(disks=1, size=SIZE, start=False)
