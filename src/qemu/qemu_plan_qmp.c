@@ -345,7 +345,9 @@ qemuPlanQMPRunJob(const qemuPlanStep *step, qemuTarget *target)
     g_autofree char *error = NULL;
     int more = 0;
 
-    if (target->ops->command(target, step->command, &reply) < 0 ||
+    /* one that did not come to an end in time has perhaps done so since */
+    if (qemuPlanQMPUndo(NULL, step, target, true) < 0 ||
+        target->ops->command(target, step->command, &reply) < 0 ||
         (more = pollUntil(pollJob, target, id, JOB_TIMEOUT_MS)) < 0)
         return -1;
     error = more > 0 ? g_strdup("it did not come to an end in time") : jobError(target, id);

@@ -223,6 +223,21 @@ class Options(livetest.LiveTest):
         self.begin(m, self.format_xml(m, "vmdk"))
         self.wait_no_job(m)
         self.assert_copy(m, "vmdk", m["vda"].model.data)
+
+    def test_format_job_of_an_earlier_backup(self):
+        """One that took too long for its backup stays with QEMU until somebody dismisses it."""
+        m = self.machine(boots=False, disks=1)
+        path = self.target_path(m, "vda", "old")
+        with open(path, "wb"):
+            pass
+        self.qmp(m.dom, "blockdev-create", **{"job-id": "fleece-format-vda", "options": {
+            "driver": "vmdk", "size": MIB, "file": {"driver": "file", "filename": path}}})
+        wait_until("the job's end", lambda: [j["status"] for j in self.qmp(m.dom, "query-jobs")] == ["concluded"])
+        self.begin(m, self.format_xml(m, "vmdk"))
+        self.wait_no_job(m)
+        self.assert_copy(m, "vmdk", m["vda"].model.data)
+        self.assertEqual(self.qmp(m.dom, "query-jobs"), [])
+
     def test_owner_stays(self):
         """<seclabel relabel='no'/>: QEMU's user does not get the file."""
         if os.geteuid() != 0:
