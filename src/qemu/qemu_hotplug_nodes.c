@@ -1,7 +1,8 @@
 /* SPDX-License-Identifier: LGPL-2.1-or-later */
 /*
  * Block nodes of a running domain that belong to no disk of it: of a disk that could not be attached or
- * whose image could not be closed, of a medium that was being changed, of a resize. Known by our names.
+ * whose image could not be closed, of a medium that was being changed, of a resize. And the passphrases
+ * of such images. Known by our names.
  */
 #include "qemu_hotplug.h"
 
@@ -9,6 +10,8 @@
 #include <string.h>
 
 #include "qemu_hotplug_plan.h"
+#include "qemu_nodes.h"
+#include "qemu_secret.h"
 #include "virerror_report.h"
 #include "virlog.h"
 
@@ -65,10 +68,49 @@ closeRound(qemuVM *vm, GPtrArray *strays)
     return closed;
 }
 
-int
-qemuHotplugCloseStrays(qemuVM *vm)
+/* Number of the image whose passphrase the object @name holds; 0 if it is none of ours. */
+static unsigned int
+imageOfSecret(const char *name)
 {
-    g_autoptr(virDomainDef) def = qemuVMCopyDef(vm);
+    g_autofree char *node = NULL;
+    g_autofree char *object = NULL;
+    unsigned int index = 0;
+
+    if (!name || sscanf(name, "libvirt-%u-format-", &index) != 1)
+        return 0;
+    node = qemuNodeNameFormat(index);
+    object = qemuSecretObjectName(node);
+    return g_str_equal(name, object) ? index : 0;
+}
+
+/* One that stayed would be in the way of the next image with its number. */
+static int
+forgetSecrets(qemuVM *vm, const virDomainDef *def)
+{
+    g_autoptr(virJSONValue) command =
+        virJSONBuild("{'execute':'qom-list','arguments':{'path':'/objects'}}");
+    g_autoptr(virJSONValue) objects = NULL;
+
+    if (vm->target.ops->command(&vm->target, command, &objects) < 0)
+        return -1;
+    for (size_t i = 0; i < virJSONArraySize(objects); i++) {
+        const char *name = virJSONObjectLookupString(virJSONArrayAt(objects, i), "name");
+        unsigned int index = imageOfSecret(name);
+        g_autoptr(virJSONValue) forget = NULL;
+
+        if (index == 0 || defHasIndex(def, index))
+            continue;
+        forget = qemuSecretDelete(name);
+        if (vm->target.ops->command(&vm->target, forget, NULL) == 0)
+            VIR_INFO("domain '%s': forgot passphrase '%s', which no disk has", vm->name, name);
+        virErrorReset();    /* its image could not be closed */
+    }
+    return 0;
+}
+
+static int
+closeNodes(qemuVM *vm, const virDomainDef *def)
+{
     g_autoptr(virJSONValue) command =
         virJSONBuild("{'execute':'query-named-block-nodes','arguments':{'flat':%b}}", true);
     g_autoptr(virJSONValue) nodes = NULL;
@@ -89,4 +131,12 @@ qemuHotplugCloseStrays(qemuVM *vm)
             g_usleep(CLOSE_PAUSE_MS * 1000);
     }
     return 0;
+}
+
+int
+qemuHotplugCloseStrays(qemuVM *vm)
+{
+    g_autoptr(virDomainDef) def = qemuVMCopyDef(vm);
+
+    return closeNodes(vm, def) < 0 ? -1 : forgetSecrets(vm, def);
 }

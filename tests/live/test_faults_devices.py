@@ -171,10 +171,19 @@ class AttachLuks(Attach):
         self.disk.extra = test_luks.encryption(test_luks.BY_UUID)
         test_luks.LuksTest.create(w.t, self.disk)
 
+    def check(self, w, done):
+        HotDisk.check(self, w, done)
+        if not w.m.dom.isActive():
+            return
+        left = test_luks.LuksTest.objects(w.t, w.m)
+        if left:
+            raise Problem("QEMU still has %s" % left)
+
 
 class DetachLuks(Detach):
     points = ("removed.secret",)
     make = AttachLuks.make
+    check = AttachLuks.check
 
 
 class Resize(HotDisk):
