@@ -1,7 +1,7 @@
 #!/usr/bin/python3
 # SPDX-License-Identifier: LGPL-2.1-or-later
-"""What becomes of a backup when its guest powers off, reboots, crashes, is paused, destroyed or killed
-meanwhile: the job's result, events in order, nothing left, and the next backup works. The table is in
+"""What becomes of a backup when its guest powers off, reboots, crashes, is paused, destroyed, killed or to be
+migrated meanwhile: the job's result, events in order, nothing left, and the next backup works. The table is in
 docs/internals/backup-engine.rst.
 
 A pull lasts until it is ended. A push is throttled until it is let go.
@@ -166,6 +166,22 @@ class GoesOn(Meanwhile):
         self.seen(("job", True))
         self.assertEqual(m.dom.state()[0], libvirt.VIR_DOMAIN_RUNNING)
         self.next_backup(m)
+
+
+    def test_not_migrated(self):
+        """Migration is refused as by any driver that has none, and neither guest nor backup notices."""
+        if self.daemon.kind == "stock":
+            self.skipTest("stock can migrate")
+        m = self.fresh(boots=False)
+        self.frozen = m.models()
+        self.pull(m)
+        self.assertError(libvirt.VIR_ERR_NO_SUPPORT, "virDomainMigrate3", m.dom.migrate3, self.conn, {},
+                         libvirt.VIR_MIGRATE_LIVE)
+        done = self.virsh("migrate", "--live", m.name, self.daemon.uri, check=False)
+        self.assertIn("this function is not supported by the connection driver", done.stderr)
+        self.assertEqual(m.dom.state()[0], libvirt.VIR_DOMAIN_RUNNING)
+        self.completes_pull(m)
+        self.seen(("job", True))
 
 
 class Preserved(Meanwhile):
