@@ -56,12 +56,12 @@ class LuksTest(StoreTest):
         options = [prefix + "key-secret=s", prefix + "iter-time=10"] + ([] if luks else ["encrypt.format=luks"])
         argv = ["qemu-img", "create", "-q", "--object", "secret,id=s,file=" + self.key,
                 "-f", "luks" if luks else "qcow2", "-o", ",".join(options), disk.path, str(disk.size)]
-        made = self.made.get((disk.format, disk.size))
+        made = LuksTest.made.get((disk.format, disk.size))
         if made is None:
             # qemu-img measures for seconds how fast the host is, and fails now and then on one that is busy
             wait_until("image %s" % disk.path, lambda: images.run(argv, check=False).returncode == 0)
             with open(disk.path, "rb") as f:
-                made = self.made[disk.format, disk.size] = f.read()
+                made = LuksTest.made[disk.format, disk.size] = f.read()
         with open(disk.path, "wb") as f:
             f.write(made)
 
