@@ -19,6 +19,7 @@
 #include "qemu_lend.h"
 #include "qemu_nodes.h"
 #include "qemu_plan_run.h"
+#include "qemu_qmp_block.h"
 #include "virerror_report.h"
 #include "virlog.h"
 
@@ -177,18 +178,6 @@ qemuHotplugChangeMedium(qemuVM *vm, virDomainDiskDef *disk, bool force)
     return qemuHotplugInstall(vm, g_steal_pointer(&def));
 }
 
-static const virJSONValue *
-nodeLookup(const virJSONValue *nodes, const char *name)
-{
-    for (size_t i = 0; i < virJSONArraySize(nodes); i++) {
-        const virJSONValue *node = virJSONArrayAt(nodes, i);
-
-        if (g_strcmp0(virJSONObjectLookupString(node, "node-name"), name) == 0)
-            return node;
-    }
-    return NULL;
-}
-
 /* (owned) what the node @name, which we had made, is an image of; NULL if it is none in a file. */
 static virStorageSource *
 sourceOfNode(const virJSONValue *nodes, const char *name)
@@ -196,8 +185,8 @@ sourceOfNode(const virJSONValue *nodes, const char *name)
     unsigned int index = 0;
     bool ours = sscanf(name, "libvirt-%u-format", &index) == 1;
     g_autofree char *below = ours ? qemuNodeNameStorage(index) : NULL;
-    const virJSONValue *format = ours ? nodeLookup(nodes, name) : NULL;
-    const virJSONValue *storage = ours ? nodeLookup(nodes, below) : NULL;
+    const virJSONValue *format = ours ? qemuQMPNodeLookup(nodes, name) : NULL;
+    const virJSONValue *storage = ours ? qemuQMPNodeLookup(nodes, below) : NULL;
     const char *driver = virJSONObjectLookupString(storage, "drv");
     const char *path = virJSONObjectLookupString(storage, "file");
     bool isBlock = g_strcmp0(driver, "host_device") == 0;
@@ -245,7 +234,7 @@ reconcileDrive(qemuVM *vm, const virDomainDiskDef *drive, const virJSONValue *no
     if (holds(&state, drive))
         return 0;
     src = state.node ? sourceOfNode(nodes, state.node) : NULL;
-    if (src || (!state.node && !nodeLookup(nodes, old)))
+    if (src || (!state.node && !qemuQMPNodeLookup(nodes, old)))
         return believe(vm, drive, src);
     VIR_WARN("domain '%s': its drive '%s' gets its medium back, as a change of it was interrupted",
              vm->name, drive->dst);

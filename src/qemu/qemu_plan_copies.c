@@ -14,6 +14,7 @@
 #include "qemu_plan_copies.h"
 
 #include "qemu_backup_plan.h"
+#include "qemu_qmp_block.h"
 #include "virerror_report.h"
 #include "virlog.h"
 
@@ -25,18 +26,6 @@ typedef struct _copyCounts {
     unsigned long long copied, written;      /* bytes, in units of their granularity */
     unsigned long long copiedGranularity, writtenGranularity;
 } copyCounts;
-
-static const virJSONValue *
-nodeLookup(const virJSONValue *nodes, const char *name)
-{
-    for (size_t i = 0; i < virJSONArraySize(nodes); i++) {
-        const virJSONValue *node = virJSONArrayAt(nodes, i);
-
-        if (g_strcmp0(virJSONObjectLookupString(node, "node-name"), name) == 0)
-            return node;
-    }
-    return NULL;
-}
 
 /* @written: name of the bitmap with what the guest has written. The newer of the bitmaps without a name
  * stands in front: it has what may be read through the filter. */
@@ -74,7 +63,7 @@ fetchCounts(qemuTarget *target, const char *filter, const char *written, copyCou
 
     if (target->ops->command(target, command, &nodes) < 0)
         return -1;
-    *counts = countCopies(nodeLookup(nodes, filter), written);
+    *counts = countCopies(qemuQMPNodeLookup(nodes, filter), written);
     return 0;
 }
 

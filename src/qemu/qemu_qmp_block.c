@@ -160,6 +160,18 @@ qemuQMPQueryNodes(qemuMonitor *mon)
     return stats ? qemuQMPNodesParse(nodes, stats) : NULL;
 }
 
+const virJSONValue *
+qemuQMPNodeLookup(const virJSONValue *nodes, const char *name)
+{
+    for (size_t i = 0; i < virJSONArraySize(nodes); i++) {
+        const virJSONValue *node = virJSONArrayAt(nodes, i);
+
+        if (g_strcmp0(virJSONObjectLookupString(node, "node-name"), name) == 0)
+            return node;
+    }
+    return NULL;
+}
+
 const qemuQMPNode *
 qemuQMPNodeByName(const GPtrArray *nodes, const char *name)
 {

@@ -31,6 +31,8 @@ G_DEFINE_AUTOPTR_CLEANUP_FUNC(qemuQMPNode, qemuQMPNodeFree)
 GPtrArray *qemuQMPQueryNodes(qemuMonitor *mon);
 /** Pure half of it: the "return" values of query-named-block-nodes and of query-blockstats over nodes. */
 GPtrArray *qemuQMPNodesParse(const virJSONValue *nodes, const virJSONValue *stats);
+/** (borrowed) node @name in the answer to query-named-block-nodes; NULL if it is not there. */
+const virJSONValue *qemuQMPNodeLookup(const virJSONValue *nodes, const char *name);
 /** (borrowed) the node @name; NULL if it is not there. */
 const qemuQMPNode *qemuQMPNodeByName(const GPtrArray *nodes, const char *name);
 /** (borrowed) the node through which @path is read and written. */
