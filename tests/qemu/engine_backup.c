@@ -31,7 +31,7 @@ fillDisk(engineBackup *b, size_t i, const char *since)
     };
     b->defs[i] = (virDomainBackupDiskDef){
         .name = (char *)q->disks[i].name, .backup = true, .exportName = (char *)q->disks[i].name,
-        .store = &b->stores[i],
+        .incremental = (char *)since, .store = &b->stores[i],
     };
     if (since)
         b->since[i] = wordsNew(since);

@@ -144,7 +144,7 @@ refuseEverywhere(virBackupMode mode)
             assertState(q, before);
         }
     }
-    g_assert_cmpint(k, ==, 1 + (mode == VIR_BACKUP_MODE_PULL ? 4 + 4 * 3 : 1 + 3));
+    g_assert_cmpint(k, ==, 1 + (mode == VIR_BACKUP_MODE_PULL ? 4 + 4 * 3 : 4 + 5 * 3));
     assertStillWorks(q);
 }
 
