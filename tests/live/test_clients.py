@@ -65,7 +65,7 @@ dom.checkpointCreateXML("<domaincheckpoint><name>by-python</name></domaincheckpo
 print(dom.name(), dom.isActive(), [c.getName() for c in dom.listAllCheckpoints()])
 print(libvirt_qemu.qemuMonitorCommand(dom, "info status", 1).strip())
 for refused in (conn.listAllNetworks, lambda: conn.storagePoolLookupByName("x"),
-                lambda: conn.secretLookupByUUIDString("x"), lambda: libvirt_qemu.qemuAttach(conn, 1, 0)):
+                lambda: conn.interfaceLookupByName("x"), lambda: libvirt_qemu.qemuAttach(conn, 1, 0)):
     try:
         refused()
         print("not refused")
@@ -77,7 +77,7 @@ vm 1 ['by-python']
 VM status: running
 3 this function is not supported by the connection driver: virConnectListAllNetworks
 3 this function is not supported by the connection driver: virStoragePoolLookupByName
-3 this function is not supported by the connection driver: virSecretLookupByUUIDString
+3 this function is not supported by the connection driver: virInterfaceLookupByName
 3 this function is not supported by the connection driver: virDomainQemuAttach
 """
 
