@@ -274,6 +274,7 @@ qemuPlanRunAll(qemuPlanRun *run, qemuTarget *target)
         if (runGroup(plan, i, end, target, states, &news) < 0) {
             if (!step->goOn) {
                 rollBack(plan, target, states);
+                virErrorRestore(&first);
                 return -1;
             }
             VIR_WARN("plan %s goes on: %s", plan->name, virErrorLastMessage());

@@ -420,9 +420,10 @@ if __name__ == "__main__":
     faultrun.add_repairs(Faults, REPAIRED)
     # Points of TLS, and of targets that are there already: test_faults_devices.py; of an agent: test_quiesce.py;
     # of targets in other hypervisors' formats: test_options.py; of NBD targets and pushes that take long:
-    # test_push_first.py.
+    # test_push_first.py; of encrypted ones: test_luks.py.
     faultrun.main(Faults, __file__,
                   ("backup", "checkpoint", "define", "helper", "reconcile", "settle", "start", "undefine"),
                   ("backup.begin.freeze", "backup.begin.thaw", "checkpoint.create.freeze", "checkpoint.create.thaw",
                    "backup.begin.tls", "backup.end.tls", "backup.begin.lend", "backup.begin.format",
-                   "backup.begin.cut", "backup.end.cut", "backup.end.check"))
+                   "backup.begin.cut", "backup.end.cut", "backup.end.check", "backup.begin.secret",
+                   "backup.end.secret"))

@@ -452,7 +452,8 @@ class Faults(livetest.LiveTest):
 
 if __name__ == "__main__":
     faultrun.add_walks(Faults, WALKED)
-    # A restore into a device: test_restore.py; over TLS it differs from a backup in nothing.
+    # A restore into a device: test_restore.py, of encrypted disks: test_luks.py; over TLS it differs from a
+    # backup in nothing.
     faultrun.main(Faults, __file__, ("attach", "hotplug", "medium", "removed", "resize", "restore",
                                      "backup.begin.tls", "backup.end.tls", "backup.begin.lend"),
-                  ("restore.begin.lend", "restore.begin.tls"))
+                  ("restore.begin.lend", "restore.begin.tls", "restore.begin.key", "restore.begin.secret"))

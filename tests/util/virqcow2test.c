@@ -189,8 +189,9 @@ createWithDataFile(void)
 {
     g_autofree char *path = create(MIB, NULL, NULL);
     g_autofree char *option = g_strdup_printf("data_file=%s.data,data_file_raw=on", path);
+    g_autofree char *output = NULL;
 
-    run((const char *const[]){ "qemu-img", "create", "-q", "-f", "qcow2", "-o", option, path, "3M", NULL });
+    output = run((const char *const[]){ "qemu-img", "create", "-q", "-f", "qcow2", "-o", option, path, "3M", NULL });
     return g_steal_pointer(&path);
 }
 
