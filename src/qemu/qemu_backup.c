@@ -388,7 +388,7 @@ beginPrepared(qemuVM *vm, beginContext *ctx, virDomainCheckpointDef **checkpoint
         return -1;
     }
     qemuTargetHold(vm);
-    qemuBackupWatchStart(vm, vm->backup);
+    qemuBackupWatchStart(vm);
     return 0;
 }
 

@@ -11,6 +11,8 @@
 #include <sys/statvfs.h>
 
 #include "qemu_backup_plan.h"
+#include "qemu_nbd.h"
+#include "qemu_nbd_clients.h"
 #include "qemu_target_pick.h"
 #include "virerror_report.h"
 #include "virlog.h"
@@ -195,13 +197,36 @@ settleWanted(qemuVM *vm)
     return job != NULL;
 }
 
+bool
+qemuBackupPushCut(qemuVM *vm)
+{
+    g_autoptr(qemuBackupJob) job = pushOverWire(vm);
+    qemuTarget *target = qemuVMTarget(vm);
+    unsigned int cut = 0;
+
+    /* the same server may have a disk of the guest's */
+    if (!job || qemuNbdServesDomain(target->ops->def(target)))
+        return false;
+    for (guint i = 0; i < job->disks->len; i++) {
+        const qemuBackupJobDisk *disk = g_ptr_array_index(job->disks, i);
+        const virStorageNbd *nbd = diskDef(job, disk->name)->store->nbd;
+
+        if (nbd)
+            cut += qemuNbdServerBreak(target->ops->pid(target), nbd);
+    }
+    return cut > 0;
+}
+
+/* From outside first: of a guest that powers off, QEMU drains the disks before it hears of anything. */
 static int
 settleCut(qemuVM *vm)
 {
     g_autoptr(qemuBackupJob) job = pushOverWire(vm);
 
-    if (job)
-        qemuBackupPushCancel(vm, job);
+    if (!job)
+        return 0;
+    qemuBackupPushCut(vm);
+    qemuBackupPushCancel(vm, job);
     return 0;
 }
 

@@ -110,7 +110,7 @@ qemuBackupRecover(qemuVM *vm, char **undone)
         VIR_INFO("domain '%s': its backup goes on", vm->name);
         if (adopt(vm, job) < 0)
             return -1;
-        qemuBackupWatchStart(vm, job);
+        qemuBackupWatchStart(vm);
         finishIfConcluded(vm, job);
         return 0;
     case QEMU_BACKUP_ENDING:

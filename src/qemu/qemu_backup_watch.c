@@ -5,9 +5,14 @@
  * stopped reading in the middle of a reply, for ever. Nothing can be done beforehand about what the
  * guest itself begins, so QEMU is asked something trivial every second. If it has not answered by the
  * next time, the connections that do not move are cut off. A client that is slow but reads stays.
+ *
+ * The same drains wait for what is under way to the NBD targets of a push. There QEMU may be silent for as
+ * long as a write of the guest may wait for a copy; then the connections to the targets are cut.
  */
 #include "qemu_backup_watch.h"
 
+#include "qemu_backup_plan.h"
+#include "qemu_backup_push.h"
 #include "qemu_nbd_clients.h"
 #include "qemu_workers.h"
 #include "virerror_report.h"
@@ -23,6 +28,7 @@ typedef struct _watch {
     qemuBackupJob *job;
     gint asking;          /* a question waits for its answer */
     gint breaking;
+    unsigned int ticks;   /* since the question; main loop only */
 } watch;
 
 static watch *
@@ -54,10 +60,15 @@ ask(void *data)
     g_atomic_int_set(&w->asking, 0);
 }
 
-static void
-breakStuck(void *data)
+static unsigned int
+patienceTicks(const virDomainBackupDef *def)
 {
-    g_autoptr(watch) w = data;
+    return def->mode == VIR_BACKUP_MODE_PULL ? 1 : qemuBackupCbwTimeout(def) * 1000 / WATCH_INTERVAL_MS;
+}
+
+static void
+breakClients(watch *w)
+{
     const virDomainBackupDef *def = w->job->def;
     bool isUnix = def->server.transport == VIR_BACKUP_SERVER_UNIX;
     unsigned int broken =
@@ -67,6 +78,18 @@ breakStuck(void *data)
     if (broken > 0)
         VIR_WARN("domain '%s': %u NBD clients of its backup are cut off: QEMU waited for them, and they "
                  "did not read", w->vm->name, broken);
+}
+
+static void
+breakStuck(void *data)
+{
+    g_autoptr(watch) w = data;
+
+    if (w->job->def->mode == VIR_BACKUP_MODE_PULL)
+        breakClients(w);
+    else if (qemuBackupPushCut(w->vm))
+        VIR_WARN("domain '%s': the connections to the targets of its backup are cut: QEMU, and the guest, "
+                 "waited for them", w->vm->name);
     g_atomic_int_set(&w->breaking, 0);
 }
 
@@ -87,24 +110,40 @@ watchTick(gpointer data)
         watchUnref(w);
         return G_SOURCE_REMOVE;
     }
-    if (g_atomic_int_compare_and_exchange(&w->asking, 0, 1))
+    if (g_atomic_int_compare_and_exchange(&w->asking, 0, 1)) {
+        w->ticks = 0;
         qemuWorkersRun(ask, watchRef(w));
-    else if (g_atomic_int_compare_and_exchange(&w->breaking, 0, 1))
+    } else if (++w->ticks >= patienceTicks(w->job->def) && g_atomic_int_compare_and_exchange(&w->breaking, 0, 1)) {
         qemuWorkersRun(breakStuck, watchRef(w));
+    }
     return G_SOURCE_CONTINUE;
 }
 
+/* A push into files has nobody whose connection could be cut. */
+static bool
+hasPeers(const virDomainBackupDef *def)
+{
+    for (guint i = 0; i < def->disks->len; i++) {
+        const virDomainBackupDiskDef *disk = g_ptr_array_index(def->disks, i);
+
+        if (disk->backup && disk->store && disk->store->nbd)
+            return true;
+    }
+    return def->mode == VIR_BACKUP_MODE_PULL;
+}
+
 void
-qemuBackupWatchStart(qemuVM *vm, qemuBackupJob *job)
+qemuBackupWatchStart(qemuVM *vm)
 {
     g_autoptr(GSource) timer = NULL;
     watch *w = NULL;
+    QEMU_VM_LOCK_GUARD(vm);
 
-    if (job->def->mode != VIR_BACKUP_MODE_PULL || vm->helper)
+    if (!vm->backup || vm->helper || !hasPeers(vm->backup->def))
         return;
     w = g_new0(watch, 1);
     w->refs = 1;
     w->vm = qemuVMRef(vm);
-    w->job = qemuBackupJobRef(job);
+    w->job = qemuBackupJobRef(vm->backup);
     timer = virMainLoopTimer(WATCH_INTERVAL_MS, watchTick, w);
 }
