@@ -173,7 +173,8 @@ testHeader(void)
     g_assert_cmpuint(seen.capacity, ==, 5 * MIB);
     g_assert_false(seen.hasDataFile);
     g_assert_null(seen.dataFile);
-    run((const char *const[]){ "qemu-img", "create", "-q", "-f", "qcow2", "-o", "compat=0.10", path, "3M", NULL });
+    g_free(run((const char *const[]){ "qemu-img", "create", "-q", "-f", "qcow2", "-o", "compat=0.10", path, "3M",
+                                      NULL }));
     g_assert_cmpint(headerOf(path, &seen), ==, 0);
     g_assert_cmpuint(seen.version, ==, 2);
     g_assert_cmpuint(seen.capacity, ==, 3 * MIB);
@@ -189,9 +190,8 @@ createWithDataFile(void)
 {
     g_autofree char *path = create(MIB, NULL, NULL);
     g_autofree char *option = g_strdup_printf("data_file=%s.data,data_file_raw=on", path);
-    g_autofree char *output = NULL;
 
-    output = run((const char *const[]){ "qemu-img", "create", "-q", "-f", "qcow2", "-o", option, path, "3M", NULL });
+    g_free(run((const char *const[]){ "qemu-img", "create", "-q", "-f", "qcow2", "-o", option, path, "3M", NULL }));
     return g_steal_pointer(&path);
 }
 
