@@ -107,8 +107,17 @@ exportSettle(virDomainBackupDiskDef *disk)
 }
 
 /* Beside the image, as libvirt does: there the administrator planned for space, and no two domains
- * meet. What is no file has no such place. The scratch of an encrypted disk, which nobody but the
- * backup reads, is encrypted as the disk is. */
+ * meet. What is no file has no such place. */
+static char *
+scratchPath(const virDomainBackupDiskDef *disk, const char *domain, const virStorageSource *source,
+            const char *suffix, const char *scratchDir)
+{
+    if (source->type != VIR_STORAGE_TYPE_FILE)
+        return g_strdup_printf("%s/%s-%s.%s", scratchDir, domain, disk->name, suffix);
+    return g_strdup_printf("%s.%s", source->path, suffix);
+}
+
+/* The scratch of an encrypted disk, which nobody but the backup reads, is encrypted as the disk is. */
 static int
 storeSettle(const virDomainBackupDef *def, virDomainBackupDiskDef *disk, const char *domain,
             const virStorageSource *source, const char *suffix, const char *scratchDir)
@@ -117,10 +126,9 @@ storeSettle(const virDomainBackupDef *def, virDomainBackupDiskDef *disk, const c
         disk->store = virStorageSourceNew(VIR_STORAGE_TYPE_FILE, VIR_STORAGE_FORMAT_QCOW2, NULL);
     if (disk->store->path || disk->store->nbd)
         return 0;
-    if (def->mode == VIR_BACKUP_MODE_PULL)
+    if (def->mode == VIR_BACKUP_MODE_PULL) {
         disk->store->encryption = virStorageEncryptionCopy(source->encryption);
-    if (source->type != VIR_STORAGE_TYPE_FILE && def->mode == VIR_BACKUP_MODE_PULL) {
-        disk->store->path = g_strdup_printf("%s/%s-%s.%s", scratchDir, domain, disk->name, suffix);
+        disk->store->path = scratchPath(disk, domain, source, suffix, scratchDir);
         return 0;
     }
     if (source->type != VIR_STORAGE_TYPE_FILE) {
@@ -235,18 +243,41 @@ virDomainBackupDefCheckCompress(const virDomainBackupDef *def, bool reuseExterna
     return 0;
 }
 
-void
-virDomainBackupDefSettleScratch(virDomainBackupDef *def, bool reuseExternal)
+int
+virDomainBackupDefCheckFleece(const virDomainBackupDef *def, bool reuseExternal)
 {
-    for (guint i = 0; i < def->disks->len; i++) {
+    for (guint i = 0; reuseExternal && VIR_BACKUP_OPTION(def, FLEECE) && i < def->disks->len; i++) {
+        const virDomainBackupDiskDef *disk = g_ptr_array_index(def->disks, i);
+
+        if (!disk->backup || disk->scratch)
+            continue;
+        virReportError(VIR_ERR_CONFIG_UNSUPPORTED,
+                       "cannot make up a scratch for the backup of disk '%s': with the reuse-external flag it must "
+                       "exist already; name it in an <f:scratch>, or leave fleece='yes' out",
+                       disk->name);
+        return -1;
+    }
+    return 0;
+}
+
+void
+virDomainBackupDefSettleScratch(virDomainBackupDef *def, const virDomainDef *dom, const char *suffix,
+                                const char *scratchDir, bool reuseExternal)
+{
+    g_autofree char *scratchSuffix = g_strconcat(suffix, ".scratch", NULL);
+
+    for (guint i = 0; def->mode == VIR_BACKUP_MODE_PUSH && !reuseExternal && i < def->disks->len; i++) {
         virDomainBackupDiskDef *disk = g_ptr_array_index(def->disks, i);
+        const virDomainDiskDef *domDisk = g_ptr_array_index(dom->disks, i);
         g_autofree char *path = NULL;
 
-        if (def->mode != VIR_BACKUP_MODE_PUSH || !VIR_BACKUP_OPTION(def, COMPRESS) || !disk->backup ||
-            disk->scratch || !virDomainBackupDiskCompressible(disk, reuseExternal))
+        if (!disk->backup || disk->scratch ||
+            (!VIR_BACKUP_OPTION(def, FLEECE) &&
+             (!VIR_BACKUP_OPTION(def, COMPRESS) || !virDomainBackupDiskCompressible(disk, reuseExternal))))
             continue;
-        path = g_strconcat(disk->store->path, ".scratch", NULL);
+        path = scratchPath(disk, dom->name, domDisk->src, scratchSuffix, scratchDir);
         disk->scratch = virStorageSourceNew(VIR_STORAGE_TYPE_FILE, VIR_STORAGE_FORMAT_QCOW2, path);
+        disk->scratch->encryption = virStorageEncryptionCopy(disk->store->encryption);
     }
 }
 
@@ -275,7 +306,8 @@ virDomainBackupDefCheckScratchLimit(const virDomainBackupDef *def, bool reuseExt
         const virDomainBackupDiskDef *disk = g_ptr_array_index(def->disks, i);
         const virStorageSource *scratch = scratchOf(def, disk);
 
-        if (!disk->backup || (!reuseExternal && scratch && scratch->type == VIR_STORAGE_TYPE_FILE))
+        if (!disk->backup || (!reuseExternal && (scratch ? scratch->type == VIR_STORAGE_TYPE_FILE
+                                                         : VIR_BACKUP_OPTION(def, FLEECE))))
             continue;
         virReportError(VIR_ERR_CONFIG_UNSUPPORTED,
                        "cannot limit the scratch of disk '%s', '%s': scratch-limit is for scratch files that the "

@@ -70,9 +70,15 @@ bool virDomainBackupDiskCompressible(const virDomainBackupDiskDef *disk, bool re
 /** Refuses, by name, the first target that cannot be compressed if the request itself says compress='yes':
  * -1 with VIR_ERR_CONFIG_UNSUPPORTED. @def: aligned, not settled. */
 int virDomainBackupDefCheckCompress(const virDomainBackupDef *def, bool reuseExternal);
-/** A compressed target of a running domain can hold nothing but what the job writes: for what the guest
- * overwrites meanwhile it gets a scratch, TARGET.scratch, unless the request names one. @def: settled. */
-void virDomainBackupDefSettleScratch(virDomainBackupDef *def, bool reuseExternal);
+/** Refuses fleece='yes' of the request itself if scratches would have to exist already: -1 with
+ * VIR_ERR_CONFIG_UNSUPPORTED. @def: aligned, not settled. */
+int virDomainBackupDefCheckFleece(const virDomainBackupDef *def, bool reuseExternal);
+/** Makes up the scratch of each disk of a push to a running domain that names none: of all with fleece='yes',
+ * else of those that are compressed, whose target can hold nothing but what the job writes. Its path is
+ * that of a pull's scratch (@suffix, @scratchDir: as virDomainBackupDefAlign) and ".scratch". Nothing with
+ * @reuseExternal, for nothing made up exists already. @def: settled, on @dom. */
+void virDomainBackupDefSettleScratch(virDomainBackupDef *def, const virDomainDef *dom, const char *suffix,
+                                     const char *scratchDir, bool reuseExternal);
 /** Bytes that the scratch of @disk may have, in whole sectors; 0 = no limit. It must be a file that the backup
  * makes, for it is made with that length. */
 unsigned long long virDomainBackupDiskScratchLimit(const virDomainBackupDef *def,

@@ -22,6 +22,7 @@ typedef enum {
     VIR_BACKUP_OPTION_BANDWIDTH,   /* push, of each disk: bytes a second; 0 = no limit */
     VIR_BACKUP_OPTION_WORKERS,     /* push, of each disk: copies at a time */
     VIR_BACKUP_OPTION_COMPRESS,    /* push, of each disk that can: 1 */
+    VIR_BACKUP_OPTION_FLEECE,      /* push: each disk gets a scratch that has none */
     VIR_BACKUP_OPTION_LAST
 } virBackupOption;
 

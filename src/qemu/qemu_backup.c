@@ -81,12 +81,13 @@ alignRequest(qemuVM *vm, beginContext *ctx, const virDomainCheckpointDef *checkp
 
     if (!dom || virDomainBackupDefAlign(ctx->def, dom, suffix, config->scratchDir) < 0 ||
         virDomainBackupDefCheckCompress(ctx->def, reuseExternal) < 0 ||
+        virDomainBackupDefCheckFleece(ctx->def, reuseExternal) < 0 ||
         virDomainBackupDefCheckFormats(ctx->def, reuseExternal) < 0 ||
         virDomainBackupDefCheckScratchLimit(ctx->def, reuseExternal) < 0)
         return -1;
     virBackupOptionsSettle(&ctx->def->options, ctx->def->mode, &config->backup);
     if (!vm->helper)
-        virDomainBackupDefSettleScratch(ctx->def, reuseExternal);
+        virDomainBackupDefSettleScratch(ctx->def, dom, suffix, config->scratchDir, reuseExternal);
     return 0;
 }
 

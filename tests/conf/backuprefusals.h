@@ -89,6 +89,8 @@ static const confRefusal backupRefusals[] = {
      PULL("<f:options xmlns:f='urn:fleece:1' workers='5'/>")},
     {"options-compress-pull", GRAMMAR, "attribute 'compress' in element <options>: it is for mode='push'",
      PULL("<f:options xmlns:f='urn:fleece:1' compress='yes'/>")},
+    {"options-fleece-pull", GRAMMAR, "attribute 'fleece' in element <options>: it is for mode='push'",
+     PULL("<f:options xmlns:f='urn:fleece:1' fleece='yes'/>")},
     {"options-compress-word", GRAMMAR, "'zstd' of attribute 'compress'",
      PUSH("<f:options xmlns:f='urn:fleece:1' compress='zstd'/>")},
     {"options-twice", GRAMMAR, "<f:options> is given more than once",

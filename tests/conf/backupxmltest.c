@@ -90,7 +90,8 @@ testOptionsSettle(gconstpointer data)
     g_autoptr(virDomainBackupDef) again = NULL;
     g_autoptr(virConf) conf =
         virConfParse("backup_quiesce = 1\nbackup_onmissing = \"full\"\nbackup_scope = \"changed\"\n"
-                     "cbw_timeout = 9\nbackup_bandwidth = 1000\nbackup_workers = 2\nbackup_compress = 1\n", "x.conf");
+                     "cbw_timeout = 9\nbackup_bandwidth = 1000\nbackup_workers = 2\nbackup_compress = 1\n"
+                     "backup_fleece = 1\n", "x.conf");
     virBackupOptions defaults;
     g_autofree char *text = NULL;
     g_autofree char *second = NULL;
@@ -148,6 +149,53 @@ testCompress(void)
                         "its target is a block device");
     assertNotCompressed("<disk name='vda' type='network'><target protocol='nbd'><host name='h'/></target>"
                         "<driver type='qcow2'/></disk>", false, "its target is an NBD export");
+}
+
+static virDomainBackupDef *
+fleeced(const char *options, const char *disk, bool reuse)
+{
+    g_autofree char *xml = g_strdup_printf(
+        "<domainbackup><disks>%s<disk name='vdb' backup='no'/></disks>"
+        "<f:options xmlns:f='urn:fleece:1' %s/></domainbackup>", disk, options);
+    g_autoptr(virDomainBackupDef) def = parse(xml);
+    g_autoptr(virDomainDef) dom = domain();
+
+    g_assert_cmpint(virDomainBackupDefAlign(def, dom, "7", "/scratch"), ==, 0);
+    virDomainBackupDefSettleScratch(def, dom, "7", "/scratch", reuse);
+    return g_steal_pointer(&def);
+}
+
+/* Beside the image where the request names no scratch, and encrypted as the target is. */
+static void
+testFleece(void)
+{
+    const char *plain = "<disk name='vda' type='file'><target file='/t'/></disk>";
+    g_autoptr(virDomainBackupDef) made = fleeced("fleece='yes' scratch-limit='65536'", plain, false);
+    g_autoptr(virDomainBackupDef) locked = fleeced(
+        "fleece='yes'", "<disk name='vda' type='file'><target file='/t'><encryption format='luks'><secret "
+                        "type='passphrase' usage='a'/></encryption></target></disk>", false);
+    g_autoptr(virDomainBackupDef) named = fleeced(
+        "fleece='yes'", "<disk name='vda' type='file'><target file='/t'/>"
+                        "<f:scratch xmlns:f='urn:fleece:1' file='/s'/></disk>", false);
+    g_autoptr(virDomainBackupDef) none = fleeced("fleece='no'", plain, false);
+    g_autoptr(virDomainBackupDef) reused = fleeced("fleece='yes'", plain, true);
+    g_autoptr(virDomainDef) dom = domain();
+    const virDomainDiskDef *domDisk = g_ptr_array_index(dom->disks, 0);
+    g_autofree char *path = g_strdup_printf("%s.7.scratch", domDisk->src->path);
+
+#define VDA(def) ((const virDomainBackupDiskDef *)g_ptr_array_index((def)->disks, 0))
+    g_assert_cmpstr(VDA(made)->scratch->path, ==, path);
+    g_assert_null(VDA(made)->scratch->encryption);
+    g_assert_cmpint(virDomainBackupDefCheckScratchLimit(made, false), ==, 0);
+    g_assert_nonnull(VDA(locked)->scratch->encryption);
+    g_assert_cmpstr(VDA(named)->scratch->path, ==, "/s");
+    g_assert_null(VDA(none)->scratch);
+    g_assert_null(VDA(reused)->scratch);
+#undef VDA
+    g_assert_cmpint(virDomainBackupDefCheckFleece(made, false), ==, 0);
+    g_assert_cmpint(virDomainBackupDefCheckFleece(named, true), ==, 0);
+    g_assert_cmpint(virDomainBackupDefCheckFleece(reused, true), ==, -1);
+    confTestError("reused", VIR_ERR_CONFIG_UNSUPPORTED, "cannot make up a scratch for the backup of disk 'vda'");
 }
 
 static void
@@ -221,6 +269,7 @@ main(int argc, char **argv)
     g_test_add_func("/backupxml/store-given", testStoreGiven);
     g_test_add_func("/backupxml/options/fallback", testOptionsFallback);
     g_test_add_func("/backupxml/options/compress", testCompress);
+    g_test_add_func("/backupxml/options/fleece", testFleece);
     g_test_add_func("/backupxml/increment-format", testIncrementFormat);
     g_test_add_func("/backupxml/options/documented", testOptionsDocumented);
     for (size_t i = 0; i < G_N_ELEMENTS(settled); i++) {

@@ -160,6 +160,49 @@ class Options(livetest.LiveTest):
         self.assertEqual(self.completed(m)["type"], libvirt.VIR_DOMAIN_JOB_COMPLETED)
         self.assert_chain(m, m.models(), "t")
 
+    # Scratches that are made up
+
+    def fleeced(self, m, xml, flags=0):
+        """The scratches of a push that stands nearly still until the guest has written; its data are right."""
+        want = m.models()
+        self.begin(m, xml.replace("bandwidth=''", "bandwidth='1024'"), flags=flags)
+        found = {d.get("name"): d.find("{urn:fleece:1}scratch")
+                 for d in ET.fromstring(m.dom.backupGetXMLDesc()).iter("disk") if d.get("backup") == "yes"}
+        for t in m.targets:
+            m.write(t, 4 * MIB, 2 * MIB)
+        paths = {t: s.get("file") for t, s in found.items() if s is not None}
+        for path in paths.values():
+            self.assertGreater(os.stat(path).st_blocks * 512, 1 << 20, path)
+        for t in m.targets:
+            self.qmp(m.dom, "block-job-set-speed", device="fleece-push-" + t, speed=0)
+        self.wait_no_job(m)
+        self.assertEqual(self.completed(m)["type"], libvirt.VIR_DOMAIN_JOB_COMPLETED)
+        self.assertEqual([p for p in paths.values() if os.path.exists(p)], [])
+        return want, paths
+
+    def test_scratch_is_made_up_beside_the_image(self):
+        m = self.machine(disks=2)
+        for t in m.targets:
+            m.write(t, 0, 12 * MIB)
+        want, paths = self.fleeced(m, self.push_xml(m, "a", extra=self.extra("fleece='yes' bandwidth=''")))
+        self.assertEqual(sorted(paths), sorted(m.targets))
+        for t, path in paths.items():
+            self.assertTrue(path.startswith(m[t].path + ".") and path.endswith(".scratch"), path)
+        self.assert_chain(m, want, "a")
+
+    def test_scratch_by_qemu_conf(self):
+        m = self.machine(disks=1)
+        self.configure("backup_fleece = 1\n")
+        m.write("vda", 0, 12 * MIB)
+        xml = self.push_xml(m, "a", extra=self.extra("bandwidth=''"))
+        want, paths = self.fleeced(m, xml)
+        self.assertEqual(len(paths), 1)
+        self.assert_chain(m, want, "a")
+        reuse = libvirt.VIR_DOMAIN_BACKUP_BEGIN_REUSE_EXTERNAL
+        self.assertEqual(self.fleeced(m, xml, reuse)[1], {}, "nothing is made up beside what exists")
+        self.assertError(libvirt.VIR_ERR_CONFIG_UNSUPPORTED, "cannot make up a scratch for the backup of disk 'vda'",
+                         self.begin, m, self.push_xml(m, "a", extra=self.extra("fleece='yes'")), flags=reuse)
+
     # Formats
 
     FORMATS = {"vmdk": "vmdk", "vdi": "vdi", "vpc": "vpc", "vhd": "vhdx", "qcow": "qcow",
