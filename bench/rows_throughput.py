@@ -5,9 +5,12 @@ The guest rewrites its whole disk at random, 4 KiB at a time, as fast as it can.
 second during the backup over writes a second before it.
 """
 import contextlib
+import json
 import os
 import subprocess
 import time
+
+import libvirt_qemu
 
 from model import Storm
 from rows_backup import wait_idle
@@ -18,7 +21,6 @@ DIRTY = SIZE // 50 // 65536 * 65536
 DIRTY_AT = 40 * MIB
 BLOCK = 4096
 WINDOW_SECONDS = 3.0
-RATE_BITS = 20 * 1000 * 1000 * 8
 STORM = Storm(["vda"], SIZE, BLOCK, 1, 2, 0)
 
 
@@ -69,12 +71,41 @@ def with_options(xml, options):
     return xml.replace("</domainbackup>", options + "</domainbackup>")
 
 
+def qmp(m, command, **arguments):
+    reply = json.loads(libvirt_qemu.qemuMonitorCommand(
+        m.dom, json.dumps({"execute": command, "arguments": arguments}), 0))
+    if "error" in reply:
+        raise BenchError("%s: %s" % (command, reply["error"]["desc"]))
+    return reply["return"]
+
+
+def bare_share(side):
+    """What QEMU's copy-before-write alone takes: no daemon, no reader, no window, no quorum."""
+    with filled_machine(side) as m:
+        scratch = side.path("bare-" + m.name)
+        device = next(d for d in qmp(m, "query-block") if d["inserted"]["image"]["filename"] == m["vda"].path)
+        drive = {"path": device["qdev"].removesuffix("/virtio-backend"), "property": "drive"}
+        while True:
+            idle, _ = rate(m)
+            subprocess.run(["qemu-img", "create", "-q", "-f", "qcow2", scratch, str(SIZE)], check=True)
+            qmp(m, "blockdev-add", **{
+                "driver": "copy-before-write", "node-name": "bare-cbw", "file": device["inserted"]["node-name"],
+                "target": {"driver": "qcow2", "file": {"driver": "file", "filename": scratch}}})
+            qmp(m, "qom-set", **drive, value="bare-cbw")
+            during, longest = rate(m)
+            used = os.stat(scratch).st_blocks * 512 / MIB
+            qmp(m, "qom-set", **drive, value=device["inserted"]["node-name"])
+            qmp(m, "blockdev-del", **{"node-name": "bare-cbw"})
+            os.unlink(scratch)
+            yield {"guest's share": during / idle, "longest write": longest, "scratch": used}
+
+
 @contextlib.contextmanager
-def slow_target(side, name):
-    """An NBD server that takes 20 MB a second."""
+def slow_target(side, name, rate_mb):
+    """An NBD server that takes @rate_mb MB a second."""
     path = side.path("nbd-target-" + name)
     server = subprocess.Popen(["nbdkit", "-f", "-U", path, "--filter=rate", "memory", str(SIZE),
-                               "rate=%d" % RATE_BITS], stderr=subprocess.DEVNULL)
+                               "rate=%d" % (rate_mb * 1000 * 1000 * 8), "burstiness=0.1"], stderr=subprocess.DEVNULL)
     try:
         end = time.monotonic() + 10
         while not os.path.exists(path):
@@ -89,21 +120,30 @@ def slow_target(side, name):
             os.unlink(path)
 
 
-def push_share(side, fleeced):
-    """A full push to a slow NBD server, plainly or, @fleeced, out of a snapshot with a scratch."""
+def push_share(side, fleeced, rate_mb, incremental=False):
+    """A push to a slow NBD server, plainly or, @fleeced, out of a snapshot with a scratch. @incremental: as
+    pull_share."""
     with filled_machine(side) as m:
         while True:
             idle, _ = rate(m)
-            with slow_target(side, m.name) as path:
+            since = ""
+            if incremental:
+                name = "c%d" % side.serial()
+                made = m.dom.checkpointCreateXML(side.checkpoint_xml(name))
+                m.write("vda", DIRTY_AT, DIRTY)
+                since = "<incremental>%s</incremental>" % name
+            with slow_target(side, m.name, rate_mb) as path:
                 scratch = ("<f:scratch xmlns:f='urn:fleece:1' file='%s'/>" % side.path("scratch-" + m.name)
                            if fleeced else "")
                 m.dom.backupBegin(
-                    "<domainbackup mode='push'><disks><disk name='vda' type='network'>"
+                    "<domainbackup mode='push'>%s<disks><disk name='vda' type='network'>"
                     "<target protocol='nbd' name=''><host transport='unix' socket='%s'/></target>"
-                    "<driver type='raw'/>%s</disk></disks></domainbackup>" % (path, scratch), None)
+                    "<driver type='raw'/>%s</disk></disks></domainbackup>" % (since, path, scratch), None)
                 during, longest = rate(m)
                 m.dom.abortJob()
                 wait_idle(m.dom)
+            if incremental:
+                made.delete()
             yield {"guest's share": during / idle, "longest write": longest}
 
 
