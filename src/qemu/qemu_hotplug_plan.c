@@ -165,6 +165,35 @@ markActions(const qemuGraphNode *node, const char *marks)
     return actions;
 }
 
+static void
+addRemovals(virJSONValue *actions, const qemuGraphNode *node, const GPtrArray *bitmaps)
+{
+    for (guint i = 0; i < bitmaps->len; i++) {
+        const qemuGraphBitmap *bitmap = g_ptr_array_index(bitmaps, i);
+
+        if (bitmap->inconsistent && !bitmap->foreign)
+            virJSONArrayAppend(actions, virJSONBuild("{'type':'block-dirty-bitmap-remove',"
+                                                     "'data':{'node':%s,'name':%s}}",
+                                                     node->name, bitmap->name));
+    }
+}
+
+/* QEMU does not resize an image with inconsistent bitmaps. They serve nobody, and their checkpoints are
+ * broken with and without them. */
+static void
+planUseless(qemuPlan *plan, const char *disk, const qemuGraphNode *node)
+{
+    g_autoptr(virJSONValue) actions = virJSONNewArray();
+
+    addRemovals(actions, node, node->bitmaps);
+    addRemovals(actions, node, node->ledger);
+    if (virJSONArraySize(actions) > 0)
+        qemuPlanAddQMP(plan,
+                       virJSONBuild("{'execute':'transaction','arguments':{'actions':%v}}",
+                                    g_steal_pointer(&actions)),
+                       NULL, "resize.useless.%s", disk);
+}
+
 char *
 qemuHotplugMarksNode(const char *disk)
 {
@@ -216,12 +245,14 @@ qemuHotplugPlanResize(const char *disk, const qemuGraphNode *node, unsigned long
 {
     qemuPlan *plan = qemuPlanNew("disk-resize");
     g_autofree char *marks = qemuHotplugMarksNode(disk);
-    qemuPlanStep *resize = qemuPlanAddQMP(
+    qemuPlanStep *resize = NULL;
+
+    planUseless(plan, disk, node);
+    resize = qemuPlanAddQMP(
         plan,
         virJSONBuild("{'execute':'block_resize','arguments':{'node-name':%s,'size':%llu}}",
                      node->name, size),
         NULL, "resize.size.%s", disk);
-
     if (!qemuHotplugResizeNeedsMarks(node, size))
         return plan;
     resize->batch = true;

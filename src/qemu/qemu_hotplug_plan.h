@@ -35,7 +35,8 @@ bool qemuHotplugResizeNeedsMarks(const qemuGraphNode *node, unsigned long long s
 /** Make that node and its bitmap. The monitor's qemu-io does not fail when it fails: look at the
  * bitmap. */
 qemuPlan *qemuHotplugPlanMarks(const char *disk, unsigned long long from, unsigned long long size);
-/** The new size, and the marks in the same write: both happen even if we do not live to see it. If
+/** Inconsistent bitmaps go first, because QEMU resizes no image that has some: what the death of a QEMU has
+ * left. Then the new size, and the marks in the same write: both happen even if we do not live to see it. If
  * QEMU refuses the size, it refuses the marks, too, for they are of another size. */
 qemuPlan *qemuHotplugPlanResize(const char *disk, const qemuGraphNode *node,
                                 unsigned long long size);

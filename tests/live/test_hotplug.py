@@ -3,6 +3,7 @@
 """Disks that come, go, change their medium or their size while the guest runs, and what becomes of
 checkpoints and backups then."""
 import os
+import signal
 import subprocess
 import threading
 import xml.etree.ElementTree as ET
@@ -261,6 +262,29 @@ class WithoutGuest(Hotplug):
         self.end_pull(m)
         self.assertEqual((len(data), dirty), (12 * MIB, [(8 * MIB, 4 * MIB)]))
         m.dom.checkpointLookupByName("a").delete()
+
+    def test_resize_after_the_death_of_qemu(self):
+        """QEMU resizes no image with inconsistent bitmaps, so they go; what they belonged to is broken as before."""
+        m = self.machine(boots=False, disks=1, size=8 * MIB)
+        self.checkpoint(m, "a")
+        self.checkpoint(m, "b")
+        m.dom.destroy()
+        self.start_machine(m)
+        os.kill(self.qemu_pid(m.name), signal.SIGKILL)
+        wait_until("the domain to be off", lambda: not m.dom.isActive())
+        self.start_machine(m)
+        self.checkpoint(m, "c")
+        m.dom.blockResize("vda", 9 << 10, 0)
+        for name in "ab":
+            self.assertError(libvirt.VIR_ERR_CHECKPOINT_INCONSISTENT, "'%s'" % name, self.begin, m,
+                             self.pull_xml(m, incremental=name))
+        self.begin(m, self.pull_xml(m, incremental="c"))
+        data, dirty = self.read_exports(m, True, ["vda"])["vda"]
+        self.end_pull(m)
+        self.assertEqual((len(data), dirty), (9 * MIB, [(8 * MIB, MIB)]))
+        for name in "abc":
+            m.dom.checkpointLookupByName(name).delete()
+        m.dom.blockResize("vda", 8 << 10, 0)
 
     def test_media_of_a_guest_that_resets_its_drive(self):
         """Which closes the tray at any moment, and empties nothing."""

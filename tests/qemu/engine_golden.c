@@ -4,6 +4,8 @@
 
 #include <string.h>
 
+#include "qemu_ledger.h"
+
 void
 engineGolden(const char *dir, const char *name, const char *actual)
 {
@@ -55,9 +57,10 @@ engineNode(const char *name, const char *spec)
     node->driver = g_strdup(g_str_has_prefix(name, "raw") ? "raw" : "qcow2");
     node->virtualSize = 64 << 20;
     node->bitmaps = g_ptr_array_new_with_free_func(bitmapFree);
+    node->ledger = g_ptr_array_new_with_free_func(bitmapFree);
     for (size_t i = 0; words[i]; i++) {
         if (*words[i])
-            g_ptr_array_add(node->bitmaps, bitmapNew(words[i]));
+            g_ptr_array_add(qemuLedgerOwns(words[i]) ? node->ledger : node->bitmaps, bitmapNew(words[i]));
     }
     return node;
 }
@@ -70,5 +73,6 @@ engineNodeFree(qemuGraphNode *node)
     g_free(node->name);
     g_free(node->driver);
     g_ptr_array_unref(node->bitmaps);
+    g_ptr_array_unref(node->ledger);
     g_free(node);
 }

@@ -104,6 +104,7 @@ testResize(void)
         {"resize-grow", "A B*", 8 * MIB, 300 * MIB},
         {"resize-grow-libvirt", "A* B* C! D*", 8 * MIB, 16 * MIB},
         {"resize-grow-no-bitmap", "", 8 * MIB, 16 * MIB},
+        {"resize-grow-useless", "A! B! C* fleece:order:0:aaaa6b0e4251,! fleece:seal:1:4:00!", 8 * MIB, 16 * MIB},
         {"resize-grow-none-records", "A B", 8 * MIB, 16 * MIB},
         {"resize-shrink", "", 8 * MIB, 4 * MIB},
     };
