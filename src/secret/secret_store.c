@@ -131,6 +131,27 @@ removeDocument(const unsigned char *uuid)
     return virFileUnlinkDurable(path, "secret.undefine");
 }
 
+/* (owned) what @text, of @length bytes, says; NULL if it is damaged: GLib skips what it does not know, and
+ * something else than the secret would come out. Line ends may be anywhere, as other tools write them. */
+static unsigned char *
+decodeValue(const char *text, size_t length, gsize *size)
+{
+    g_auto(GStrv) lines = g_strsplit_set(text, "\r\n", -1);
+    char *joined = g_strjoinv(NULL, lines);
+    unsigned char *data = g_base64_decode(joined, size);
+    char *again = g_base64_encode(data, *size);
+
+    if (strlen(text) != length || strcmp(joined, again) != 0) {
+        explicit_bzero(data, *size);
+        g_clear_pointer(&data, g_free);
+    }
+    for (size_t i = 0; lines[i]; i++)
+        explicit_bzero(lines[i], strlen(lines[i]));
+    textWipe(joined);
+    textWipe(again);
+    return data;
+}
+
 /* (owned) the stored value, or NULL if there is none that can be read. */
 static GBytes *
 loadValue(const unsigned char *uuid)
@@ -139,18 +160,23 @@ loadValue(const unsigned char *uuid)
     g_autofree unsigned char *data = NULL;
     GBytes *value = NULL;
     char *text = NULL;
+    gssize length = 0;
     gsize size = 0;
 
     if (!virFileExists(path))
         return NULL;
-    if (virFileReadAll(path, VALUE_FILE_MAX, &text) < 0) {
+    if ((length = virFileReadAll(path, VALUE_FILE_MAX, &text)) < 0) {
         VIR_ERROR("the value of a secret is not loaded: %s", virErrorLastMessage());
         virErrorReset();
         return NULL;
     }
-    data = g_base64_decode(text, &size);
-    value = valueNew(data, size);
-    explicit_bzero(data, size);
+    if ((data = decodeValue(text, length, &size))) {
+        value = valueNew(data, size);
+        explicit_bzero(data, size);
+    } else {
+        VIR_ERROR("the value of a secret is not loaded: '%s' is damaged, it is no base64; set the value again",
+                  path);
+    }
     textWipe(text);
     return value;
 }

@@ -284,6 +284,29 @@ class Secrets(livetest.LiveTest):
         self.assertIn("does not match the name of the file", self.daemon.log_tail())
         os.unlink(os.path.join(path, "copy.xml"))
 
+    def test_values_that_are_damaged(self):
+        """Something else than the secret is never given out; line ends harm nobody."""
+        self.define("mail", VALUE)
+        whole = base64.b64encode(VALUE)
+        path = self.daemon.path("etc", "libvirt", "secrets", MAIL + ".base64")
+        for text in (whole[:-1], whole[1:], whole[:2] + b"!" + whole[2:], whole[:4] + b"\0" + whole[4:], whole + b"AAAA"):
+            self.disconnect()
+            self.daemon.stop()
+            with open(path, "wb") as f:
+                f.write(text)
+            self.start_daemon()
+            self.assertError(libvirt.VIR_ERR_NO_SECRET, "does not have a value", self.find().value)
+            self.assertRegex(self.daemon.log_tail(), MAIL + ".base64' is damaged")
+            self.assertEqual(self.stored()[MAIL + ".base64"], text)
+        self.find().setValue(VALUE)
+        self.assertEqual(self.stored()[MAIL + ".base64"], whole)
+        self.disconnect()
+        self.daemon.stop()
+        with open(path, "wb") as f:
+            f.write(whole[:4] + b"\r\n" + whole[4:] + b"\n")
+        self.start_daemon()
+        self.assertEqual(self.find().value(), VALUE)
+
     # Interrupted
 
     CHANGES = {
