@@ -48,18 +48,30 @@ brokenBackupFree(brokenBackup *broken)
 }
 G_DEFINE_AUTOPTR_CLEANUP_FUNC(brokenBackup, brokenBackupFree)
 
+/* Somebody else may have ended it since, and begun another, whose jobs have the same names. */
+static bool
+isRunning(const brokenBackup *broken)
+{
+    QEMU_VM_LOCK_GUARD(broken->vm);
+
+    return broken->vm->backup == broken->job && broken->job->phase == QEMU_BACKUP_RUNNING;
+}
+
 /* On a driver thread of its own: the event lane must not wait for the job slot. */
 static void
 endBroken(void *data)
 {
     g_autoptr(brokenBackup) broken = data;
 
+    if (!isRunning(broken))
+        return;
     if (qemuJobBegin(&broken->vm->job, QEMU_JOB_MODIFY, "end of a broken backup") < 0) {
         virErrorReset();
         qemuWorkersRun(endBroken, g_steal_pointer(&broken));
         return;
     }
-    qemuBackupBreak(broken->vm, broken->job, broken->why);
+    if (isRunning(broken))
+        qemuBackupBreak(broken->vm, broken->job, broken->why);
     virErrorReset();
     qemuJobEnd(&broken->vm->job);
 }
