@@ -42,6 +42,7 @@ typedef struct _beginContext {
     qemuGraph *graph;                    /* borrowed: the books */
     qemuCheckpointPrepared *checkpoint;  /* NULL = none wanted */
     bool preserve;                       /* QEMU is kept when the guest powers off meanwhile */
+    unsigned int cbwTimeout;             /* seconds */
     bool checkpointMade;                 /* stopped domain: before the Plan and not by it */
     virJSONValue *checkpointActions;
     GArray *disks;                       /* qemuBackupPlanDisk */
@@ -223,6 +224,8 @@ makePlan(qemuVM *vm, beginContext *ctx, bool reuseExternal)
         .privateDir = target->ops->privateDir(target),
     };
 
+    ctx->cbwTimeout = MIN(VIR_BACKUP_OPTION(ctx->def, CBW_TIMEOUT), target->ops->cbwTimeoutMax(target));
+    input.cbwTimeout = ctx->cbwTimeout;
     if (qemuBackupPortTake(ctx->def, config, vm->name, &ctx->port) < 0)
         return -1;
     if (ctx->def->server.tls && !(input.tlsDir = tlsDir = qemuTLSBackupDir(config, vm->name)))
@@ -255,6 +258,7 @@ installJob(qemuVM *vm, beginContext *ctx, bool reuseExternal)
     job->checkpoint = ctx->checkpoint ? g_strdup(ctx->checkpoint->def->name) : NULL;
     job->reuseExternal = reuseExternal;
     job->preserve = ctx->preserve;
+    job->cbwTimeout = ctx->cbwTimeout;
     job->plan = g_steal_pointer(&ctx->plan);
     for (guint i = 0; i < ctx->disks->len; i++) {
         const qemuBackupPlanDisk *disk = &g_array_index(ctx->disks, qemuBackupPlanDisk, i);

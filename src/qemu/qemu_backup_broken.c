@@ -143,7 +143,7 @@ snapshotReason(const qemuBackupJob *job, const qemuBackupJobDisk *disk, const vi
         return NULL;
     return g_strdup_printf("the snapshot of disk '%s' is broken: old content was not copied to its scratch "
                            "'%s' within %u s, or could not be read from the disk",
-                           disk->name, scratchOf(disk), qemuBackupCbwTimeout(job->def));
+                           disk->name, scratchOf(disk), job->cbwTimeout);
 }
 
 /* Lock held. (owned) NULL if nothing is broken, or it is known already. */

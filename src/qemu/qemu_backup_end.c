@@ -111,7 +111,7 @@ diskDef(const qemuBackupJob *job, const char *name)
 static bool
 copiesMayBeLate(const qemuBackupJob *job, gint64 spareUs)
 {
-    gint64 timeoutUs = qemuBackupCbwTimeout(job->def) * G_TIME_SPAN_SECOND;
+    gint64 timeoutUs = job->cbwTimeout * G_TIME_SPAN_SECOND;
 
     return job->begunUs == 0 || g_get_monotonic_time() + spareUs >= job->begunUs + timeoutUs;
 }

@@ -14,6 +14,7 @@
 #include <sys/stat.h>
 #include <unistd.h>
 
+#include "qemu_capabilities.h"
 #include "qemu_lend.h"
 #include "virerror_report.h"
 #include "virfault.h"
@@ -160,10 +161,10 @@ qemuBackupJournalSave(const qemuConfig *config, const char *domain, const qemuBa
     g_autofree char *path = journalPath(config, domain);
     g_autofree char *xml = virDomainBackupDefFormat(job->def);
     g_autoptr(virJSONValue) json = virJSONBuild(
-        "{'version':%d,'phase':%s,'started':%lld,'begun':%lld,'reuse':%b,'preserve':%b,'end':%d,'error':%s,"
-        "'checkpoint':%s,'backup':%s,'disks':%v,'plan':%v}",
+        "{'version':%d,'phase':%s,'started':%lld,'begun':%lld,'reuse':%b,'preserve':%b,'cbw-timeout':%u,"
+        "'end':%d,'error':%s,'checkpoint':%s,'backup':%s,'disks':%v,'plan':%v}",
         JOURNAL_VERSION, phaseNames[job->phase], job->startedMs, (long long)job->begunUs,
-        job->reuseExternal, job->preserve, job->endType,
+        job->reuseExternal, job->preserve, job->cbwTimeout, job->endType,
         job->endError, job->checkpoint, xml, disksToJSON(job),
         job->plan ? qemuPlanToJSON(job->plan) : NULL);
     g_autofree char *text = virJSONFormat(json, false);
@@ -225,6 +226,7 @@ journalParse(const virJSONValue *json)
     const char *xml = virJSONObjectLookupString(json, "backup");
     const virJSONValue *plan = virJSONObjectLookupObject(json, "plan");
     int phase = phaseFromString(virJSONObjectLookupString(json, "phase"));
+    unsigned long long cbwTimeout = QEMU_CAPS_CBW_TIMEOUT_SAFE;
     long long end = 0;
     long long begun = 0;
 
@@ -241,6 +243,9 @@ journalParse(const virJSONValue *json)
         disksFromJSON(job, virJSONObjectLookupArray(json, "disks")) < 0)
         return NULL;
     job->endType = end;
+    /* a daemon that knew no longer ones did not note it */
+    virJSONObjectGetUInt(json, "cbw-timeout", &cbwTimeout);
+    job->cbwTimeout = MIN((unsigned int)cbwTimeout, VIR_BACKUP_OPTION(def, CBW_TIMEOUT));
     job->begunUs = virJSONObjectGetInt(json, "begun", &begun) == 0 ? begun : 0;
     if (plan && !(job->plan = qemuPlanFromJSON(plan)))
         return NULL;

@@ -3,7 +3,7 @@
  * A backup that runs: how far it got, and its journal on disk. The request is its Def, the effects
  * are its Plans; this is the Job.
  *
- * Fields are guarded by vm->lock, but for def, checkpoint, reuseExternal, preserve and plan, which do not
+ * Fields are guarded by vm->lock, but for def, checkpoint, reuseExternal, preserve, plan and cbwTimeout, which do not
  * change once the Job is installed. Life: BEGINNING -> RUNNING -> ENDING -> dropped. Whoever moves it
  * from RUNNING to ENDING (lock held) works the end off.
  */
@@ -49,6 +49,7 @@ struct _qemuBackupJob {
     bool reuseExternal;
     bool preserve;                 /* QEMU is kept when the guest powers off meanwhile */
     qemuPlan *plan;                /* the begin plan: what a restarted daemon may have to undo */
+    unsigned int cbwTimeout;       /* seconds that QEMU gives a copy: what was asked for, as far as it can count */
     long long startedMs;           /* wall clock, milliseconds since the epoch */
     GPtrArray *disks;              /* qemuBackupJobDisk * */
     bool abortRequested;

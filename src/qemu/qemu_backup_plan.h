@@ -35,6 +35,7 @@ typedef struct _qemuBackupPlanInput {
     const char *tlsDir;                  /* certificates, if the server has TLS */
     bool tlsVerify;                      /* clients must show one */
     const char *privateDir;              /* where windows are made */
+    unsigned int cbwTimeout;             /* seconds a copy may take: as asked for, as far as QEMU can count */
 } qemuBackupPlanInput;
 
 /* Names in QEMU's graph; DISK is the target name. Also how a restarted daemon finds its things:
@@ -46,8 +47,6 @@ typedef struct _qemuBackupPlanInput {
 #define QEMU_BACKUP_TLS "fleece-tls"     /* the server's credentials */
 #define QEMU_BACKUP_WRITTEN "written"    /* on the filter of a push without scratch: what the guest has written */
 char *qemuBackupNodeName(const char *what, const char *disk);
-/** Seconds that QEMU is told to give a copy: the request's cbw-timeout, as far as QEMU can count. */
-unsigned int qemuBackupCbwTimeout(const virDomainBackupDef *def);
 /** File of the disk's window in the private directory of its QEMU. (owned) */
 char *qemuBackupWindowPath(const char *privateDir, const char *disk);
 /** Name of the temporary bitmap of a disk. (owned) */

@@ -16,15 +16,6 @@
 #include "qemu_nodes.h"
 #include "qemu_secret.h"
 
-/* QEMU before 9.1 counts nanoseconds in 32 bits: 4.29 s, and what is more comes out as anything below. */
-#define CBW_TIMEOUT_MAX 4
-
-unsigned int
-qemuBackupCbwTimeout(const virDomainBackupDef *def)
-{
-    return MIN(VIR_BACKUP_OPTION(def, CBW_TIMEOUT), CBW_TIMEOUT_MAX);
-}
-
 char *
 qemuBackupNodeName(const char *what, const char *disk)
 {
@@ -240,7 +231,7 @@ planFilter(qemuPlan *plan, const qemuBackupPlanInput *input, const qemuBackupPla
                                 "'target':%v,'bitmap':%v,'on-cbw-error':'break-snapshot',"
                                 "'cbw-timeout':%u}}",
                                 filter, disk->disk->node, target, bitmap,
-                                qemuBackupCbwTimeout(def)),
+                                input->cbwTimeout),
                    qemuBackupPlanNodeDelete("cbw", name), "backup.begin.filter.%s", name);
     if (keeperIsOpen(def, disk->def))
         planWritten(plan, filter, name);

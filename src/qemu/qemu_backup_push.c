@@ -70,7 +70,7 @@ describeBroken(const qemuBackupJob *job, const virDomainBackupDiskDef *def, cons
                                "no space left on its file system", keeper, def->name);
     return g_strdup_printf("'%s' could not take what the guest was about to overwrite on disk '%s': it is "
                            "full, has failed, or took longer than the %u s of cbw-timeout",
-                           keeper, def->name, qemuBackupCbwTimeout(job->def));
+                           keeper, def->name, job->cbwTimeout);
 }
 
 static char *

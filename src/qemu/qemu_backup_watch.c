@@ -61,9 +61,9 @@ ask(void *data)
 }
 
 static unsigned int
-patienceTicks(const virDomainBackupDef *def)
+patienceTicks(const qemuBackupJob *job)
 {
-    return def->mode == VIR_BACKUP_MODE_PULL ? 1 : qemuBackupCbwTimeout(def) * 1000 / WATCH_INTERVAL_MS;
+    return job->def->mode == VIR_BACKUP_MODE_PULL ? 1 : job->cbwTimeout * 1000 / WATCH_INTERVAL_MS;
 }
 
 static void
@@ -113,7 +113,7 @@ watchTick(gpointer data)
     if (g_atomic_int_compare_and_exchange(&w->asking, 0, 1)) {
         w->ticks = 0;
         qemuWorkersRun(ask, watchRef(w));
-    } else if (++w->ticks >= patienceTicks(w->job->def) && g_atomic_int_compare_and_exchange(&w->breaking, 0, 1)) {
+    } else if (++w->ticks >= patienceTicks(w->job) && g_atomic_int_compare_and_exchange(&w->breaking, 0, 1)) {
         qemuWorkersRun(breakStuck, watchRef(w));
     }
     return G_SOURCE_CONTINUE;

@@ -40,6 +40,7 @@ struct _qemuCaps {
 
     GMutex lock; /* held while trying, so that it is tried once; guards what follows */
     capsAnswer iothreadExport;
+    capsAnswer cbwTimeout;
     capsAnswer kvm;
     char *kvmHost; /* conditions @kvm was found under */
 };
@@ -139,10 +140,10 @@ qemuCapsSave(const qemuCaps *caps)
     if (!caps->recordPath)
         return;
     json = virJSONBuild("{'record':%d,'emulator':%s,'stamp':%s,'exe':%s,'exeStamp':%s,"
-                        "'iothreadExport':%s,'kvm':%s,'kvmHost':%s,'facts':%v}",
+                        "'iothreadExport':%s,'cbwTimeout':%s,'kvm':%s,'kvmHost':%s,'facts':%v}",
                         CAPS_RECORD_VERSION, caps->emulator, caps->stamp, caps->exe, caps->exeStamp,
-                        qemuCapsAnswerText(caps->iothreadExport), qemuCapsAnswerText(caps->kvm),
-                        caps->kvmHost, qemuCapsFactsToJSON(caps->facts));
+                        qemuCapsAnswerText(caps->iothreadExport), qemuCapsAnswerText(caps->cbwTimeout),
+                        qemuCapsAnswerText(caps->kvm), caps->kvmHost, qemuCapsFactsToJSON(caps->facts));
     text = virJSONFormat(json, true);
     if (virFileReplaceVolatile(caps->recordPath, text, strlen(text), 0644) < 0) {
         VIR_WARN("cannot keep the capabilities of '%s': %s", caps->emulator, virErrorLastMessage());
@@ -190,6 +191,7 @@ qemuCapsLoad(const qemuCapsCache *cache, const char *emulator, const char *stamp
     caps->exe = g_strdup(virJSONObjectLookupString(json, "exe"));
     caps->exeStamp = g_strdup(virJSONObjectLookupString(json, "exeStamp"));
     caps->iothreadExport = qemuCapsAnswerOf(virJSONObjectLookupString(json, "iothreadExport"));
+    caps->cbwTimeout = qemuCapsAnswerOf(virJSONObjectLookupString(json, "cbwTimeout"));
     caps->kvm = qemuCapsAnswerOf(virJSONObjectLookupString(json, "kvm"));
     caps->kvmHost = g_strdup(virJSONObjectLookupString(json, "kvmHost"));
     return qemuCapsFresh(caps, stamp) ? g_steal_pointer(&caps) : NULL;
@@ -356,4 +358,26 @@ qemuCapsIothreadExportSafe(qemuCaps *caps)
         qemuCapsSave(caps);
     }
     return caps->iothreadExport == CAPS_YES;
+}
+
+unsigned int
+qemuCapsCbwTimeoutMax(qemuCaps *caps)
+{
+    qemuProbeTarget target = {caps->emulator, caps->user, caps->group};
+    g_autoptr(GMutexLocker) locker = g_mutex_locker_new(&caps->lock);
+
+    if (caps->cbwTimeout == CAPS_UNKNOWN) {
+        caps->cbwTimeout = qemuCapsTried(qemuProbeCbwTimeout(&target), "a long cbw-timeout");
+        qemuCapsSave(caps);
+    }
+    return caps->cbwTimeout == CAPS_YES ? G_MAXUINT : QEMU_CAPS_CBW_TIMEOUT_SAFE;
+}
+
+bool
+qemuCapsAreOf(const qemuCaps *caps, pid_t pid)
+{
+    g_autofree char *link = g_strdup_printf("/proc/%lld/exe", (long long)pid);
+    g_autofree char *stamp = qemuCapsStamp(link);
+
+    return stamp && g_str_equal(stamp, caps->exe ? caps->exeStamp : caps->stamp);
 }

@@ -54,6 +54,12 @@ bool qemuCapsKVMWorks(qemuCaps *caps);
 /** True if a disk on an iothread may be exported over NBD: this QEMU survives the client leaving.
  * First call tries it in a scratch process (some 100 ms). */
 bool qemuCapsIothreadExportSafe(qemuCaps *caps);
+/** Seconds that a copy-before-write of every QEMU can be told to wait for a copy. */
+#define QEMU_CAPS_CBW_TIMEOUT_SAFE 4
+/** The most that one of this QEMU can: that, or G_MAXUINT. First call tries it in a scratch process (0.3 s). */
+unsigned int qemuCapsCbwTimeoutMax(qemuCaps *caps);
+/** True if process @pid runs this binary, and not one that was there before it. */
+bool qemuCapsAreOf(const qemuCaps *caps, pid_t pid);
 
 typedef struct _qemuCapsCache qemuCapsCache;
 /** @cacheDir: remembers across daemons in @cacheDir/capabilities/, or NULL.

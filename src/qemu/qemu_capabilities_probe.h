@@ -15,6 +15,7 @@ qemuCapsFacts *qemuProbeFacts(const qemuProbeTarget *target, char **exePath);
 /** 1 works, 0 does not, -1 could not be tried (with an error). */
 int qemuProbeKVM(const qemuProbeTarget *target);
 int qemuProbeIothreadExport(const qemuProbeTarget *target);
+int qemuProbeCbwTimeout(const qemuProbeTarget *target);
 
 /** Pure: facts from the QMP replies ("return" values). */
 qemuCapsFacts *qemuProbeFactsParse(const virJSONValue *version, const virJSONValue *target,

@@ -91,6 +91,13 @@ helperIothreadExportSafe(qemuTarget *t G_GNUC_UNUSED)
     return true;
 }
 
+/* No guest, no filter. */
+static unsigned int
+helperCbwTimeoutMax(qemuTarget *t G_GNUC_UNUSED)
+{
+    return G_MAXUINT;
+}
+
 const qemuTargetOps qemuHelperTargetOps = {
     .def = helperDef,
     .disks = helperDisks,
@@ -105,4 +112,5 @@ const qemuTargetOps qemuHelperTargetOps = {
     .privateDir = helperPrivateDir,
     .pid = helperPid,
     .iothreadExportSafe = helperIothreadExportSafe,
+    .cbwTimeoutMax = helperCbwTimeoutMax,
 };

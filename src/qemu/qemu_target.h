@@ -47,6 +47,8 @@ typedef struct _qemuTargetOps {
     pid_t (*pid)(qemuTarget *t);
     /** NBD export of a disk that runs on an iothread survives a client's disconnect (probed). */
     bool (*iothreadExportSafe)(qemuTarget *t);
+    /** The most seconds that a copy-before-write of this QEMU can be told to wait for a copy (probed). */
+    unsigned int (*cbwTimeoutMax)(qemuTarget *t);
 } qemuTargetOps;
 
 struct _qemuTarget {

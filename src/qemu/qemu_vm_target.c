@@ -4,6 +4,7 @@
  */
 #include "qemu_vm_target.h"
 #include "qemu_agent_quiesce.h"
+#include "qemu_driver_state.h"
 #include "qemu_guard.h"
 #include "qemu_vm.h"
 #include "qemu_lend.h"
@@ -135,6 +136,18 @@ qemuVMTargetIothreadExportSafe(qemuTarget *t)
     return vm->iothreadExportSafe;
 }
 
+/* A QEMU that runs on after an update is not the one that can be tried now. */
+static unsigned int
+qemuVMTargetCbwTimeoutMax(qemuTarget *t)
+{
+    g_autoptr(qemuCaps) caps = qemuDriverCaps(qemuVMOfTarget(t)->def->emulator);
+
+    if (caps && qemuCapsAreOf(caps, qemuVMTargetPid(t)))
+        return qemuCapsCbwTimeoutMax(caps);
+    virErrorReset();
+    return QEMU_CAPS_CBW_TIMEOUT_SAFE;
+}
+
 const qemuTargetOps qemuVMTargetOps = {
     .def = qemuVMTargetDef,
     .disks = qemuVMTargetDisks,
@@ -149,4 +162,5 @@ const qemuTargetOps qemuVMTargetOps = {
     .privateDir = qemuVMTargetPrivateDir,
     .pid = qemuVMTargetPid,
     .iothreadExportSafe = qemuVMTargetIothreadExportSafe,
+    .cbwTimeoutMax = qemuVMTargetCbwTimeoutMax,
 };

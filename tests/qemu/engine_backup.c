@@ -4,6 +4,7 @@
 
 #include <glib/gstdio.h>
 #include <string.h>
+#include "qemu_capabilities.h"
 #include "virerror_report.h"
 
 static GPtrArray *
@@ -77,7 +78,7 @@ engineBackupNew(engineQemu *q, virBackupMode mode, const char *since, const char
     input = (qemuBackupPlanInput){
         .def = &b->def, .disks = b->disks, .ndisks = q->ndisks,
         .checkpointActions = b->checkpointActions, .guestRuns = q->running,
-        .privateDir = q->dir,
+        .privateDir = q->dir, .cbwTimeout = QEMU_CAPS_CBW_TIMEOUT_SAFE,
     };
     b->plan = qemuBackupPlanBegin(&input);
     return b;

@@ -9,6 +9,7 @@
 #include <sys/prctl.h>
 #include <sys/socket.h>
 #include <unistd.h>
+#include "qemu_capabilities.h"
 #include "virerror_report.h"
 #include "virqcow2.h"
 
@@ -167,6 +168,12 @@ targetIothreadExportSafe(qemuTarget *t)
     return false;
 }
 
+static unsigned int
+targetCbwTimeoutMax(qemuTarget *t)
+{
+    return QEMU_CAPS_CBW_TIMEOUT_SAFE;
+}
+
 static const qemuTargetOps targetOps = {
     .def = targetDef,
     .disks = targetDisks,
@@ -181,6 +188,7 @@ static const qemuTargetOps targetOps = {
     .privateDir = targetPrivateDir,
     .pid = targetPid,
     .iothreadExportSafe = targetIothreadExportSafe,
+    .cbwTimeoutMax = targetCbwTimeoutMax,
 };
 
 char *

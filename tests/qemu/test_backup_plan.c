@@ -2,6 +2,7 @@
 /* Plans that begin and end backups; the wanted texts are in backupplandata. */
 #include "engine_golden.h"
 #include "qemu_backup_plan.h"
+#include "qemu_capabilities.h"
 #include "qemu_checkpoint_plan.h"
 
 #define MAX_DISKS 3
@@ -13,6 +14,7 @@ typedef struct _planCase {
     const char *since[MAX_DISKS];   /* "A B"; NULL = full */
     bool tcp, tls, checkpoint, paused, helper, reuse, block, nbd, quiesce, changed, limits, owner, compress, luks;
     unsigned long long scratchLimit;
+    unsigned int cbwTimeout;   /* 0: of a QEMU that cannot count further */
     bool fleeced, iothread, failed, slow;
     virStorageFormat format;
     virBackupFormat foreign;
@@ -24,6 +26,7 @@ typedef struct _planCase {
 
 static const planCase cases[] = {
     { "pull-full", PULL, .ndisks = 1 },
+    { "pull-long-timeout", PULL, .ndisks = 1, .cbwTimeout = 45 },
     { "pull-full-checkpoint-tcp", PULL, .ndisks = 1, .checkpoint = true, .tcp = true },
     { "pull-tls", PULL, .ndisks = 1, .tcp = true, .tls = true },
     { "pull-incremental-checkpoint", PULL, .ndisks = 1, .since = { "A B" }, .checkpoint = true },
@@ -213,6 +216,7 @@ testPlan(gconstpointer data)
         .guestRuns = !c->paused, .reuseExternal = c->reuse,
         .tlsDir = "/etc/pki/qemu", .tlsVerify = true,
         .privateDir = "/lib/domain-1-vm",
+        .cbwTimeout = c->cbwTimeout ? c->cbwTimeout : QEMU_CAPS_CBW_TIMEOUT_SAFE,
     };
     begin = qemuBackupPlanBegin(&input);
     end = qemuBackupPlanEnd(&(qemuBackupPlanEnding){

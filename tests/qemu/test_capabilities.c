@@ -2,6 +2,7 @@
 /* Asking and trying a real QEMU, the cache, the XML made of it; and qemu.conf. */
 #include <string.h>
 #include <unistd.h>
+#include <gio/gio.h>
 #include <glib/gstdio.h>
 #include "qemu_capabilities.h"
 #include "qemu_conf.h"
@@ -221,6 +222,92 @@ testIothread(void)
     qemuCapsCacheFree(cache);
 }
 
+/* The only record below @cacheDir says @answer about cbw-timeout. */
+static void
+rewriteRecord(const char *cacheDir, const char *answer)
+{
+    g_autofree char *records = g_build_filename(cacheDir, "capabilities", NULL);
+    g_autoptr(GDir) found = g_dir_open(records, 0, NULL);
+    g_autofree char *path = g_build_filename(records, g_dir_read_name(found), NULL);
+    g_autoptr(GRegex) old = g_regex_new("\"cbwTimeout\": *\"[a-z]*\"", 0, 0, NULL);
+    g_autofree char *text = NULL;
+    g_autofree char *changed = NULL;
+
+    g_assert_true(g_file_get_contents(path, &text, NULL, NULL));
+    g_assert_true(g_regex_match(old, text, 0, NULL));
+    changed = g_regex_replace_literal(old, text, -1, 0, answer, 0, NULL);
+    g_assert_true(g_file_set_contents(path, changed, -1, NULL));
+}
+
+/* QEMU 7.2 cannot count that far; kept as the other answers are. */
+static void
+testCbwTimeout(void)
+{
+    g_autofree char *wrapper = makeWrapper("timeout");
+    g_autofree char *cacheDir = g_build_filename(dir, "cache4", NULL);
+    qemuCapsCache *cache = qemuCapsCacheNew(cacheDir, -1, -1);
+    g_autoptr(qemuCaps) caps = NULL;
+    unsigned int max = 0;
+
+    if (!haveEmulator())
+        return;
+    caps = qemuCapsCacheLookup(cache, wrapper);
+    g_assert_nonnull(caps);
+    max = qemuCapsCbwTimeoutMax(caps);
+    g_test_message("longest cbw-timeout: %u s", max);
+    g_assert_true(max == QEMU_CAPS_CBW_TIMEOUT_SAFE || max == G_MAXUINT);
+    if (qemuCapsGetFacts(caps)->version / 1000 == 7002)
+        g_assert_cmpuint(max, ==, QEMU_CAPS_CBW_TIMEOUT_SAFE);
+    if (qemuCapsGetFacts(caps)->version >= 9001000)
+        g_assert_cmpuint(max, ==, G_MAXUINT);
+    g_assert_cmpuint(countCalls("timeout"), ==, 2);
+    g_clear_pointer(&caps, qemuCapsUnref);
+    qemuCapsCacheFree(cache);
+
+    cache = qemuCapsCacheNew(cacheDir, -1, -1);
+    caps = qemuCapsCacheLookup(cache, wrapper);
+    g_assert_cmpuint(qemuCapsCbwTimeoutMax(caps), ==, max);
+    g_clear_pointer(&caps, qemuCapsUnref);
+    qemuCapsCacheFree(cache);
+
+    /* one that can, or cannot, as its record says */
+    for (int can = 0; can < 2; can++) {
+        cache = qemuCapsCacheNew(cacheDir, -1, -1);
+        rewriteRecord(cacheDir, can ? "\"cbwTimeout\": \"yes\"" : "\"cbwTimeout\": \"no\"");
+        caps = qemuCapsCacheLookup(cache, wrapper);
+        g_assert_cmpuint(qemuCapsCbwTimeoutMax(caps), ==, can ? G_MAXUINT : QEMU_CAPS_CBW_TIMEOUT_SAFE);
+        g_clear_pointer(&caps, qemuCapsUnref);
+        qemuCapsCacheFree(cache);
+    }
+    g_assert_cmpuint(countCalls("timeout"), ==, 2);
+}
+
+/* Whose answers they are: not of another program that is there now. */
+static void
+testCapsAreOf(void)
+{
+    g_autoptr(qemuCapsCache) cache = qemuCapsCacheNew(NULL, -1, -1);
+    g_autofree char *wrapper = makeWrapper("whose");
+    g_autoptr(qemuCaps) caps = NULL;
+    g_autoptr(qemuCaps) wrapped = NULL;
+    g_autoptr(GSubprocess) process = NULL;
+    pid_t pid = 0;
+
+    if (!haveEmulator())
+        return;
+    caps = qemuCapsCacheLookup(cache, EMULATOR);
+    wrapped = qemuCapsCacheLookup(cache, wrapper);
+    process = g_subprocess_new(G_SUBPROCESS_FLAGS_NONE, NULL, EMULATOR, "-machine", "none", "-nodefaults",
+                               "-display", "none", "-S", NULL);
+    pid = (pid_t)g_ascii_strtoll(g_subprocess_get_identifier(process), NULL, 10);
+    g_assert_true(qemuCapsAreOf(caps, pid));
+    g_assert_true(qemuCapsAreOf(wrapped, pid));
+    g_assert_false(qemuCapsAreOf(caps, getpid()));
+    g_subprocess_force_exit(process);
+    g_assert_true(g_subprocess_wait(process, NULL, NULL));
+    g_assert_false(qemuCapsAreOf(caps, pid));
+}
+
 static void
 testKVM(void)
 {
@@ -426,6 +513,8 @@ main(int argc, char **argv)
     g_test_add_func("/capabilities/damaged-record", testDamagedRecord);
     g_test_add_func("/capabilities/no-emulator", testNoEmulator);
     g_test_add_func("/capabilities/iothread-export", testIothread);
+    g_test_add_func("/capabilities/cbw-timeout", testCbwTimeout);
+    g_test_add_func("/capabilities/are-of", testCapsAreOf);
     g_test_add_func("/capabilities/kvm", testKVM);
     g_test_add_func("/capabilities/kvm-firmware", testKVMFirmware);
     g_test_add_func("/capabilities/xml", testXML);
