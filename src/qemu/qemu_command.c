@@ -162,7 +162,6 @@ qemuCommandMemoryAndCPUs(qemuCommandBuilder *b)
     const virDomainDef *def = b->def;
     g_autofree char *memory = g_strdup_printf("size=%lluk", def->memoryKiB);
     g_autoptr(GString) smp = g_string_new(NULL);
-    unsigned int i = 0;
 
     qemuCommandAdd(b, "-m", memory);
     g_string_append_printf(smp, "%u", def->vcpus);
@@ -170,8 +169,18 @@ qemuCommandMemoryAndCPUs(qemuCommandBuilder *b)
         g_string_append_printf(smp, ",maxcpus=%u", def->maxVcpus);
     g_string_append_printf(smp, ",sockets=%u,cores=1,threads=1", def->maxVcpus);
     qemuCommandAddString(b, "-smp", g_steal_pointer(&smp));
-    for (i = 1; i <= def->iothreads; i++) {
-        g_autofree char *object = g_strdup_printf("iothread,id=iothread%u", i);
+}
+
+/* Requests to files wait in threads, of which QEMU has no more than 64 by itself: as many that storage does
+ * not answer, and every other disk of the guest stands still. They are started when they are needed. */
+#define THREADS "thread-pool-max=1024"
+
+static void
+qemuCommandThreads(qemuCommandBuilder *b)
+{
+    qemuCommandAdd(b, "-object", "main-loop,id=mainloop," THREADS);
+    for (unsigned int i = 1; i <= b->def->iothreads; i++) {
+        g_autofree char *object = g_strdup_printf("iothread,id=iothread%u," THREADS, i);
 
         qemuCommandAdd(b, "-object", object);
     }
@@ -263,6 +272,7 @@ qemuCommandAll(qemuCommandBuilder *b)
     if (qemuCommandMachine(b) < 0 || qemuCommandCPU(b) < 0)
         return -1;
     qemuCommandMemoryAndCPUs(b);
+    qemuCommandThreads(b);
     qemuCommandAdd(b, "-uuid", virUUIDFormat(b->def->uuid, uuid));
     qemuCommandAdd(b, "-display", "none");
     qemuCommandAdd(b, "-no-user-config", NULL);

@@ -39,7 +39,7 @@
 #include <time.h>
 #include <unistd.h>
 
-enum { SECTOR = 512, CHUNK = 1024 * 1024, MAX_DISKS = 16, MAX_WORKERS = 8, MAX_LATENCIES = 1 << 18 };
+enum { SECTOR = 512, CHUNK = 1024 * 1024, MAX_DISKS = 16, MAX_WORKERS = 128, MAX_LATENCIES = 1 << 18 };
 
 struct disk {
     char name[16];
@@ -73,7 +73,7 @@ static struct {
 static void
 reply(const char *format, ...)
 {
-    char line[1024];
+    char line[4096];
     va_list ap;
     va_start(ap, format);
     int n = vsnprintf(line, sizeof(line) - 1, format, ap);
