@@ -134,6 +134,9 @@ typedef struct _virDriver {
     int (*domainBackupBegin)(virDomainPtr dom, const char *backupXML, const char *checkpointXML,
                              unsigned int flags);
     char *(*domainBackupGetXMLDesc)(virDomainPtr dom, unsigned int flags);
+    /* @nfds > 0; @fds: borrowed, the driver takes copies */
+    int (*domainFDAssociate)(virDomainPtr dom, const char *name, unsigned int nfds, const int *fds,
+                             unsigned int flags);
 
     /* virConnectNumOfSecrets and virConnectListSecrets are made of this one too. */
     int (*connectListAllSecrets)(virConnectPtr conn, virSecretPtr **secrets, unsigned int flags);

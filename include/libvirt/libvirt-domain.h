@@ -668,6 +668,12 @@ typedef enum {
     VIR_DOMAIN_BACKUP_BEGIN_PRESERVE_SHUTDOWN_DOMAIN = 1 << 1,
 } virDomainBackupBeginFlags;
 
+/* Flags of virDomainFDAssociate(). */
+typedef enum {
+    VIR_DOMAIN_FD_ASSOCIATE_SECLABEL_RESTORE  = 1 << 0,
+    VIR_DOMAIN_FD_ASSOCIATE_SECLABEL_WRITABLE = 1 << 1,
+} virDomainFDAssociateFlags;
+
 /* ---- events ---- */
 
 /* What a callback is registered for. The callback type of each is named below. */
@@ -1299,6 +1305,26 @@ int virDomainBackupBegin(virDomainPtr domain, const char *backupXML, const char 
  * Since: 6.0.0   Source: libvirt 9.0.0 virDomainBackupGetXMLDesc, formatbackup
  */
 char *virDomainBackupGetXMLDesc(virDomainPtr domain, unsigned int flags);
+/**
+ * virDomainFDAssociate:
+ * @domain: running or stopped (borrowed)
+ * @name: of the group, as documents say fdgroup='NAME'; at most 1024 bytes
+ * @nfds, @fds: descriptors of the caller (borrowed: copies are handed over), 1 to 32
+ * @flags: virDomainFDAssociateFlags; both are about security labels, of which this daemon sets
+ * none: they are accepted and mean nothing
+ * Hands open descriptors to the daemon, for a later call on this connection whose document names the
+ * group. They replace those of the same name, and are closed when the connection ends or the domain
+ * has gone; what already uses them has its own copies by then. A connection may have 64 groups a
+ * domain, and 1024 descriptors in all. Needs a connection by UNIX socket. Nothing survives the
+ * daemon.
+ * Returns: 0, or -1 with VIR_ERR_INVALID_ARG for no descriptors, unknown flags or a name that is too
+ * long, VIR_ERR_ARGUMENT_UNSUPPORTED if the daemon takes no descriptors, VIR_ERR_RPC for more than 32,
+ * VIR_ERR_SYSTEM_ERROR for what is no descriptor, VIR_ERR_OPERATION_INVALID if the connection has
+ * handed over too many. What had the name still has it then.
+ * Since: 9.0.0   Source: libvirt 9.0.0 virDomainFDAssociate
+ */
+int virDomainFDAssociate(virDomainPtr domain, const char *name, unsigned int nfds, int *fds,
+                         unsigned int flags);
 
 /* ---- events ---- */
 

@@ -5,6 +5,7 @@
  */
 #pragma once
 #include "libvirt-driver.h"
+#include "qemu_fd_groups.h"
 #include "qemu_vm.h"
 
 /* qemu_api_connect.c: the connection and the host. */
@@ -31,6 +32,9 @@ int qemuConnectUnregisterCloseCallback(virConnectPtr conn);
 int qemuNodeGetSecurityModel(virConnectPtr conn, virSecurityModelPtr model);
 /** What vm->autodestroy holds for domains of @conn: identity of a connection. */
 const void *qemuConnectToken(virConnectPtr conn);
+/** The descriptors @conn has handed over (borrowed; as long as a call of @conn runs). */
+qemuFDGroups *qemuConnectFDGroups(virConnectPtr conn);
+int qemuDomainFDAssociate(virDomainPtr dom, const char *name, unsigned int nfds, const int *fds, unsigned int flags);
 
 /* qemu_api_list.c: listing and lookup. */
 int qemuConnectNumOfDomains(virConnectPtr conn);

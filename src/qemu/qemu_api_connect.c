@@ -6,6 +6,7 @@
 #include <sys/utsname.h>
 #include <unistd.h>
 #include "qemu_process.h"
+#include "qemu_vm_list.h"
 #include "qemu_workers.h"
 #include "virerror_report.h"
 
@@ -17,6 +18,7 @@
  * before the domains it leaves behind are destroyed. */
 typedef struct _qemuConnection {
     bool privileged;
+    qemuFDGroups *fdGroups;   /* (owned) */
 } qemuConnection;
 
 int
@@ -38,6 +40,7 @@ qemuConnectOpen(virConnectPtr conn, const char *name, unsigned int flags)
     }
     connection = g_new0(qemuConnection, 1);
     connection->privileged = config->privileged;
+    connection->fdGroups = qemuFDGroupsNew();
     conn->privateData = connection;
     return 0;
 }
@@ -47,6 +50,7 @@ qemuConnectCleanUp(void *data)
 {
     g_autofree qemuConnection *connection = data;
 
+    qemuFDGroupsFree(connection->fdGroups);
     qemuProcessAutodestroy(connection);
 }
 
@@ -61,6 +65,37 @@ const void *
 qemuConnectToken(virConnectPtr conn)
 {
     return conn->privateData;
+}
+
+qemuFDGroups *
+qemuConnectFDGroups(virConnectPtr conn)
+{
+    const qemuConnection *connection = conn->privateData;
+
+    return connection->fdGroups;
+}
+
+static bool
+domainExists(const unsigned char *uuid)
+{
+    g_autoptr(qemuVM) vm = qemuVMListByUUID(qemuDriverVMs(), uuid);
+
+    return vm != NULL;
+}
+
+/* We give images and sockets no security labels, so that there is none to restore and none to choose:
+ * the two flags mean nothing here, and the descriptor serves for what it was opened for. */
+int
+qemuDomainFDAssociate(virDomainPtr dom, const char *name, unsigned int nfds, const int *fds, unsigned int flags)
+{
+    g_autoptr(qemuVM) vm = NULL;
+
+    virCheckFlags(VIR_DOMAIN_FD_ASSOCIATE_SECLABEL_RESTORE | VIR_DOMAIN_FD_ASSOCIATE_SECLABEL_WRITABLE, -1);
+    vm = qemuVMFromDomain(dom);
+    if (!vm)
+        return -1;
+    qemuFDGroupsSweep(qemuConnectFDGroups(dom->conn), domainExists);
+    return qemuFDGroupsAssociate(qemuConnectFDGroups(dom->conn), vm->uuid, name, fds, nfds);
 }
 
 const char *

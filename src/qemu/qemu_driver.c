@@ -113,6 +113,7 @@ const virDriver qemuDriverTable = {
     .domainCheckpointDelete = qemuDomainCheckpointDelete,
     .domainBackupBegin = qemuDomainBackupBegin,
     .domainBackupGetXMLDesc = qemuDomainBackupGetXMLDesc,
+    .domainFDAssociate = qemuDomainFDAssociate,
     .connectListAllSecrets = secretConnectListAllSecrets,
     .secretLookupByUUID = secretLookupByUUID,
     .secretLookupByUsage = secretLookupByUsage,

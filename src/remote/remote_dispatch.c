@@ -214,7 +214,8 @@ runRow(const procedureRow *row, virNetServerClient *client, const virNetMessage 
 {
     g_autofree void *args = g_malloc0(row->argsSize);
     g_autofree void *ret = g_malloc0(row->retSize);
-    remoteCall call = { .client = client, .priv = virNetServerClientData(client) };
+    remoteCall call = { .client = client, .priv = virNetServerClientData(client),
+                        .fds = msg->fds, .nfds = msg->nfds };
     virNetMessage *reply = NULL;
 
     if (virNetMessageDecode(msg, row->argsXdr, args) < 0)

@@ -43,6 +43,8 @@ typedef struct _remoteCall {
     virNetServerClient *client;
     remoteClient *priv;
     virConnectPtr conn;        /* NULL only in the few calls that work before CONNECT_OPEN */
+    const int *fds;            /* what came with the call, nfds of them (borrowed): closed after it */
+    unsigned int nfds;
 } remoteCall;
 
 /** The objects a reference on the wire stands for (owned). */

@@ -1,5 +1,6 @@
 /* SPDX-License-Identifier: LGPL-2.1-or-later */
-/* Jobs of a domain: progress, statistics, abort; and the backup that is such a job. */
+/* Jobs of a domain: progress, statistics, abort; the backup that is such a job, and the descriptors
+ * it may be given. */
 #include "config.h"
 #include "remote_dispatch.h"
 
@@ -78,4 +79,14 @@ remoteDispatchDomainBackupGetXMLDesc(remoteCall *call, remote_domain_backup_get_
     g_autoptr(virDomain) dom = remoteGetDomain(call->conn, &args->dom);
 
     return remotePutText(&ret->xml, virDomainBackupGetXMLDesc(dom, args->flags));
+}
+
+int
+remoteDispatchDomainFDAssociate(remoteCall *call, remote_domain_fd_associate_args *args,
+                                remote_none *ret)
+{
+    g_autoptr(virDomain) dom = remoteGetDomain(call->conn, &args->dom);
+    g_autofree int *fds = g_memdup2(call->fds, call->nfds * sizeof(int));
+
+    return virDomainFDAssociate(dom, args->name, call->nfds, fds, args->flags);
 }

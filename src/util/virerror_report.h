@@ -35,6 +35,8 @@ virReportSystemErrorFull(int domain, int errnum, const char *file, const char *f
     virReportInvalidArgFull(VIR_FROM_THIS, __func__, #arg, #arg " in %s must not be NULL")
 #define virReportInvalidZeroArg(arg) \
     virReportInvalidArgFull(VIR_FROM_THIS, __func__, #arg, #arg " in %s must be zero")
+#define virReportInvalidNonZeroArg(arg) \
+    virReportInvalidArgFull(VIR_FROM_THIS, __func__, #arg, #arg " in %s must not be zero")
 void
 virReportInvalidArgFull(int domain, const char *func, const char *arg, const char *fmt);
 

@@ -286,6 +286,79 @@ class Framing(WithDaemon):
             c.opened = False
 
 
+class Associate(WithDaemon):
+    """virDomainFDAssociate: the descriptors of a call reach its driver, and nothing of them stays"""
+    NAME = "DOMAIN_FD_ASSOCIATE"
+    NUMBER = 443
+
+    def arguments(self, c, **more):
+        dom = c.call("DOMAIN_LOOKUP_BY_NAME", {"name": "alpha"})["dom"]
+        return dict({"dom": dom, "name": "group", "flags": 0}, **more)
+
+    def files(self, count):
+        files = [tempfile.TemporaryFile() for _ in range(count)]
+        for f in files:
+            self.addCleanup(f.close)
+        return files
+
+    def written(self, files):
+        for f in files:
+            f.seek(0)
+        return [f.read().decode() for f in files]
+
+    def test_they_arrive_in_their_order(self):
+        for count in (1, 2, 32):
+            files = self.files(count)
+            with self.daemon.connect() as c:
+                self.assertIsNone(c.call(self.NAME, self.arguments(c, flags=3),
+                                         fds=[f.fileno() for f in files]))
+            self.assertEqual(self.written(files), ["alpha group %d\n" % i for i in range(count)])
+        self.daemon.expect_fds_back()
+
+    def test_many_calls_at_once(self):
+        files = self.files(40)
+        with self.daemon.connect() as c:
+            args = self.arguments(c)
+            calls = [c.send_call(self.NAME, args, fds=[f.fileno()]) for f in files]
+            for serial, row in calls:
+                self.assertIsNone(c.wait_reply(serial, row))
+        self.assertEqual(self.written(files), ["alpha group 0\n"] * len(files))
+        self.daemon.expect_fds_back()
+
+    def test_refusals(self):
+        null = os.open("/dev/null", os.O_WRONLY)
+        self.addCleanup(os.close, null)
+        without = (8, 20, "nfds in virDomainFDAssociate must not be zero")
+        with self.daemon.connect() as c:
+            for flags in (0, 4):
+                body = probe.encode("domain_fd_associate_args", self.arguments(c, flags=flags))
+                self.assertEqual(self.raw_error(c, self.NUMBER, body), without)
+                self.assertEqual(self.raw_error(c, self.NUMBER, struct.pack(">I", 0) + body,
+                                                mtype=probe.CALL_FDS), without)
+            for args, wanted in (({"flags": 4}, (8, 10)),
+                                 ({"dom": {"name": "gamma", "uuid": "0" * 32, "id": 9}}, (42, 10))):
+                with self.assertRaises(probe.RpcError) as caught:
+                    c.call(self.NAME, self.arguments(c, **args), fds=[null])
+                self.assertEqual((caught.exception.code, caught.exception.domain), wanted)
+            self.assert_usable(c)
+        self.daemon.expect_fds_back()
+
+    @unittest.skipIf(os.geteuid() != 0, "the instance of a user has no read-only socket")
+    def test_readonly(self):
+        files = self.files(1)
+        for where, flags in ((self.daemon.readonly, 0), (self.daemon.socket, 1)):
+            with probe.Connection(where, flags=flags, timeout=10) as c:
+                with self.assertRaises(probe.RpcError) as caught:
+                    c.call(self.NAME, self.arguments(c), fds=[files[0].fileno()])
+                self.assertEqual((caught.exception.code, caught.exception.domain,
+                                  caught.exception.message),
+                                 (29, 20, "operation forbidden: read only access prevents "
+                                  "virDomainFDAssociate"))
+                self.assert_usable(c)
+        self.assertEqual(self.written(files), [""])
+        self.daemon.expect_fds_back()
+
+
 def argument_sets(row):
     """arguments that the rule of the row refuses, and arguments that it lets pass"""
     if isinstance(row["ro"], list):

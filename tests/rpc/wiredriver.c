@@ -4,7 +4,8 @@
  * have a state. Linked with the daemon's main program into "wiredaemon".
  *
  * Calls with a purpose: suspend and resume raise a lifecycle event; reset takes one second; the
- * monitor command "size N" answers N bytes, "flood N" raises N monitor events of 64 KiB.
+ * monitor command "size N" answers N bytes, "flood N" raises N monitor events of 64 KiB; descriptors
+ * that are associated get the domain's name, that of the group and their number written into them.
  */
 #include "config.h"
 #include <stdio.h>
@@ -204,6 +205,20 @@ monitorRegister(virConnectPtr conn, virDomainPtr dom, const char *event,
                                             VIR_DOMAIN_EVENT_CALLBACK(cb), opaque, freecb);
 }
 
+static int
+domainFDAssociate(virDomainPtr dom, const char *name, unsigned int nfds, const int *fds,
+                  unsigned int flags)
+{
+    virCheckFlags(VIR_DOMAIN_FD_ASSOCIATE_SECLABEL_RESTORE |
+                      VIR_DOMAIN_FD_ASSOCIATE_SECLABEL_WRITABLE,
+                  -1);
+    if (find(dom) < 0)
+        return -1;
+    for (unsigned int i = 0; i < nfds; i++)
+        dprintf(fds[i], "%s %s %u\n", dom->name, name, i);
+    return 0;
+}
+
 const virDriver qemuDriverTable = {
     .name = "QEMU",
     .connectOpen = connectOpen,
@@ -218,6 +233,7 @@ const virDriver qemuDriverTable = {
     .domainSuspend = domainSuspend,
     .domainResume = domainResume,
     .domainReset = domainReset,
+    .domainFDAssociate = domainFDAssociate,
     .domainQemuMonitorCommand = domainQemuMonitorCommand,
     .connectDomainEventRegisterAny = eventRegister,
     .connectDomainEventDeregisterAny = eventDeregister,
