@@ -12,6 +12,11 @@
 
 #define VIR_FROM_THIS VIR_FROM_DOMAIN_CHECKPOINT
 
+#define RECORD_OPEN "<domaincheckpoint xmlns:f='" VIR_XML_NS_FLEECE "'>\n  <f:state>"
+#define RECORD_OPEN_END "</f:state>"
+#define RECORD_OPEN_LENGTH ((int)(sizeof(RECORD_OPEN RECORD_OPEN_END) - 1 + strlen("deleting")))
+#define PARENT_FORMAT "<parent>\n    <name>%s</name>\n  </parent>"
+#define RECORD_PARENT_LENGTH ((int)sizeof(PARENT_FORMAT) + 40)
 /* The record is called NAME.xml. */
 #define NAME_MAX_BYTES 240
 
@@ -284,16 +289,26 @@ brokenFormat(virBuffer *buf, const virDomainCheckpointDef *def)
     virBufferEscapeString(buf, "<f:unknown xmlns:f='" VIR_XML_NS_FLEECE "'>%s</f:unknown>\n", def->unknown);
 }
 
-/* READY is said by saying nothing, so that a finished record is a plain libvirt document. */
+/* READY is said by saying nothing, so that a finished record is a plain libvirt document. In each state
+ * the opening is as long as in the others: only it is written when the state changes. */
 static void
 openFormat(virBuffer *buf, const virDomainCheckpointDef *def, bool record)
 {
-    if (!record || def->state == VIR_CHECKPOINT_STATE_READY) {
-        virBufferAdd(buf, "<domaincheckpoint>\n");
-        return;
-    }
-    virBufferAdd(buf, "<domaincheckpoint xmlns:f='" VIR_XML_NS_FLEECE "'>\n");
-    virBufferAsprintf(buf, "  <f:state>%s</f:state>\n", stateNames[def->state]);
+    bool plain = !record || def->state == VIR_CHECKPOINT_STATE_READY;
+    g_autofree char *open = plain ? g_strdup("<domaincheckpoint>")
+                                  : g_strdup_printf(RECORD_OPEN "%s" RECORD_OPEN_END, stateNames[def->state]);
+
+    virBufferAsprintf(buf, "%-*s\n", record ? RECORD_OPEN_LENGTH : 0, open);
+}
+
+/* The same for the parent, unless its name is long: none, or another, when one is deleted. */
+static void
+parentFormat(virBuffer *buf, const char *parent, bool record)
+{
+    g_autofree char *text = parent ? g_markup_printf_escaped(PARENT_FORMAT, parent) : g_strdup("");
+
+    if (parent || record)
+        virBufferAsprintf(buf, "%-*s\n", record ? RECORD_PARENT_LENGTH : 0, text);
 }
 
 static void
@@ -314,11 +329,7 @@ virDomainCheckpointDefFormat(const virDomainCheckpointDef *def, unsigned int fla
     virBufferAdjustIndent(&buf, 2);
     virBufferEscapeString(&buf, "<name>%s</name>\n", def->name);
     virBufferEscapeString(&buf, "<description>%s</description>\n", def->description);
-    if (def->parent) {
-        virBufferAdd(&buf, "<parent>\n");
-        virBufferEscapeString(&buf, "  <name>%s</name>\n", def->parent);
-        virBufferAdd(&buf, "</parent>\n");
-    }
+    parentFormat(&buf, def->parent, flags & VIR_CHECKPOINT_FORMAT_RECORD);
     if (def->creationTime)
         virBufferAsprintf(&buf, "<creationTime>%lld</creationTime>\n", def->creationTime);
     disksFormat(&buf, def, flags & VIR_CHECKPOINT_FORMAT_SIZE);

@@ -468,7 +468,7 @@ qemuCheckpointRecordSave(qemuVM *vm, const virDomainCheckpointDef *def, const ch
 
     if (virFileMakeDirs(dir, 0700) < 0)
         return -1;
-    return virFileReplaceDurable(path, text, strlen(text), 0600, fault);
+    return virFileUpdateDurable(path, text, strlen(text), 0600, fault);
 }
 
 int

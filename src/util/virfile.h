@@ -1,7 +1,8 @@
 /* SPDX-License-Identifier: LGPL-2.1-or-later */
 /*
  * Files. A durable file is written by virFileReplaceDurable() and by nothing else: new temporary
- * (O_EXCL) beside it, write, fsync, checked close, rename, fsync of the directory.
+ * (O_EXCL) beside it, write, fsync, checked close, rename, fsync of the directory. The one exception is a
+ * change within a sector of it: virFileUpdateDurable().
  */
 #pragma once
 #include <glib.h>
@@ -22,6 +23,19 @@ virFileAutoClose(int *fd);
 int
 virFileReplaceDurable(const char *path, const char *data, size_t length, mode_t mode,
                       const char *fault);
+/**
+ * virFileUpdateDurable: as virFileReplaceDurable, and a fifth of its time where old and new content have the same
+ * length and differ within one sector (512 bytes) only: that is written in place and synced. Else, and where @path
+ * is absent, has another mode or a second hard link, it is replaced. Either way the file has its old or
+ * its new content, also after power loss; a reader at the very moment may see a mixture of the bytes that differ, so this
+ * is for files whose readers start after their writer has ended.
+ * @fault: the points NAME.overwrite and NAME.overwritten (not synced yet) in place of those of the replacement.
+ * Returns: 0, or -1 with VIR_ERR_SYSTEM_ERROR naming the path; then the old content stands, unless
+ * the disk refuses that as well.
+ */
+int
+virFileUpdateDurable(const char *path, const char *data, size_t length, mode_t mode,
+                     const char *fault);
 /** Replace without fsync, for state below /run that dies with the host anyway. */
 int
 virFileReplaceVolatile(const char *path, const char *data, size_t length, mode_t mode);

@@ -153,6 +153,23 @@ testBroken(void)
     g_assert_null(virDomainCheckpointDefParse(text, VIR_CHECKPOINT_PARSE_RECORD));
 }
 
+/* As it is without the blanks in which a record has room for a state and a parent. */
+static char *
+withoutRoom(const char *record)
+{
+    g_auto(GStrv) lines = g_strsplit(record, "\n", -1);
+    g_autoptr(GStrvBuilder) kept = g_strv_builder_new();
+    g_auto(GStrv) text = NULL;
+
+    for (gsize i = 0; lines[i]; i++) {
+        g_strchomp(lines[i]);
+        if (*lines[i] || !lines[i + 1])
+            g_strv_builder_add(kept, lines[i]);
+    }
+    text = g_strv_builder_end(kept);
+    return g_strjoinv("\n", text);
+}
+
 static void
 testRecordStates(void)
 {
@@ -175,14 +192,43 @@ testRecordStates(void)
         text = virDomainCheckpointDefFormat(def, VIR_CHECKPOINT_FORMAT_RECORD);
         plain = virDomainCheckpointDefFormat(def, 0);
         g_assert_null(strstr(plain, "state>"));
-        if (states[i].text)
+        if (states[i].text) {
             g_assert_nonnull(strstr(text, states[i].text));
-        else
-            g_assert_cmpstr(text, ==, plain);
+        } else {
+            g_autofree char *finished = withoutRoom(text);
+
+            g_assert_cmpstr(finished, ==, plain);
+        }
         again = virDomainCheckpointDefParse(text, VIR_CHECKPOINT_PARSE_RECORD);
         g_assert_nonnull(again);
         g_assert_cmpint(again->state, ==, states[i].state);
         g_assert_nonnull(again->dom);
+    }
+}
+
+/* What changes when a checkpoint, or its parent, goes is written over the old: it must be as long, and within
+ * the first sector of the file. */
+static void
+testRecordUpdates(void)
+{
+    static const char *const parents[] = { NULL, "a", "backup-2026-12-01T0320-incremental" };
+    g_autofree char *first = NULL;
+
+    for (int state = 0; state < VIR_CHECKPOINT_STATE_LAST; state++) {
+        for (size_t i = 0; i < G_N_ELEMENTS(parents); i++) {
+            g_autoptr(virDomainCheckpointDef) def = record();
+            g_autofree char *text = NULL;
+
+            def->state = state;
+            g_free(def->parent);
+            def->parent = g_strdup(parents[i]);
+            text = virDomainCheckpointDefFormat(def, VIR_CHECKPOINT_FORMAT_RECORD);
+            if (!first)
+                first = g_strdup(text);
+            g_assert_cmpuint(strlen(text), ==, strlen(first));
+            g_assert_cmpuint(strlen(text), >, 512);
+            g_assert_cmpstr(text + 512, ==, first + 512);
+        }
     }
 }
 
@@ -234,6 +280,7 @@ main(int argc, char **argv)
     g_test_add_func("/checkpointxml/views", testViews);
     g_test_add_func("/checkpointxml/broken", testBroken);
     g_test_add_func("/checkpointxml/record-states", testRecordStates);
+    g_test_add_func("/checkpointxml/record-updates", testRecordUpdates);
     g_test_add_func("/checkpointxml/nothing-fits", testNothingFits);
     for (gsize i = 0; i < G_N_ELEMENTS(checkpointRefusals); i++) {
         g_autofree char *path =

@@ -83,13 +83,13 @@ class Problem(AssertionError):
 
 
 def writes_a_file(name):
-    return (name.endswith(".written") or ".create." in name or "journal" in name or
+    return (name.endswith((".written", ".overwritten")) or ".create." in name or "journal" in name or
             name in ("store.create", "store.write", "store.synced"))
 
 
 def effects_of(name):
     return (["fail"] + (["enospc"] if writes_a_file(name) else []) +
-            (["eio"] if name.endswith(".written") else []) + ["kill", "both"])
+            (["eio"] if name.endswith((".written", ".overwritten")) else []) + ["kill", "both"])
 
 
 def monitor(root, command):

@@ -371,7 +371,7 @@ WALKED = (CreateFirst, Create, DeleteOldest, DeleteMiddle, DeleteActive, DeleteC
           PullIncremental, PushFullCheckpoint, PushIncremental, PushFleeced, PullStopped, PushStopped)
 # Where a daemon dies for a repair of which each step is walked
 REPAIRED = ((Create, "checkpoint.create.transaction.done"),
-            (DeleteMiddle, "checkpoint.delete.record.renamed"),
+            (DeleteMiddle, "checkpoint.delete.record.overwritten"),
             (DeleteMiddle, "checkpoint.delete.transaction.done"),
             (PullIncremental, "backup.begin.export.vdb.done"),
             (PullIncremental, "backup.end.access.vda"),

@@ -277,7 +277,7 @@ class Crashes(Offline):
                     os.unlink(path)
 
     def test_daemon_dies_while_it_deletes(self):
-        for point in ("helper.spawned", "checkpoint.delete.record.renamed", "helper.store",
+        for point in ("helper.spawned", "checkpoint.delete.record.overwritten", "helper.store",
                       "helper.stored", "checkpoint.delete.unlink.unlinked", "helper.stop"):
             with self.subTest(point):
                 m = self.interrupt(point, lambda m: self.delete(m, "old"))

@@ -148,6 +148,134 @@ testReplaceKilled(Fixture *fixture, gconstpointer data)
     expectContent(fixture, wanted);
 }
 
+/* 2000 bytes, of which @text stands at @at. */
+static char *
+sectors(size_t at, const char *text)
+{
+    char *content = g_strnfill(2000, '.');
+
+    memcpy(content + at, text, strlen(text));
+    return content;
+}
+
+static int
+update(const Fixture *fixture, const char *content)
+{
+    return virFileUpdateDurable(fixture->path, content, strlen(content), 0640, "test");
+}
+
+static void
+expectSectors(const Fixture *fixture, const char *wanted)
+{
+    g_autofree char *text = NULL;
+
+    g_assert_cmpint(virFileReadAll(fixture->path, 4096, &text), ==, strlen(wanted));
+    g_assert_cmpstr(text, ==, wanted);
+    g_assert_cmpuint(countEntries(fixture->dir), ==, 1);
+}
+
+static ino_t
+inodeOf(const Fixture *fixture)
+{
+    GStatBuf info = { 0 };
+
+    g_assert_cmpint(g_stat(fixture->path, &info), ==, 0);
+    return info.st_ino;
+}
+
+typedef struct {
+    const char *name;
+    size_t at;
+    const char *old, *new;
+    bool inPlace;
+} Update;
+
+static const Update updates[] = {
+    { "first-byte", 0, "a", "b", true },
+    { "last-byte", 1999, "a", "b", true },
+    { "end-of-sector", 508, "crea", "dele", true },
+    { "begin-of-sector", 512, "crea", "dele", true },
+    { "two-sectors", 509, "crea", "dele", false },
+    { "nothing", 7, "creating", "creating", false },
+};
+
+static void
+testUpdate(Fixture *fixture, gconstpointer data)
+{
+    const Update *c = data;
+    g_autofree char *old = sectors(c->at, c->old);
+    g_autofree char *new = sectors(c->at, c->new);
+    ino_t inode = 0;
+
+    g_assert_cmpint(update(fixture, old), ==, 0);
+    expectSectors(fixture, old);
+    inode = inodeOf(fixture);
+    g_assert_cmpint(update(fixture, new), ==, 0);
+    expectSectors(fixture, new);
+    g_assert_cmpint(inodeOf(fixture) == inode, ==, c->inPlace);
+}
+
+/* What may not be written in place, and is replaced. */
+static void
+testUpdateElsewhere(Fixture *fixture, gconstpointer data)
+{
+    g_autofree char *copy = g_build_filename(fixture->dir, "copy", NULL);
+    g_autofree char *old = sectors(0, "old");
+    g_autofree char *new = sectors(0, "new");
+    g_autofree char *kept = NULL;
+    GStatBuf info = { 0 };
+
+    g_assert_cmpint(update(fixture, old), ==, 0);
+    g_assert_cmpint(link(fixture->path, copy), ==, 0);
+    g_assert_cmpint(update(fixture, new), ==, 0);
+    g_assert_cmpint(virFileReadAll(copy, 4096, &kept), ==, 2000);
+    g_assert_cmpstr(kept, ==, old);
+    g_assert_cmpint(g_remove(copy), ==, 0);
+    expectSectors(fixture, new);
+    g_assert_cmpint(g_chmod(fixture->path, 0600), ==, 0);
+    g_assert_cmpint(update(fixture, old), ==, 0);
+    g_assert_cmpint(g_stat(fixture->path, &info), ==, 0);
+    g_assert_cmpint(info.st_mode & 07777, ==, 0640);
+    g_assert_cmpint(update(fixture, "shorter"), ==, 0);
+    expectSectors(fixture, "shorter");
+}
+
+static void
+testUpdateFault(Fixture *fixture, gconstpointer data)
+{
+    g_autofree char *old = sectors(0, "creating");
+    g_autofree char *new = sectors(0, "deleting");
+
+    g_assert_cmpint(update(fixture, old), ==, 0);
+    arm(data);
+    g_assert_cmpint(update(fixture, new), ==, -1);
+    arm(NULL);
+    g_assert_nonnull(strstr(virErrorLastMessage(), "fault point 'test.overwr"));
+    expectSectors(fixture, old);
+    g_assert_cmpint(update(fixture, new), ==, 0);
+    expectSectors(fixture, new);
+}
+
+/* Killed at a point: one of the two, whole, and nothing beside it. */
+static void
+testUpdateKilled(Fixture *fixture, gconstpointer data)
+{
+    g_autofree char *old = sectors(0, "creating");
+    g_autofree char *new = sectors(0, "deleting");
+    g_autofree char *fault = g_strdup_printf("test.%s:kill", (const char *)data);
+
+    if (g_test_subprocess()) {
+        arm(fault);
+        update(fixture, new);
+        return;
+    }
+    g_assert_cmpint(update(fixture, old), ==, 0);
+    g_setenv("VIRFILETEST_DIR", fixture->dir, TRUE);
+    g_test_trap_subprocess(NULL, 0, 0);
+    g_test_trap_assert_failed();
+    expectSectors(fixture, g_str_equal(data, "overwrite") ? old : new);
+}
+
 static void
 testReplaceNoDirectory(Fixture *fixture, gconstpointer data)
 {
@@ -323,6 +451,17 @@ main(int argc, char **argv)
     ADD("/file/fault/renamed-enospc", "test.renamed:enospc", testReplaceFault);
     ADD("/file/killed/written", "old", testReplaceKilled);
     ADD("/file/killed/renamed", "new", testReplaceKilled);
+    for (size_t i = 0; i < G_N_ELEMENTS(updates); i++) {
+        g_autofree char *name = g_strconcat("/file/update/", updates[i].name, NULL);
+
+        ADD(name, &updates[i], testUpdate);
+    }
+    ADD("/file/update/elsewhere", NULL, testUpdateElsewhere);
+    ADD("/file/update/overwrite-fail", "test.overwrite:fail", testUpdateFault);
+    ADD("/file/update/overwritten-eio", "test.overwritten:eio", testUpdateFault);
+    ADD("/file/update/overwritten-enospc", "test.overwritten:enospc", testUpdateFault);
+    ADD("/file/update/killed/overwrite", "overwrite", testUpdateKilled);
+    ADD("/file/update/killed/overwritten", "overwritten", testUpdateKilled);
     ADD("/file/no-directory", NULL, testReplaceNoDirectory);
     ADD("/file/onto-directory", NULL, testReplaceOntoDirectory);
     ADD("/file/unlink", NULL, testUnlink);
