@@ -32,7 +32,7 @@ typedef struct _qemuCheckpointPlanDisk {
 
 /**
  * qemuCheckpointPlanCreateActions: append to @actions (a JSON array of transaction actions) for each
- * disk: block-dirty-bitmap-add (persistent, granularity set), block-dirty-bitmap-disable of every
+ * disk: block-dirty-bitmap-add (persistent, granularity 64 KiB), block-dirty-bitmap-disable of every
  * bitmap of @checkpoints that records. A last bitmap that should record but does not (or is
  * inconsistent) leaves a gap: it is removed in the same transaction, so that the loss stays visible
  * as "missing" to everything older instead of looking whole from now on.

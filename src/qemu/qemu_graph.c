@@ -130,6 +130,7 @@ qemuGraphParseNode(qemuGraph *graph, const virJSONValue *json)
     node->ledger = g_ptr_array_new_with_free_func((GDestroyNotify)qemuGraphBitmapFree);
     g_hash_table_insert(graph->nodes, node->name, node);
     virJSONObjectGetUInt(image, "actual-size", &node->allocated);
+    virJSONObjectGetUInt(image, "cluster-size", &node->clusterSize);
     if (!driver || virJSONObjectGetUInt(image, "virtual-size", &node->virtualSize) < 0) {
         virReportError(VIR_ERR_INTERNAL_ERROR,
                        "QEMU described node '%s' without its driver or size in its reply to "

@@ -25,6 +25,7 @@ typedef struct _qemuGraphNode {
     char *filename;
     unsigned long long virtualSize;
     unsigned long long allocated;  /* bytes the image takes on its host; 0 if unknown */
+    unsigned long long clusterSize; /* bytes; 0 if the format has none or QEMU does not say */
     bool readonly;
     GPtrArray *bitmaps;            /* qemuGraphBitmap *, in no order */
     GPtrArray *ledger;             /* qemuGraphBitmap *: those of its ledger (qemu_ledger.h), which

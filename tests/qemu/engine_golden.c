@@ -56,6 +56,7 @@ engineNode(const char *name, const char *spec)
     node->name = g_strdup(name);
     node->driver = g_strdup(g_str_has_prefix(name, "raw") ? "raw" : "qcow2");
     node->virtualSize = 64 << 20;
+    node->clusterSize = g_str_has_prefix(name, "raw") ? 0 : 65536;
     node->bitmaps = g_ptr_array_new_with_free_func(bitmapFree);
     node->ledger = g_ptr_array_new_with_free_func(bitmapFree);
     for (size_t i = 0; words[i]; i++) {

@@ -223,6 +223,22 @@ testCreateStored(void)
     g_free(input.nodes[1]->driver);
     input.nodes[1]->driver = g_strdup("raw");
     input.nodes[1]->stored = true;
+    input.nodes[1]->clusterSize = 0;
+    plan = qemuCheckpointPlanCreate(input.disks, input.n, false);
+    checkPlan(&c, plan);
+}
+
+/* What QEMU would choose is not what the others have: the second disk's clusters are small. */
+static void
+testCreateSmallClusters(void)
+{
+    static const planCase c = { "create-small-clusters", "B", { { "A*", "A" }, { "A*", "A" } } };
+    g_auto(planInput) input = { 0 };
+    g_autoptr(qemuPlan) plan = NULL;
+
+    planInputFill(&input, &c, false);
+    input.nodes[0]->clusterSize = 2 << 20;
+    input.nodes[1]->clusterSize = 4096;
     plan = qemuCheckpointPlanCreate(input.disks, input.n, false);
     checkPlan(&c, plan);
 }
@@ -273,6 +289,7 @@ main(int argc, char **argv)
         g_test_add_data_func(path, &strayCases[i], testDeleteBehindStray);
     }
     g_test_add_func("/checkpoint-plan/create-stored", testCreateStored);
+    g_test_add_func("/checkpoint-plan/create-small-clusters", testCreateSmallClusters);
     g_test_add_func("/checkpoint-plan/refusals", testRefusals);
     g_test_add_func("/checkpoint-plan/undo-with-union", testUndoWithUnion);
     return g_test_run();

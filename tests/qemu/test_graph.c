@@ -29,6 +29,7 @@ testRecorded(void)
     g_assert_cmpstr(node->driver, ==, "qcow2");
     g_assert_cmpuint(node->virtualSize, ==, 64 << 20);
     g_assert_cmpuint(node->allocated, >, 0);
+    g_assert_cmpuint(node->clusterSize, ==, 65536);
     g_assert_false(node->readonly);
     g_assert_cmpuint(node->bitmaps->len, ==, 3);   /* the filter's own has no name */
     bitmap = qemuGraphBitmapLookup(node, "c2");
