@@ -50,14 +50,14 @@ reportNoJob(const char *disk)
 }
 
 static int
-pullInfo(qemuVM *vm, const qemuBackupJob *job, const char *disk, virDomainBlockJobInfoPtr info)
+pullInfo(qemuVM *vm, qemuBackupJob *job, const char *disk, virDomainBlockJobInfoPtr info)
 {
     const qemuBackupJobDisk *mine = qemuBackupJobDiskLookup(job, disk);
-    unsigned long long used = qemuBackupJobStoreUsed(mine);
-    QEMU_VM_LOCK_GUARD(vm);
 
+    qemuBackupJobMeasure(vm, job);
+    QEMU_VM_LOCK_GUARD(vm);
     info->type = VIR_DOMAIN_BLOCK_JOB_TYPE_BACKUP;
-    info->cur = MIN(used, mine->size);
+    info->cur = MIN(mine->used, mine->size);
     info->end = mine->size;
     return 1;
 }

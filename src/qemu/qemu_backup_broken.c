@@ -10,15 +10,12 @@
  *                          not announce: a copy that took too long, or a disk that could not be read.
  *                          Other errors are of the one request
  *
- * A copy that took too long may be under way still, and to take the filter out would wait for it inside QEMU,
- * with the guest standing still. So the end waits until the scratch's file system answers again.
+ * A copy that took too long may be under way still: the end plan sees to that (QEMU_STEP_WAIT_SCRATCH).
  */
 #include "qemu_backup_broken.h"
 
 #include <errno.h>
-#include <fcntl.h>
 #include <string.h>
-#include <sys/stat.h>
 #include "qemu_backup_end.h"
 #include "qemu_backup_plan.h"
 #include "qemu_workers.h"
@@ -34,7 +31,6 @@ typedef struct _brokenBackup {
     qemuVM *vm;
     qemuBackupJob *job;
     char *why;
-    char *scratch;        /* to be waited for; NULL = it answers */
 } brokenBackup;
 
 static void
@@ -43,7 +39,6 @@ brokenBackupFree(brokenBackup *broken)
     qemuBackupJobUnref(broken->job);
     qemuVMUnref(broken->vm);
     g_free(broken->why);
-    g_free(broken->scratch);
     g_free(broken);
 }
 G_DEFINE_AUTOPTR_CLEANUP_FUNC(brokenBackup, brokenBackupFree)
@@ -86,18 +81,6 @@ limitOf(const qemuBackupJob *job, const char *name)
             return virDomainBackupDiskScratchLimit(job->def, disk, job->reuseExternal);
     }
     return 0;
-}
-
-/* A thread of its own: nothing ends it while the file system does not answer. */
-static gpointer
-awaitScratch(gpointer data)
-{
-    brokenBackup *broken = data;
-
-    if (utimensat(AT_FDCWD, broken->scratch, NULL, AT_SYMLINK_NOFOLLOW) < 0)
-        VIR_DEBUG("scratch '%s': %s", broken->scratch, g_strerror(errno));
-    qemuWorkersRun(endBroken, broken);
-    return NULL;
 }
 
 static bool
@@ -168,7 +151,6 @@ brokenNew(qemuVM *vm, const virJSONValue *data)
     broken->vm = qemuVMRef(vm);
     broken->job = qemuBackupJobRef(vm->backup);
     broken->why = g_strdup(disk->error);
-    broken->scratch = g_strdup(ofScratch ? NULL : scratchOf(disk));
     return broken;
 }
 
@@ -187,8 +169,5 @@ qemuBackupEventBad(qemuVM *vm, const virJSONValue *data, long long whenMs)
     if (!broken)
         return;
     VIR_WARN("domain '%s': %s", vm->name, broken->why);
-    if (broken->scratch)
-        g_thread_unref(g_thread_new("scratch", awaitScratch, broken));
-    else
-        qemuWorkersRun(endBroken, broken);
+    qemuWorkersRun(endBroken, broken);
 }

@@ -10,6 +10,7 @@
 #include <unistd.h>
 
 #include "qemu_backup.h"
+#include "qemu_backup_later.h"
 #include "qemu_backup_plan.h"
 #include "qemu_backup_push.h"
 #include "qemu_backup_recover.h"
@@ -84,11 +85,10 @@ journalPhase(qemuVM *vm, const qemuConfig *config, const qemuBackupJob *job)
 }
 
 static void
-collectStats(qemuVM *vm, const qemuBackupJob *job, int type, const char *errmsg,
-             virTypedParamList *params)
+collectStats(qemuVM *vm, qemuBackupJob *job, int type, const char *errmsg, virTypedParamList *params)
 {
+    qemuBackupJobMeasure(vm, job);
     QEMU_VM_LOCK_GUARD(vm);
-
     qemuBackupJobStatsFill(job, g_get_real_time() / 1000, type, errmsg, params);
 }
 
@@ -189,8 +189,9 @@ qemuBackupTakeApart(qemuVM *vm, qemuBackupJob *job)
     ret = runEnd(job, target, check);
     if (matter && !check)
         job->copiesDoubtful |= copiesMayBeLate(job, 0);
-    if (ret == 0)
-        return 0;
+    /* who does not answer will not do so at once */
+    if (ret == 0 || virErrorLastCode() == VIR_ERR_OPERATION_TIMEOUT)
+        return ret;
     /* One step that failed keeps others from succeeding (nodes in use): what had happened is no
      * failure the second time. */
     VIR_WARN("domain '%s': taking the backup apart once more: %s", vm->name, virErrorLastMessage());
@@ -353,6 +354,7 @@ qemuBackupFinish(qemuVM *vm, qemuBackupJob *job, int type, const char *errmsg)
     g_auto(virTypedParamList) params = { 0 };
     bool apart = false;
     bool server = false;
+    bool later = false;
 
     if (!claimEnd(vm, job, type, errmsg))
         return;
@@ -377,11 +379,12 @@ qemuBackupFinish(qemuVM *vm, qemuBackupJob *job, int type, const char *errmsg)
         removeFiles(vm, job, job->endType);
         qemuBackupJournalRemove(config, vm->name);
     } else if (!apart) {
-        VIR_WARN("domain '%s': the backup ended, but not all of it could be taken apart; the next "
-                 "backup, or start of the daemon, tries again: %s",
+        VIR_WARN("domain '%s': the backup ended, but not all of it could be taken apart yet, which is tried "
+                 "again: %s",
                  vm->name, virErrorLastMessage());
         virErrorReset();
         journalPhase(vm, config, job);
+        later = true;
     } else if (job->def->mode == VIR_BACKUP_MODE_PULL) {
         server = true;
         journalOver(vm, config, job);
@@ -392,6 +395,8 @@ qemuBackupFinish(qemuVM *vm, qemuBackupJob *job, int type, const char *errmsg)
     qemuJobEndAsync(&vm->job);
     if (server)
         qemuBackupServerStop(vm, job->def);
+    if (later)
+        qemuBackupSettleLater(vm);
 }
 
 void

@@ -16,6 +16,7 @@
 
 #include "qemu_capabilities.h"
 #include "qemu_lend.h"
+#include "qemu_storage.h"
 #include "virerror_report.h"
 #include "virfault.h"
 #include "virfile.h"
@@ -25,6 +26,7 @@
 #define VIR_FROM_THIS VIR_FROM_QEMU
 #define JOURNAL_MAX_BYTES (16 * 1024 * 1024)
 #define JOURNAL_VERSION 1
+#define MEASURE_MS 100
 
 static const char *const phaseNames[QEMU_BACKUP_PHASE_LAST] = {
     [QEMU_BACKUP_BEGINNING] = "beginning",
@@ -311,20 +313,20 @@ qemuBackupJournalSetAside(const qemuConfig *config, const char *domain)
 }
 
 /* A scratch file grows with what the guest overwrites; the file system knows its size. */
-static unsigned long long
-fileUsed(const char *path)
+void
+qemuBackupJobMeasure(qemuVM *vm, qemuBackupJob *job)
 {
-    struct stat st = { 0 };
+    for (guint i = 0; i < job->disks->len; i++) {
+        qemuBackupJobDisk *disk = g_ptr_array_index(job->disks, i);
+        const char *path = job->def->mode == VIR_BACKUP_MODE_PULL ? disk->storePath : disk->scratchPath;
+        struct stat st = { 0 };
 
-    if (!path || stat(path, &st) < 0 || !S_ISREG(st.st_mode))
-        return 0;
-    return (unsigned long long)st.st_blocks * 512;
-}
+        if (path && qemuStorageStat(path, MEASURE_MS, &st) && S_ISREG(st.st_mode)) {
+            QEMU_VM_LOCK_GUARD(vm);
 
-unsigned long long
-qemuBackupJobStoreUsed(const qemuBackupJobDisk *disk)
-{
-    return fileUsed(disk->storePath);
+            disk->used = (unsigned long long)st.st_blocks * 512;
+        }
+    }
 }
 
 static void
@@ -339,7 +341,7 @@ fillScratch(const qemuBackupJob *job, virTypedParamList *params)
 
         if (pull || disk->scratchPath)
             total += disk->size;
-        used += fileUsed(pull ? disk->storePath : disk->scratchPath);
+        used += disk->used;
     }
     virTypedParamListAddULLong(params, used, VIR_DOMAIN_JOB_DISK_TEMP_USED);
     virTypedParamListAddULLong(params, total, VIR_DOMAIN_JOB_DISK_TEMP_TOTAL);

@@ -35,6 +35,7 @@ typedef struct _qemuBackupJobDisk {
     bool done;                     /* push: its QEMU job has concluded */
     bool cancelled;
     char *error;                   /* push: why it failed; pull: why its snapshot is broken; NULL = not so */
+    unsigned long long used;       /* bytes that the store of a pull, or the scratch of a push, was last seen to take */
     unsigned long long processed, total;   /* push: last known progress, bytes */
     bool lent;                     /* from a journal: the store is QEMU's user's, and was user's and group's */
     uid_t user;
@@ -66,8 +67,9 @@ void qemuBackupJobUnref(qemuBackupJob *job);
 G_DEFINE_AUTOPTR_CLEANUP_FUNC(qemuBackupJob, qemuBackupJobUnref)
 qemuBackupJobDisk *qemuBackupJobDiskLookup(const qemuBackupJob *job, const char *name);
 
-/** Bytes that the store of @disk takes where it lies; 0 if that is no file. */
-unsigned long long qemuBackupJobStoreUsed(const qemuBackupJobDisk *disk);
+/** Look what the scratch files of @job take now. Of one whose storage does not answer the last look stays.
+ * Blocks for a moment; no locks. */
+void qemuBackupJobMeasure(qemuVM *vm, qemuBackupJob *job);
 /** True if the store of @disk goes with a job that ended as @type: scratch files we made, and what a
  * push that failed left in targets we made, which is no backup. */
 bool qemuBackupJobStoreGoes(const qemuBackupJob *job, const qemuBackupJobDisk *disk, int type);

@@ -148,6 +148,7 @@ planPullEnd(qemuPlan *plan, const qemuBackupPlanEnding *ending)
                        ending->disks[i].disk->name);
     qemuBackupPlanJoin(plan, first);
     planWait(plan, QEMU_STEP_WAIT_EXPORTS, ending->def, "backup.end.exports");
+    qemuBackupPlanScratchWait(plan, ending, QEMU_BACKUP_SCRATCH_MS);
     first = plan->steps->len;
     for (size_t i = 0; i < ending->ndisks; i++) {
         if (qemuBackupPlanHasFilter(ending->disks[i].disk))
@@ -189,8 +190,9 @@ qemuBackupPlanEnd(const qemuBackupPlanEnding *ending)
     for (guint i = 0; i < plan->steps->len; i++) {
         qemuPlanStep *step = g_ptr_array_index(plan->steps, i);
 
-        /* with a client's request still under way, the switch would wait for it and the guest stand still */
-        step->goOn = step->kind != QEMU_STEP_WAIT_EXPORTS;
+        /* with a request of a client, or a copy, still under way, the switch would wait for it, and the guest
+         * stand still */
+        step->goOn = step->kind != QEMU_STEP_WAIT_EXPORTS && step->kind != QEMU_STEP_WAIT_SCRATCH;
     }
     return g_steal_pointer(&plan);
 }

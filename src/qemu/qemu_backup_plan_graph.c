@@ -407,6 +407,20 @@ qemuBackupPlanInstant(qemuPlan *plan, const qemuBackupPlanInput *input)
         qemuPlanAddStep(plan, QEMU_STEP_THAW, NULL, "backup.begin.thaw");
 }
 
+void
+qemuBackupPlanScratchWait(qemuPlan *plan, const qemuBackupPlanEnding *ending, unsigned int timeoutMs)
+{
+    for (size_t i = 0; i < ending->ndisks; i++) {
+        const virDomainBackupDiskDef *disk = ending->disks[i].def;
+        const virStorageSource *scratch =
+            ending->def->mode == VIR_BACKUP_MODE_PULL ? disk->store : disk->scratch;
+
+        if (scratch && qemuBackupPlanHasFilter(ending->disks[i].disk))
+            qemuPlanAddStep(plan, QEMU_STEP_WAIT_SCRATCH, scratch->path, "backup.end.scratch.%s",
+                            disk->name)->size = timeoutMs;
+    }
+}
+
 /* Between the switch, which lets all copies for the guest come to their end, and the filter's end. */
 static void
 planCheckCopies(qemuPlan *plan, const qemuBackupPlanEnding *ending, const virDomainBackupDiskDef *disk)

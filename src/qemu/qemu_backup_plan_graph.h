@@ -41,6 +41,11 @@ void qemuBackupPlanInstant(qemuPlan *plan, const qemuBackupPlanInput *input);
 /** The window of @disk, if the instant has not made it. */
 void qemuBackupPlanAccess(qemuPlan *plan, const qemuBackupPlanInput *input, const qemuBackupPlanDisk *disk);
 
+/** Milliseconds that the end of a backup waits for the storage of a scratch: who tells it to end is answered within
+ * two seconds. */
+#define QEMU_BACKUP_SCRATCH_MS 700
+/** Nothing below is done before the storage of all scratch files has answered, or else at all. */
+void qemuBackupPlanScratchWait(qemuPlan *plan, const qemuBackupPlanEnding *ending, unsigned int timeoutMs);
 /** Window out, the node under it back to the device, filter out and what it has copied to. */
 void qemuBackupPlanFilterEnd(qemuPlan *plan, const qemuBackupPlanEnding *ending,
                              const qemuBackupPlanEndDisk *disk);

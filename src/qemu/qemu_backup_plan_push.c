@@ -18,6 +18,8 @@
 /* A fleeced push is asked for because of a slow target: with more, QEMU's threads for input and output are
  * all busy with the job's writes, if that target is a file, and the guest's requests wait for one. */
 #define FLEECED_WORKERS 4
+/* Of a push that has come to its end by itself: nobody waits for it, and not to close a target spoils it. */
+#define SCRATCH_MS 10000
 
 static virJSONValue *
 jobCommand(const char *command, const char *what, const char *disk)
@@ -249,8 +251,10 @@ qemuBackupPlanPushBegin(qemuPlan *plan, const qemuBackupPlanInput *input)
 void
 qemuBackupPlanPushEnd(qemuPlan *plan, const qemuBackupPlanEnding *ending)
 {
-    guint first = plan->steps->len;
+    guint first = 0;
 
+    qemuBackupPlanScratchWait(plan, ending, ending->failed ? QEMU_BACKUP_SCRATCH_MS : SCRATCH_MS);
+    first = plan->steps->len;
     for (size_t i = 0; i < ending->ndisks && ending->failed; i++) {
         if (ending->disks[i].def->store->nbd)
             qemuPlanAddQMP(plan, qemuBackupPlanYank(ending->disks[i].disk->name), NULL,

@@ -209,6 +209,7 @@ qemuBackupSettle(qemuVM *vm)
 {
     g_autoptr(qemuConfig) config = qemuDriverConfig();
     g_autoptr(qemuBackupJob) job = NULL;
+    g_autofree char *why = NULL;
 
     if (qemuBackupServerAwait(vm) < 0)
         return -1;
@@ -226,9 +227,10 @@ qemuBackupSettle(qemuVM *vm)
     VIR_INFO("domain '%s': taking apart what its last backup has left", vm->name);
     if (settleJob(vm, config, job) == 0)
         return 0;
+    why = g_strdup(virErrorLastMessage());
     virReportError(VIR_ERR_OPERATION_FAILED,
                    "cannot start a backup of domain '%s': what its last backup has left in QEMU cannot "
-                   "be removed; the log of the daemon says why", vm->name);
+                   "be removed: %s", vm->name, why);
     return -1;
 }
 

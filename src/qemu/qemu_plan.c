@@ -28,6 +28,7 @@ static const char *const kindNames[] = {
     [QEMU_STEP_THAW] = "thaw",
     [QEMU_STEP_WAIT_EXPORTS] = "wait-exports",
     [QEMU_STEP_WAIT_CLIENTS] = "wait-clients",
+    [QEMU_STEP_WAIT_SCRATCH] = "wait-scratch",
     [QEMU_STEP_CHECK_COPIES] = "check-copies",
     [QEMU_STEP_UNLINK] = "unlink",
 };
@@ -178,6 +179,8 @@ qemuPlanFormatFile(virBuffer *buf, const qemuPlanStep *step)
         virBufferAsprintf(buf, "%llu bytes\n", step->size);
     if ((step->kind == QEMU_STEP_WAIT_CLIENTS || step->kind == QEMU_STEP_WAIT_EXPORTS) && !step->path)
         virBufferAsprintf(buf, "port: %llu\n", step->size);
+    if (step->kind == QEMU_STEP_WAIT_SCRATCH)
+        virBufferAsprintf(buf, "at most %llu ms\n", step->size);
 }
 
 static void
@@ -258,6 +261,7 @@ qemuPlanStepIsComplete(const qemuPlanStep *step)
     case QEMU_STEP_LEND:
     case QEMU_STEP_RETURN:
     case QEMU_STEP_BITMAPS:
+    case QEMU_STEP_WAIT_SCRATCH:
     case QEMU_STEP_CHECK_COPIES:
     case QEMU_STEP_UNLINK:
         return step->path;

@@ -31,6 +31,8 @@ typedef enum {
     QEMU_STEP_WAIT_EXPORTS,   /* until query-block-exports lists none of ours: path or size as WAIT_CLIENTS */
     QEMU_STEP_WAIT_CLIENTS,   /* until no NBD connection is open: with the exports gone, those left are
                                * un-negotiated (bounded); the next step is skipped when some stay */
+    QEMU_STEP_WAIT_SCRATCH,   /* until the storage of the file at path answers, and QEMU has no request under way to
+                               * it: size milliseconds at most */
     QEMU_STEP_CHECK_COPIES,   /* of the filter node that path names (qemu_plan_copies.h) */
     QEMU_STEP_UNLINK,         /* take access back, remove file at path */
     QEMU_STEP_LAST

@@ -11,6 +11,7 @@
 #include <unistd.h>
 #include "disk_def.h"
 #include "qemu_image_luks.h"
+#include "qemu_storage.h"
 #include "virerror_report.h"
 #include "virfile.h"
 #include "virlog.h"
@@ -211,6 +212,24 @@ qemuPlanFileRun(const qemuPlanStep *step, qemuTarget *target)
     if (step->kind == QEMU_STEP_FLUSH)
         qemuPlanFilesFlush((qemuPlanStep *const *)&step, 1);
     return 0;
+}
+
+int
+qemuPlanFileWait(const qemuPlanStep *step, qemuTarget *target)
+{
+    gint64 end = g_get_monotonic_time() + (gint64)step->size * 1000;
+    unsigned int left = 0;
+
+    if (qemuStorageAnswers(step->path, (unsigned int)step->size)) {
+        left = (unsigned int)(MAX(end - g_get_monotonic_time(), 0) / 1000);
+        if (qemuStorageRequestsEnd(target->ops->pid(target), step->path, left))
+            return 0;
+    }
+    virReportError(VIR_ERR_OPERATION_TIMEOUT,
+                   "the storage of '%s' does not answer, and to take the filter that copies to it out now would hold "
+                   "the guest for as long; look at that storage",
+                   step->path);
+    return -1;
 }
 
 int

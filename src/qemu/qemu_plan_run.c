@@ -94,6 +94,8 @@ runSingle(const qemuPlanStep *step, qemuTarget *target, qemuPlanQMPNews *news)
         return qemuPlanQMPWaitExports(target, step->path, step->size, news);
     case QEMU_STEP_WAIT_CLIENTS:
         return qemuPlanQMPWaitClients(target, step->path, step->size);
+    case QEMU_STEP_WAIT_SCRATCH:
+        return qemuPlanFileWait(step, target);
     case QEMU_STEP_CHECK_COPIES:
         return qemuPlanCopiesCheck(target, step->path, &news->copiesDoubtful);
     case QEMU_STEP_QMP:
@@ -137,6 +139,7 @@ undoStep(const qemuPlan *plan, const qemuPlanStep *step, qemuTarget *target, boo
     case QEMU_STEP_THAW:
     case QEMU_STEP_WAIT_EXPORTS:
     case QEMU_STEP_WAIT_CLIENTS:
+    case QEMU_STEP_WAIT_SCRATCH:
     case QEMU_STEP_CHECK_COPIES:
     case QEMU_STEP_UNLINK:
     case QEMU_STEP_LAST:
