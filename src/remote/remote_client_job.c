@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: LGPL-2.1-or-later */
-/* Members of the remote driver: jobs and backup. */
+/* Members of the remote driver: jobs and backup, and the descriptors one may be given. */
 #include "remote_client.h"
 #include "virerror_report.h"
 
@@ -76,6 +76,26 @@ remoteDomainBackupGetXMLDesc(virDomainPtr dom, unsigned int flags)
     return remoteCallDomainFlagsText(dom, REMOTE_PROC_DOMAIN_BACKUP_GET_XML_DESC, flags);
 }
 
+static int
+remoteDomainFDAssociate(virDomainPtr dom, const char *name, unsigned int nfds, const int *fds,
+                        unsigned int flags)
+{
+    remote_domain_fd_associate_args args = {remoteWireDomain(dom), (char *)name, flags};
+    int has = remoteAskFeature(dom->conn, REMOTE_FEATURE_FD_PASSING);
+
+    if (has < 0)
+        return -1;
+    if (!has) {
+        virReportError(VIR_ERR_ARGUMENT_UNSUPPORTED, "%s",
+                       "fd passing is not supported by this connection");
+        return -1;
+    }
+    return virNetClientCallWithFDs(remoteConnectionOf(dom->conn)->client, REMOTE_PROGRAM,
+                                   REMOTE_PROGRAM_VERSION, REMOTE_PROC_DOMAIN_FD_ASSOCIATE, fds,
+                                   nfds, REMOTE_XDR(remote_domain_fd_associate_args), &args, NULL,
+                                   NULL);
+}
+
 void
 remoteClientAddJob(virDriver *driver)
 {
@@ -84,4 +104,5 @@ remoteClientAddJob(virDriver *driver)
     driver->domainAbortJobFlags = remoteDomainAbortJobFlags;
     driver->domainBackupBegin = remoteDomainBackupBegin;
     driver->domainBackupGetXMLDesc = remoteDomainBackupGetXMLDesc;
+    driver->domainFDAssociate = remoteDomainFDAssociate;
 }

@@ -1,6 +1,7 @@
 /* SPDX-License-Identifier: LGPL-2.1-or-later */
 /* Calls of a client connection, and its life. How threads share the socket: virnetclientpriv.h. */
 #include <errno.h>
+#include <fcntl.h>
 #include <libvirt/libvirt.h>
 #include <poll.h>
 #include <sys/eventfd.h>
@@ -53,6 +54,7 @@ virNetClientUnref(virNetClient *client)
     close(client->wakeFD);
     g_byte_array_unref(client->in);
     g_byte_array_unref(client->out);
+    g_queue_clear_full(&client->outFDs, (GDestroyNotify)virNetClientPassedFDFree);
     g_queue_clear_full(&client->events, (GDestroyNotify)virNetMessageFree);
     g_free(client->closeMessage);
     g_mutex_clear(&client->lock);
@@ -196,19 +198,49 @@ raiseReplyError(const virNetMessage *reply)
         error->code = VIR_ERR_NO_SUPPORT;
 }
 
+/* Copies of @fds for @msg, so that the caller may do with his own what he likes meanwhile. */
+static int
+attachFDs(virNetMessage *msg, const int *fds, unsigned int nfds)
+{
+    for (unsigned int i = 0; i < nfds; i++) {
+        int copy = fcntl(fds[i], F_DUPFD_CLOEXEC, 0);
+
+        if (copy < 0) {
+            virReportSystemError(errno, "Cannot duplicate FD %d", fds[i]);
+            return -1;
+        }
+        msg->fds[msg->nfds++] = copy;
+    }
+    return 0;
+}
+
 int
 virNetClientCall(virNetClient *client, unsigned int prog, unsigned int vers, int proc,
                  xdrproc_t argsProc, void *args, xdrproc_t retProc, void *ret)
 {
-    remote_header header = {prog, vers, proc, VIR_NET_CALL, 0, VIR_NET_OK};
+    return virNetClientCallWithFDs(client, prog, vers, proc, NULL, 0, argsProc, args, retProc, ret);
+}
+
+int
+virNetClientCallWithFDs(virNetClient *client, unsigned int prog, unsigned int vers, int proc,
+                        const int *fds, unsigned int nfds, xdrproc_t argsProc, void *args,
+                        xdrproc_t retProc, void *ret)
+{
+    remote_header header = {prog, vers,      proc, nfds ? VIR_NET_CALL_WITH_FDS : VIR_NET_CALL,
+                            0,    VIR_NET_OK};
     g_autoptr(virNetMessage) call = NULL;
     g_autoptr(virNetMessage) reply = NULL;
 
+    if (nfds > VIR_NET_MESSAGE_FDS_MAX) {
+        virReportError(VIR_ERR_RPC, "Too many FDs to send %u, expected %d maximum", nfds,
+                       VIR_NET_MESSAGE_FDS_MAX);
+        return -1;
+    }
     g_mutex_lock(&client->lock);
     header.serial = client->nextSerial++;
     g_mutex_unlock(&client->lock);
-    call = virNetMessageEncode(&header, argsProc, args, 0);
-    if (!call)
+    call = virNetMessageEncode(&header, argsProc, args, nfds);
+    if (!call || attachFDs(call, fds, nfds) < 0)
         return -1;
     reply = exchange(client, call);
     if (!reply)

@@ -45,6 +45,15 @@ bool virNetClientHasLoop(virNetClient *client);
 int virNetClientCall(virNetClient *client, unsigned int prog, unsigned int vers, int proc,
                      xdrproc_t argsProc, void *args, xdrproc_t retProc, void *ret);
 
+/**
+ * virNetClientCallWithFDs: the same for a procedure that takes descriptors. @fds: @nfds of them, at
+ * most VIR_NET_MESSAGE_FDS_MAX (borrowed: copies are sent). Ask the other side first whether it has
+ * the feature: one that has not takes the call for the end of the protocol.
+ */
+int virNetClientCallWithFDs(virNetClient *client, unsigned int prog, unsigned int vers, int proc,
+                            const int *fds, unsigned int nfds, xdrproc_t argsProc, void *args,
+                            xdrproc_t retProc, void *ret);
+
 /** Ping after @intervalSec seconds of silence, give up after @count lost ones; 0 stops. */
 int virNetClientSetKeepAlive(virNetClient *client, unsigned int intervalSec, unsigned int count);
 /** False once the connection has ended. */

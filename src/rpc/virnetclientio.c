@@ -8,6 +8,7 @@
 #include <libvirt/libvirt.h>
 #include <libvirt/virterror.h>
 #include <sys/socket.h>
+#include <unistd.h>
 #include "virlog.h"
 #include "virnetclientpriv.h"
 
@@ -38,35 +39,63 @@ virNetClientFailLocked(virNetClient *client, int reason, int errnum, int code, c
 bool
 virNetClientHasOutputLocked(const virNetClient *client)
 {
-    return client->outDone < client->out->len;
+    return client->outDone < client->out->len || client->outFDs.length > 0;
+}
+
+void
+virNetClientPassedFDFree(virNetClientPassedFD *passed)
+{
+    close(passed->fd);
+    g_free(passed);
+}
+
+/* Send the bytes up to the next descriptor, or that descriptor. Returns: -1 with errno. */
+static int
+sendPiece(virNetClient *client)
+{
+    const virNetClientPassedFD *passed = g_queue_peek_head(&client->outFDs);
+    size_t end = passed ? passed->after : client->out->len;
+    ssize_t n;
+
+    if (client->outDone < end) {
+        n = send(client->fd, client->out->data + client->outDone, end - client->outDone,
+                 MSG_DONTWAIT | MSG_NOSIGNAL);
+        client->outDone += MAX(n, 0);
+        return n < 0 ? -1 : 0;
+    }
+    if (virNetMessagePassFD(client->fd, passed->fd) < 0)
+        return -1;
+    virNetClientPassedFDFree(g_queue_pop_head(&client->outFDs));
+    return 0;
 }
 
 void
 virNetClientFlushLocked(virNetClient *client)
 {
     while (!client->closed && virNetClientHasOutputLocked(client)) {
-        ssize_t n = send(client->fd, client->out->data + client->outDone,
-                         client->out->len - client->outDone, MSG_DONTWAIT | MSG_NOSIGNAL);
-
-        if (n < 0 && errno == EINTR)
+        if (sendPiece(client) == 0 || errno == EINTR)
             continue;
-        if (n < 0 && (errno == EAGAIN || errno == EWOULDBLOCK))
-            return;
-        if (n < 0) {
+        if (errno != EAGAIN && errno != EWOULDBLOCK)
             virNetClientFailLocked(client, VIR_CONNECT_CLOSE_REASON_ERROR, errno, 0,
                                    "Cannot write data");
-            return;
-        }
-        client->outDone += n;
+        return;
     }
     g_byte_array_set_size(client->out, 0);
     client->outDone = 0;
 }
 
 void
-virNetClientSendLocked(virNetClient *client, const virNetMessage *msg)
+virNetClientSendLocked(virNetClient *client, virNetMessage *msg)
 {
     g_byte_array_append(client->out, (const guint8 *)msg->buffer, msg->length);
+    for (unsigned int i = 0; i < msg->nfds; i++) {
+        virNetClientPassedFD *passed = g_new0(virNetClientPassedFD, 1);
+
+        passed->fd = msg->fds[i];
+        passed->after = client->out->len;
+        g_queue_push_tail(&client->outFDs, passed);
+    }
+    msg->nfds = 0;
     virNetClientFlushLocked(client);
     virNetClientUpdateLoopLocked(client);
 }

@@ -22,6 +22,12 @@ typedef struct {
     virNetMessage *reply; /* (owned) set when it is there */
 } virNetClientWaiter;
 
+/* A descriptor on its way. */
+typedef struct {
+    int fd;      /* (owned) */
+    size_t after; /* it follows so many bytes of virNetClient.out */
+} virNetClientPassedFD;
+
 struct _virNetClient {
     gint refs;
     int fd;
@@ -39,6 +45,7 @@ struct _virNetClient {
     GByteArray *in;  /* received, not yet a whole frame */
     GByteArray *out; /* to be sent; from outDone on */
     size_t outDone;
+    GQueue outFDs; /* of virNetClientPassedFD, in order of their places */
 
     bool closed;
     bool detached;   /* by virNetClientClose(): no hooks any more */
@@ -59,8 +66,9 @@ struct _virNetClient {
 };
 
 /* virnetclientio.c; the lock is held */
-/** Queue @msg and send what the socket takes now. */
-void virNetClientSendLocked(virNetClient *client, const virNetMessage *msg);
+/** Queue @msg and send what the socket takes now. Its descriptors are taken over. */
+void virNetClientSendLocked(virNetClient *client, virNetMessage *msg);
+void virNetClientPassedFDFree(virNetClientPassedFD *passed);
 void virNetClientFlushLocked(virNetClient *client);
 bool virNetClientHasOutputLocked(const virNetClient *client);
 /** Read what is there, and handle every whole frame. */

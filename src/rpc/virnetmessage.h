@@ -1,7 +1,8 @@
 /* SPDX-License-Identifier: LGPL-2.1-or-later */
 /*
  * One message of the RPC protocol: a length word, six header words and a body, as bytes. Client and
- * server build and take apart messages here; how the bytes travel is their own affair.
+ * server build and take apart messages here; how the bytes travel is, but for descriptors, their own
+ * affair.
  *
  *     | length | prog | vers | proc | type | serial | status | [fd count] | body ... |
  *       4        4      4      4      4      4        4          4 (types 4, 5)
@@ -73,6 +74,11 @@ virNetMessageWord(const char *bytes);
  */
 virNetMessage *
 virNetMessageFromBytes(char *buffer, size_t length, unsigned int *nfds);
+
+/** Send a descriptor the way it follows its message, without blocking. @fd: borrowed. Returns: 1, or
+ * -1 with errno; then nothing was sent. */
+int
+virNetMessagePassFD(int sock, int fd);
 
 /**
  * virNetMessageEncode: a complete message.

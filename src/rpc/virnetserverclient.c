@@ -84,26 +84,6 @@ hangUpLocked(virNetServerClient *client)
 
 /* ---- writing ---- */
 
-static int
-passFd(int sock, int fd)
-{
-    char byte = 0;
-    struct iovec iov = { &byte, 1 };
-    union {
-        struct cmsghdr align;
-        char bytes[CMSG_SPACE(sizeof(int))];
-    } control = { 0 };
-    struct msghdr msg = { .msg_iov = &iov, .msg_iovlen = 1, .msg_control = control.bytes,
-                          .msg_controllen = sizeof(control.bytes) };
-    struct cmsghdr *cmsg = CMSG_FIRSTHDR(&msg);
-
-    cmsg->cmsg_level = SOL_SOCKET;
-    cmsg->cmsg_type = SCM_RIGHTS;
-    cmsg->cmsg_len = CMSG_LEN(sizeof(int));
-    memcpy(CMSG_DATA(cmsg), &fd, sizeof(int));
-    return (int)sendmsg(sock, &msg, MSG_DONTWAIT | MSG_NOSIGNAL);
-}
-
 /* The head of the queue has been written. */
 static void
 headWrittenLocked(virNetServerClient *client)
@@ -131,7 +111,7 @@ flushLocked(virNetServerClient *client)
             n = send(client->fd, msg->buffer + client->txOffset, msg->length - client->txOffset,
                      MSG_DONTWAIT | MSG_NOSIGNAL);
         else
-            n = passFd(client->fd, msg->fds[client->txFds]);
+            n = virNetMessagePassFD(client->fd, msg->fds[client->txFds]);
         if (n < 0 && errno == EINTR)
             continue;
         if (n < 0)

@@ -5,6 +5,7 @@
  */
 #include <errno.h>
 #include <string.h>
+#include <sys/mman.h>
 #include <sys/socket.h>
 #include <unistd.h>
 #include <libvirt/libvirt.h>
@@ -96,6 +97,30 @@ readAll(int fd, void *data, size_t length)
     g_assert_cmpint(recv(fd, data, length, MSG_WAITALL), ==, length);
 }
 
+/* The byte that follows a message, and its descriptor. */
+static int
+readFD(int fd)
+{
+    char byte = 'x';
+    struct iovec iov = {&byte, 1};
+    union {
+        struct cmsghdr align;
+        char bytes[CMSG_SPACE(sizeof(int))];
+    } control = {0};
+    struct msghdr msg = {.msg_iov = &iov,
+                         .msg_iovlen = 1,
+                         .msg_control = control.bytes,
+                         .msg_controllen = sizeof(control.bytes)};
+    int got = -1;
+
+    g_assert_cmpint(recvmsg(fd, &msg, MSG_CMSG_CLOEXEC), ==, 1);
+    g_assert_cmpint(byte, ==, 0);
+    g_assert_nonnull(CMSG_FIRSTHDR(&msg));
+    g_assert_cmpint(CMSG_FIRSTHDR(&msg)->cmsg_type, ==, SCM_RIGHTS);
+    memcpy(&got, CMSG_DATA(CMSG_FIRSTHDR(&msg)), sizeof(got));
+    return got;
+}
+
 static virNetMessage *
 readMessage(int fd)
 {
@@ -112,6 +137,8 @@ readMessage(int fd)
     readAll(fd, buffer + 4, length - 4);
     msg = virNetMessageFromBytes(buffer, length, &nfds);
     g_assert_nonnull(msg);
+    while (msg->nfds < nfds)
+        msg->fds[msg->nfds++] = readFD(fd);
     return msg;
 }
 
@@ -567,6 +594,172 @@ testBig(Fixture *f, gconstpointer data)
     g_assert_cmpint(f->lastEvent, ==, 49999);
 }
 
+/* ---- descriptors ---- */
+
+static int
+countFDs(void)
+{
+    g_autoptr(GDir) dir = g_dir_open("/proc/self/fd", 0, NULL);
+    int n = 0;
+
+    while (g_dir_read_name(dir))
+        n++;
+    return n;
+}
+
+/* A file that says which call it belongs to, and its number there. */
+static int
+markedFile(int call, int i)
+{
+    const int mark[2] = {call, i};
+    int fd = memfd_create("mark", MFD_CLOEXEC);
+
+    g_assert_cmpint(fd, >=, 0);
+    g_assert_cmpint(pwrite(fd, mark, sizeof(mark), 0), ==, sizeof(mark));
+    return fd;
+}
+
+/* One call with a body of @length bytes and @nfds files; closes its own as soon as it may. */
+static int
+callWithFDs(Fixture *f, int length, unsigned int nfds, int *result)
+{
+    g_autofree char *text = g_strnfill(length, 'x');
+    remote_string args = text;
+    int fds[VIR_NET_MESSAGE_FDS_MAX + 1];
+    int rc;
+
+    for (unsigned int i = 0; i < nfds; i++)
+        fds[i] = markedFile(length, i);
+    rc = virNetClientCallWithFDs(f->client, PROG, VERS, PROC, fds, nfds,
+                                 (xdrproc_t)xdr_remote_string, &args, (xdrproc_t)xdr_int, result);
+    for (unsigned int i = 0; i < nfds; i++)
+        close(fds[i]);
+    return rc;
+}
+
+#define NPASSED 20
+
+/* Slow at first, so that the client's bytes and descriptors wait for room. */
+static gpointer
+scriptDescriptors(gpointer data)
+{
+    Fixture *f = data;
+
+    g_usleep(200000);
+    for (int i = 0; i < NCALLERS * NPASSED; i++) {
+        g_autoptr(virNetMessage) msg = readMessage(f->fd);
+        remote_string text = NULL;
+
+        g_assert_cmpint(msg->header.type, ==, msg->nfds ? VIR_NET_CALL_WITH_FDS : VIR_NET_CALL);
+        g_assert_cmpint(virNetMessageDecode(msg, (xdrproc_t)xdr_remote_string, &text), ==, 0);
+        for (unsigned int j = 0; j < msg->nfds; j++) {
+            int mark[2] = {-1, -1};
+
+            g_assert_cmpint(pread(msg->fds[j], mark, sizeof(mark), 0), ==, sizeof(mark));
+            g_assert_cmpint(mark[0], ==, strlen(text));
+            g_assert_cmpint(mark[1], ==, j);
+        }
+        sendInt(f->fd, replyTo(msg), (int)msg->nfds);
+        xdr_free((xdrproc_t)xdr_remote_string, &text);
+    }
+    return NULL;
+}
+
+static gpointer
+passerThread(gpointer data)
+{
+    Fixture *f = data;
+    static gint next;
+    int base = 100000 + 1000 * g_atomic_int_add(&next, 1);
+
+    for (int i = 0; i < NPASSED; i++) {
+        int result = -1;
+
+        g_assert_cmpint(callWithFDs(f, base + i, i % 4, &result), ==, 0);
+        g_assert_cmpint(result, ==, i % 4);
+    }
+    return NULL;
+}
+
+static void
+testDescriptors(Fixture *f, gconstpointer data)
+{
+    GThread *threads[NCALLERS];
+    int before = countFDs();
+
+    startDaemon(f, scriptDescriptors);
+    for (int i = 0; i < NCALLERS; i++)
+        threads[i] = g_thread_new("passer", passerThread, f);
+    for (int i = 0; i < 10; i++)
+        runLoop();
+    for (int i = 0; i < NCALLERS; i++)
+        g_thread_join(threads[i]);
+    g_thread_join(g_steal_pointer(&f->daemon));
+    g_assert_cmpint(countFDs(), ==, before);
+}
+
+static gpointer
+scriptOnce(gpointer data)
+{
+    Fixture *f = data;
+    g_autoptr(virNetMessage) msg = readMessage(f->fd);
+
+    sendInt(f->fd, replyTo(msg), (int)msg->nfds + 5);
+    return NULL;
+}
+
+/* Nothing is sent of a call that cannot be: the connection goes on. */
+static void
+testDescriptorsRefused(Fixture *f, gconstpointer data)
+{
+    int before = countFDs();
+    const int bad[2] = {f->fd, 4096};
+    int result = 0;
+
+    startDaemon(f, scriptOnce);
+    g_assert_cmpint(callWithFDs(f, 1, 33, &result), ==, -1);
+    g_assert_cmpint(virGetLastErrorCode(), ==, VIR_ERR_RPC);
+    g_assert_cmpstr(virGetLastErrorMessage(), ==, "Too many FDs to send 33, expected 32 maximum");
+    g_assert_cmpint(virNetClientCallWithFDs(f->client, PROG, VERS, PROC, bad, 2, NULL, NULL, NULL,
+                                            NULL),
+                    ==, -1);
+    g_assert_cmpint(virGetLastErrorCode(), ==, VIR_ERR_SYSTEM_ERROR);
+    g_assert_cmpstr(virGetLastErrorMessage(), ==, "Cannot duplicate FD 4096: Bad file descriptor");
+    g_assert_cmpint(countFDs(), ==, before);
+    g_assert_cmpint(call(f, 1, &result), ==, 0);
+    g_assert_cmpint(result, ==, 5);
+}
+
+/* Reads a part of a call and goes away. */
+static gpointer
+scriptLeaves(gpointer data)
+{
+    Fixture *f = data;
+    g_autofree char *part = g_malloc(1000000);
+
+    readAll(f->fd, part, 1000000);
+    shutdown(f->fd, SHUT_RDWR);
+    return NULL;
+}
+
+static void
+testDescriptorsLost(Fixture *f, gconstpointer data)
+{
+    int before = countFDs();
+    int result = 0;
+
+    startDaemon(f, scriptLeaves);
+    g_assert_cmpint(callWithFDs(f, 3000000, 32, &result), ==, -1);
+    g_assert_cmpint(virGetLastErrorCode(), ==, VIR_ERR_SYSTEM_ERROR);
+    virNetClientClose(f->client);
+    virNetClientUnref(f->client);
+    /* the loop lets go of the connection when it runs */
+    for (int i = 0; i < 5; i++)
+        runLoop();
+    g_assert_cmpint(countFDs(), ==, before - 2); /* its socket and its wake-up descriptor */
+    f->client = virNetClientNew(socket(AF_UNIX, SOCK_STREAM | SOCK_CLOEXEC, 0), &hooks, f, NULL);
+}
+
 int
 main(int argc, char **argv)
 {
@@ -588,5 +781,8 @@ main(int argc, char **argv)
     ADD("close", testClose);
     ADD("keepalive", testKeepalive);
     ADD("big", testBig);
+    ADD("descriptors", testDescriptors);
+    ADD("descriptors-refused", testDescriptorsRefused);
+    ADD("descriptors-lost", testDescriptorsLost);
     return g_test_run();
 }

@@ -48,6 +48,49 @@ class PythonLibvirt(livetest.LiveTest):
         dom.abortJob()
         self.wait_no_job(m)
 
+    def daemon_files(self):
+        return len(os.listdir("/proc/%d/fd" % self.daemon.process.pid))
+
+    def expect_daemon_files(self, count):
+        daemons.wait_until("the daemon to have %d descriptors" % count, lambda: self.daemon_files() == count)
+
+    def assert_associate_fails(self, code, domain, dom, *args):
+        with self.assertRaises(libvirt.libvirtError) as caught:
+            dom.FDAssociate(*args)
+        self.assertEqual((caught.exception.get_error_code(), caught.exception.get_error_domain()),
+                         (code, domain), caught.exception)
+        return caught.exception.get_error_message()
+
+    def test_descriptors_live_as_long_as_their_connection(self):
+        m = self.machine(boots=False, start=False)
+        other = self.connect()
+        dom = other.lookupByName("vm")
+        with open(os.devnull) as null:
+            fd = null.fileno()
+            before = self.daemon_files()
+            dom.FDAssociate("g", [fd] * 3, 0)
+            m.dom.FDAssociate("mine", [fd], 0)
+            dom.FDAssociate("h", [fd] * 32, libvirt.VIR_DOMAIN_FD_ASSOCIATE_SECLABEL_RESTORE |
+                            libvirt.VIR_DOMAIN_FD_ASSOCIATE_SECLABEL_WRITABLE)
+            self.expect_daemon_files(before + 36)
+            dom.FDAssociate("g", [fd], 0)
+            self.expect_daemon_files(before + 34)
+            self.assertIn("nfds", self.assert_associate_fails(8, 20, dom, "g", [], 0))
+            self.assertIn("0x4", self.assert_associate_fails(8, 10, dom, "g", [fd], 4))
+            self.assertIn("33", self.assert_associate_fails(39, 7, dom, "g", [fd] * 33, 0))
+            self.assertIn("4096", self.assert_associate_fails(38, 7, dom, "g", [fd, 4096], 0))
+            reader = self.connect(self.daemon.uri + "-ro", read_only=True)
+            self.assertIn("virDomainFDAssociate",
+                          self.assert_associate_fails(29, 20, reader.lookupByName("vm"), "g", [fd], 0))
+            reader.close()
+            self.expect_daemon_files(before + 34)
+            del dom
+            other.close()
+            self.expect_daemon_files(before)      # less its socket, and the one that is m's
+            gone, m.dom = m.dom, None
+            gone.undefine()
+            self.assertIn("vm", self.assert_associate_fails(42, 10, gone, "mine", [fd], 0))
+
 
 # python3-libvirt as Debian has it, on the libvirt.so.0 and libvirt-qemu.so.0 of this tree.
 ON_OUR_LIBRARY = r"""
@@ -96,7 +139,7 @@ class PythonOnOurLibrary(livetest.LiveTest):
         self.assertEqual(self.python("-c", ON_OUR_LIBRARY, build, self.daemon.uri), WANTED)
 
     def test_the_tests_above(self):
-        self.assertIn("ok 2 - ", self.python(__file__, "PythonLibvirt."))
+        self.assertIn("ok 3 - ", self.python(__file__, "PythonLibvirt."))
 
 
 class VirtNbdBackup(livetest.LiveTest):
