@@ -106,11 +106,23 @@ qemuSpawnChildUser(const qemuSpawn *spawn, const qemuSpawnGroups *groups)
     return setresuid(spawn->user, spawn->user, spawn->user);
 }
 
+/* @go: both ends of the pipe. No end of file would come while one of the ends to write into is ours. */
+static void
+qemuSpawnChildWait(const int *go)
+{
+    char byte = 0;
+
+    close(go[1]);
+    if (TEMP_FAILURE_RETRY(read(go[0], &byte, 1)) != 1)
+        _exit(127);
+}
+
 static void G_GNUC_NORETURN
-qemuSpawnChild(const qemuSpawn *spawn, const qemuSpawnGroups *groups, int null, int report)
+qemuSpawnChild(const qemuSpawn *spawn, const qemuSpawnGroups *groups, int null, const int *go, int report)
 {
     qemuSpawnChildSignals();
     setsid();
+    qemuSpawnChildWait(go);
     umask(0002);
     if (chdir("/") < 0 || qemuSpawnChildDescriptors(spawn, null) < 0)
         qemuSpawnChildFail(report, QEMU_SPAWN_STEP_DESCRIPTORS);
@@ -137,48 +149,91 @@ qemuSpawnReport(const qemuSpawn *spawn, const qemuSpawnFailure *failure)
     }
 }
 
+void
+qemuSpawnForget(qemuSpawnHeld *held)
+{
+    virFileAutoClose(&held->go);
+    virFileAutoClose(&held->report);
+}
+
 int
-qemuSpawnRun(const qemuSpawn *spawn, pid_t *pid, int *pidfd)
+qemuSpawnHold(const qemuSpawn *spawn, pid_t *pid, int *pidfd, qemuSpawnHeld *held)
 {
     qemuSpawnGroups groups = { .n = 0 };
-    qemuSpawnFailure failure = { 0 };
     VIR_AUTOCLOSE null = open("/dev/null", O_RDONLY | O_CLOEXEC);
-    VIR_AUTOCLOSE reportRead = -1;
+    VIR_AUTOCLOSE goRead = -1;
     VIR_AUTOCLOSE reportWrite = -1;
+    int go[2] = { -1, -1 };
     int report[2] = { -1, -1 };
     pid_t child = -1;
 
-    if (null < 0 || pipe2(report, O_CLOEXEC) < 0) {
+    if (null < 0 || pipe2(go, O_CLOEXEC) < 0) {
         virReportSystemError(errno, "cannot prepare to run '%s'", spawn->argv[0]);
         return -1;
     }
-    reportRead = report[0];
+    goRead = go[0];
+    held->go = go[1];
+    if (pipe2(report, O_CLOEXEC) < 0) {
+        virReportSystemError(errno, "cannot prepare to run '%s'", spawn->argv[0]);
+        qemuSpawnForget(held);
+        return -1;
+    }
+    held->report = report[0];
     reportWrite = report[1];
     if (spawn->user != (uid_t)-1)
         qemuSpawnGroupsFetch(spawn, &groups);
     child = fork();
     if (child < 0) {
         virReportSystemError(errno, "cannot fork to run '%s'", spawn->argv[0]);
+        qemuSpawnForget(held);
         return -1;
     }
     if (child == 0)
-        qemuSpawnChild(spawn, &groups, null, reportWrite);
-    close(reportWrite);
-    reportWrite = -1;
-    if (TEMP_FAILURE_RETRY(read(reportRead, &failure, sizeof(failure))) == sizeof(failure)) {
-        waitpid(child, NULL, 0);
-        qemuSpawnReport(spawn, &failure);
-        return -1;
-    }
+        qemuSpawnChild(spawn, &groups, null, go, reportWrite);
     /* Our child cannot be reaped by anybody else, so its number is still its own. */
     *pidfd = qemuPidfdOpen(child);
     if (*pidfd < 0) {
         virReportSystemError(errno, "cannot watch process %d of '%s'", (int)child, spawn->argv[0]);
+        qemuSpawnForget(held);
         kill(child, SIGKILL);
         waitpid(child, NULL, 0);
         return -1;
     }
     *pid = child;
+    return 0;
+}
+
+int
+qemuSpawnGo(const qemuSpawn *spawn, qemuSpawnHeld *held)
+{
+    qemuSpawnFailure failure = { 0 };
+    ssize_t told = write(held->go, "", 1);
+    ssize_t heard = told == 1 ? TEMP_FAILURE_RETRY(read(held->report, &failure, sizeof(failure))) : -1;
+
+    if (told != 1)
+        virReportSystemError(errno, "cannot let '%s' run", spawn->argv[0]);
+    else if (heard == sizeof(failure))
+        qemuSpawnReport(spawn, &failure);
+    qemuSpawnForget(held);
+    return told == 1 && heard != sizeof(failure) ? 0 : -1;
+}
+
+int
+qemuSpawnRun(const qemuSpawn *spawn, pid_t *pid, int *pidfd)
+{
+    qemuSpawnHeld held = { -1, -1 };
+    VIR_AUTOCLOSE watch = -1;
+    pid_t child = 0;
+
+    if (qemuSpawnHold(spawn, &child, &watch, &held) < 0)
+        return -1;
+    if (qemuSpawnGo(spawn, &held) < 0) {
+        waitpid(child, NULL, 0);
+        return -1;
+    }
+    *pid = child;
+    *pidfd = watch;
+    watch = -1;
     return 0;
 }
 

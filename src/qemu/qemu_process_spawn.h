@@ -17,6 +17,21 @@ typedef struct _qemuSpawn {
     gid_t group;
 } qemuSpawn;
 
+/* A child that waits to become the program, and ends if we do before that. {-1, -1} when there is none. */
+typedef struct _qemuSpawnHeld {
+    int go, report;              /* pipes: to it, from it */
+} qemuSpawnHeld;
+
+/**
+ * qemuSpawnHold: the first half of qemuSpawnRun: after this, the caller can write down what it has begun,
+ * and is sure that nothing runs which is not written down. @pid, @pidfd: as there. @held: {-1, -1} before;
+ * qemuSpawnGo or qemuSpawnForget ends it.
+ */
+int qemuSpawnHold(const qemuSpawn *spawn, pid_t *pid, int *pidfd, qemuSpawnHeld *held);
+/** The second half. -1: the child has ended, or is about to; who watches it sees that. */
+int qemuSpawnGo(const qemuSpawn *spawn, qemuSpawnHeld *held);
+/** The child ends without having been the program. Nothing if there is none. */
+void qemuSpawnForget(qemuSpawnHeld *held);
 /**
  * qemuSpawnRun: @pid: of the program, a child of ours (wait for it). @pidfd: (owned) readable when it ends.
  * Returns 0 once the program's image is running, or -1 with VIR_ERR_SYSTEM_ERROR naming the step that failed.

@@ -2,8 +2,10 @@
 /*
  * A start, step by step. QEMU is begun with -S and inherits the listening monitor socket, to which
  * we have connected before it runs: no polling, and a QEMU that dies at once shows as end of file.
- * The status file is written as soon as there is a process, marked unfinished, so that a daemon
- * that dies in the middle finds and ends it at its next start.
+ * The status file is written before QEMU runs, marked unfinished, so that a daemon that dies in the
+ * middle finds and ends it at its next start. There is a process by then, for the file has its number; but it
+ * becomes QEMU only when it is told that the file is there. (It once ran at once, and a daemon that died
+ * before the file left a QEMU that nobody knew and that kept the images locked.)
  */
 #include <errno.h>
 #include <fcntl.h>
@@ -48,6 +50,9 @@ typedef struct _qemuStart {
     GArray *inherited; /* of int: the monitor's socket (borrowed), passphrases */
     GArray *secrets;   /* of int: descriptors of passphrases */
     int listenFd, clientFd, logFd;
+    qemuSpawnHeld held;
+    bool begun;             /* there is a process, and the run is @def's */
+    bool ran;               /* it became QEMU */
     off_t logFrom;          /* what QEMU writes begins here */
     bool lent;
     bool kvm;
@@ -69,6 +74,7 @@ qemuStartClear(qemuStart *start)
     virFileAutoClose(&start->listenFd);
     virFileAutoClose(&start->clientFd);
     virFileAutoClose(&start->logFd);
+    qemuSpawnForget(&start->held);
     g_clear_pointer(&start->inherited, g_array_unref);
     g_clear_pointer(&start->secrets, g_array_unref);
     virDomainDefFree(start->def);
@@ -188,6 +194,7 @@ qemuStartTakeOver(qemuVM *vm, qemuStart *start, pid_t pid, int pidfd)
     vm->balloonKiB = vm->def->memoryKiB;
     qemuVMSetTargetDisks(vm, qemuNodesTargetDisks(vm->def));
     start->lent = false;
+    start->begun = true;
     qemuVMSetState(vm, VIR_DOMAIN_PAUSED, VIR_DOMAIN_PAUSED_STARTING_UP);
 }
 
@@ -232,11 +239,14 @@ qemuStartSpawn(qemuVM *vm, qemuStart *start)
     if (start->logFd < 0)
         return -1;
     spawn.output = start->logFd;
-    if (virFaultPoint("start.spawn") < 0 || qemuSpawnRun(&spawn, &pid, &pidfd) < 0)
+    if (virFaultPoint("start.spawn") < 0 || qemuSpawnHold(&spawn, &pid, &pidfd, &start->held) < 0)
         return -1;
     qemuStartTakeOver(vm, start, pid, pidfd);
     /* QEMU's copy must be the only one, or its death would not close our connection. */
     virFileAutoClose(&start->listenFd);
+    if (virFaultPoint("start.held") < 0 || qemuStatusSave(vm) < 0 || qemuSpawnGo(&spawn, &start->held) < 0)
+        return -1;
+    start->ran = true;
     return 0;
 }
 
@@ -383,7 +393,7 @@ qemuStartExplain(qemuVM *vm, const qemuStart *start, bool ended)
 {
     g_autofree char *tail = qemuDomainLogTail(vm->name, start->logFrom);
 
-    if (!ended)
+    if (!ended || !start->ran)
         return;
     if (vm->destroyed)
         virReportError(VIR_ERR_OPERATION_FAILED, "domain '%s' was destroyed while it was started",
@@ -402,6 +412,7 @@ qemuStartAbort(qemuVM *vm, qemuStart *start)
     bool ended = false;
 
     virErrorPreserveLast(&saved);
+    qemuSpawnForget(&start->held);
     g_mutex_lock(&vm->lock);
     while (!vm->exited && qemuVMWait(vm, soon))
         continue;
@@ -409,7 +420,7 @@ qemuStartAbort(qemuVM *vm, qemuStart *start)
     g_mutex_unlock(&vm->lock);
     /* It has its images open, and their bitmaps with them: killed before it can close them, it would
      * leave every checkpoint broken. When it speaks QMP, it handles signals. */
-    if (!ended && start->clientFd >= 0 && qemuStartConnect(vm, start) < 0)
+    if (!ended && start->ran && start->clientFd >= 0 && qemuStartConnect(vm, start) < 0)
         VIR_DEBUG("domain '%s': %s", vm->name, virErrorLastMessage());
     if (!ended && qemuProcessKill(vm, false) < 0)
         VIR_WARN("%s", virErrorLastMessage());
@@ -421,7 +432,7 @@ qemuStartAbort(qemuVM *vm, qemuStart *start)
 int
 qemuProcessStart(qemuVM *vm, unsigned int flags, const void *conn)
 {
-    g_auto(qemuStart) start = { .listenFd = -1, .clientFd = -1, .logFd = -1 };
+    g_auto(qemuStart) start = { .listenFd = -1, .clientFd = -1, .logFd = -1, .held = { -1, -1 } };
 
     if (qemuRestoreCheckUse(vm, "start") < 0)
         return -1;
@@ -432,12 +443,12 @@ qemuProcessStart(qemuVM *vm, unsigned int flags, const void *conn)
         return -1;
     }
     qemuBackupSweep(vm);
-    if (qemuStartPrepare(vm, &start) < 0 || qemuStartSpawn(vm, &start) < 0)
+    if (qemuStartPrepare(vm, &start) < 0)
         return -1;
-    if (qemuStatusSave(vm) < 0 || virFaultPoint("start.spawned") < 0 ||
-        qemuStartConnect(vm, &start) < 0 || qemuStartGuest(vm, &start, flags, conn) < 0) {
+    if (qemuStartSpawn(vm, &start) == 0 && virFaultPoint("start.spawned") == 0 &&
+        qemuStartConnect(vm, &start) == 0 && qemuStartGuest(vm, &start, flags, conn) == 0)
+        return 0;
+    if (start.begun)
         qemuStartAbort(vm, &start);
-        return -1;
-    }
-    return 0;
+    return -1;
 }

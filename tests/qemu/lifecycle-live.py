@@ -97,6 +97,12 @@ def qemu_pid(name):
         return int(status.read().split(" pid='")[1].split("'")[0])
 
 
+def qemus_of(name):
+    """Those that run, known or not."""
+    lines = subprocess.run(["ps", "-eo", "args"], capture_output=True, text=True).stdout.splitlines()
+    return [line for line in lines if "guest=%s," % name in line and ROOT in line]
+
+
 def state(domain):
     return tuple(domain.state())
 
@@ -277,7 +283,7 @@ def walk_start_faults(daemon):
     conn = libvirt.open(URI)
     conn.defineXML(xml("fault"))
     conn.close()
-    for point in ("start.spawn", "start.spawned", "start.cont"):
+    for point in ("start.spawn", "start.held", "start.spawned", "start.cont"):
         for action in ("fail", "kill"):
             daemon.stop()
             daemon.start("%s:%s" % (point, action))
@@ -294,6 +300,7 @@ def walk_start_faults(daemon):
             until(lambda: not dom.isActive(), "the half start to be undone")
             equal(os.listdir(ROOT + "/run/libvirt/qemu"), [], "status files left")
             equal([d for d in os.listdir(ROOT + "/var/lib/libvirt/qemu") if d.startswith("domain-")], [], "run directories left")
+            until(lambda: not qemus_of("fault"), "its QEMU to be gone")
             dom.create()
             dom.destroy()
             conn.close()
