@@ -26,7 +26,7 @@ typedef enum {
 static const char *const virFaultActions[VIR_FAULT_LAST] = { "fail", "enospc", "eio", "kill" };
 
 static GMutex virFaultLock;     /* guards the four below */
-static char *virFaultName;      /* point that is armed, NULL: none */
+static char *virFaultName;      /* point that is armed, "*": each, NULL: none */
 static virFaultAction virFaultKind;
 static guint64 virFaultRemaining; /* passings until it strikes; 0: has struck */
 static char *virFaultLogPath;
@@ -91,7 +91,8 @@ virFaultStrikes(const char *name, virFaultAction *kind)
 
     if (virFaultLogPath)
         virFaultLogPassing(name);
-    if (!virFaultName || !g_str_equal(name, virFaultName) || virFaultRemaining == 0)
+    if (!virFaultName || virFaultRemaining == 0 ||
+        (!g_str_equal(virFaultName, "*") && !g_str_equal(name, virFaultName)))
         return false;
     *kind = virFaultKind;
     return --virFaultRemaining == 0;

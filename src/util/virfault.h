@@ -1,7 +1,8 @@
 /* SPDX-License-Identifier: LGPL-2.1-or-later */
 /*
  * Named fault points. Code marks each durable step and external effect with a name; a test sets
- * VIR_TEST_FAULT=name:fail|enospc|eio|kill[:N] (N = at the Nth passing) and asserts what is left.
+ * VIR_TEST_FAULT=name:fail|enospc|eio|kill[:N] (N = at the Nth passing; name * = of whatever point) and asserts
+ * what is left.
  */
 #pragma once
 #include <stdbool.h>

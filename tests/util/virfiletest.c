@@ -421,6 +421,16 @@ testFaultCount(Fixture *fixture, gconstpointer data)
 }
 
 static void
+testFaultAny(Fixture *fixture, gconstpointer data)
+{
+    arm("*:fail:2");
+    g_assert_cmpint(virFaultPoint("a"), ==, 0);
+    g_assert_cmpint(virFaultPoint("b"), ==, -1);
+    g_assert_cmpint(virFaultPoint("a"), ==, 0);
+    arm(NULL);
+}
+
+static void
 testFaultMistake(gconstpointer spec)
 {
     if (g_test_subprocess()) {
@@ -471,6 +481,7 @@ main(int argc, char **argv)
     ADD("/file/socket", NULL, testSocket);
     ADD("/file/socket-over-file", NULL, testSocketOverFile);
     ADD("/fault/count", NULL, testFaultCount);
+    ADD("/fault/any", NULL, testFaultAny);
     g_test_add_data_func("/fault/mistake/action", "a:explode", testFaultMistake);
     g_test_add_data_func("/fault/mistake/shape", "a", testFaultMistake);
     g_test_add_data_func("/fault/mistake/count", "a:fail:0", testFaultMistake);
