@@ -318,6 +318,32 @@ virDomainBackupDefCheckScratchLimit(const virDomainBackupDef *def, bool reuseExt
     return 0;
 }
 
+static bool
+helperIsInVain(const virDomainBackupDef *def)
+{
+    return VIR_BACKUP_OPTION(def, EXPORT_HELPER) && def->server.transport != VIR_BACKUP_SERVER_TCP;
+}
+
+int
+virDomainBackupDefCheckExportHelper(const virDomainBackupDef *def)
+{
+    if (!helperIsInVain(def))
+        return 0;
+    virReportError(VIR_ERR_CONFIG_UNSUPPORTED, "%s",
+                   "cannot put an export helper in front of this <server>: export-helper is for transport='tcp', "
+                   "with or without TLS; leave it out, or use that transport");
+    return -1;
+}
+
+void
+virDomainBackupDefSettleExportHelper(virDomainBackupDef *def)
+{
+    if (!helperIsInVain(def))
+        return;
+    VIR_BACKUP_OPTION(def, EXPORT_HELPER) = 0;
+    def->options.of[VIR_BACKUP_OPTION_EXPORT_HELPER].given = false;
+}
+
 int
 virDomainBackupDefCheckFormats(const virDomainBackupDef *def, bool reuseExternal)
 {

@@ -85,6 +85,11 @@ unsigned long long virDomainBackupDiskScratchLimit(const virDomainBackupDef *def
                                                    const virDomainBackupDiskDef *disk, bool reuseExternal);
 /** The same for a scratch that cannot be limited, if the request itself has a scratch-limit. */
 int virDomainBackupDefCheckScratchLimit(const virDomainBackupDef *def, bool reuseExternal);
+/** Does the request itself ask for an export helper where none can be, with a server that is not on TCP? Refused:
+ * -1 with VIR_ERR_CONFIG_UNSUPPORTED. @def: not settled. */
+int virDomainBackupDefCheckExportHelper(const virDomainBackupDef *def);
+/** Such a server has none by a qemu.conf that wants one either. @def: settled. */
+void virDomainBackupDefSettleExportHelper(virDomainBackupDef *def);
 /** Refuses increments into new files of a format in which it cannot be told what they do not hold: -1 with
  * VIR_ERR_CONFIG_UNSUPPORTED. */
 int virDomainBackupDefCheckFormats(const virDomainBackupDef *def, bool reuseExternal);

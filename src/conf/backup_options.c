@@ -37,6 +37,8 @@ static const optionRow rows[VIR_BACKUP_OPTION_LAST] = {
     [VIR_BACKUP_OPTION_COMPRESS] = {"compress", "backup_compress", PUSH, .flag = true,
                                     .words = "no yes"},
     [VIR_BACKUP_OPTION_FLEECE] = {"fleece", "backup_fleece", PUSH, .flag = true, .words = "no yes"},
+    [VIR_BACKUP_OPTION_EXPORT_HELPER] = {"export-helper", "backup_export_helper", PULL, .flag = true,
+                                         .words = "no yes"},
 };
 
 virXMLAttrRule virBackupOptionAttrs[VIR_BACKUP_MODE_LAST][VIR_BACKUP_OPTION_LAST + 1];

@@ -23,6 +23,7 @@ typedef enum {
     VIR_BACKUP_OPTION_WORKERS,     /* push, of each disk: copies at a time */
     VIR_BACKUP_OPTION_COMPRESS,    /* push, of each disk that can: 1 */
     VIR_BACKUP_OPTION_FLEECE,      /* push: each disk gets a scratch that has none */
+    VIR_BACKUP_OPTION_EXPORT_HELPER, /* pull over TCP: 1, a process of its own stands between clients and QEMU */
     VIR_BACKUP_OPTION_LAST
 } virBackupOption;
 

@@ -24,6 +24,7 @@
 #include "qemu_checkpoint_since.h"
 #include "qemu_checkpoint_source.h"
 #include "qemu_driver_state.h"
+#include "qemu_export_helper_watch.h"
 #include "qemu_nbd.h"
 #include "qemu_plan_run.h"
 #include "qemu_reconcile.h"
@@ -84,9 +85,11 @@ alignRequest(qemuVM *vm, beginContext *ctx, const virDomainCheckpointDef *checkp
         virDomainBackupDefCheckCompress(ctx->def, reuseExternal) < 0 ||
         virDomainBackupDefCheckFleece(ctx->def, reuseExternal) < 0 ||
         virDomainBackupDefCheckFormats(ctx->def, reuseExternal) < 0 ||
-        virDomainBackupDefCheckScratchLimit(ctx->def, reuseExternal) < 0)
+        virDomainBackupDefCheckScratchLimit(ctx->def, reuseExternal) < 0 ||
+        virDomainBackupDefCheckExportHelper(ctx->def) < 0)
         return -1;
     virBackupOptionsSettle(&ctx->def->options, ctx->def->mode, &config->backup);
+    virDomainBackupDefSettleExportHelper(ctx->def);
     if (!vm->helper)
         virDomainBackupDefSettleScratch(ctx->def, dom, suffix, config->scratchDir, reuseExternal);
     return 0;
@@ -394,6 +397,7 @@ beginPrepared(qemuVM *vm, beginContext *ctx, virDomainCheckpointDef **checkpoint
     }
     qemuTargetHold(vm);
     qemuBackupWatchStart(vm);
+    qemuExportHelperWatch(vm);
     return 0;
 }
 

@@ -17,6 +17,7 @@
 #include "qemu_backup_server.h"
 #include "qemu_checkpoint.h"
 #include "qemu_driver_state.h"
+#include "qemu_export_helper.h"
 #include "qemu_nbd.h"
 #include "qemu_plan_run.h"
 #include "qemu_process.h"
@@ -222,10 +223,11 @@ removeFile(qemuVM *vm, const char *path)
         VIR_WARN("domain '%s': cannot remove '%s': %s", vm->name, path, g_strerror(errno));
 }
 
-/* QEMU took its graph along; files and the socket's name are ours to remove. */
+/* QEMU took its graph along; helper, files and the socket's name are ours to remove. */
 static void
 removeFiles(qemuVM *vm, const qemuBackupJob *job, int type)
 {
+    qemuExportHelperEndOf(job->plan);
     for (guint i = 0; i < job->disks->len; i++) {
         const qemuBackupJobDisk *disk = g_ptr_array_index(job->disks, i);
 

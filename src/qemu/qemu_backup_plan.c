@@ -11,6 +11,7 @@
 #include "qemu_backup_plan.h"
 
 #include "qemu_backup_plan_graph.h"
+#include "qemu_export_helper_plan.h"
 #include "qemu_tls.h"
 
 static virJSONValue *
@@ -33,24 +34,41 @@ credsDelete(void)
     return virJSONBuild("{'execute':'object-del','arguments':{'id':%s}}", QEMU_BACKUP_TLS);
 }
 
+char *
+qemuBackupPlanSocket(const virDomainBackupDef *def, const char *privateDir)
+{
+    if (qemuExportHelperIsWanted(def, privateDir))
+        return qemuExportHelperSocket(privateDir);
+    return def->server.transport == VIR_BACKUP_SERVER_UNIX ? g_strdup(def->server.socket) : NULL;
+}
+
+/* With a helper it is the helper that clients speak TLS with. */
+static bool
+hasCreds(const virDomainBackupDef *def, const char *privateDir)
+{
+    return def->server.tls && !qemuExportHelperIsWanted(def, privateDir);
+}
+
 static void
 planServer(qemuPlan *plan, const qemuBackupPlanInput *input)
 {
     const virDomainBackupDef *def = input->def;
     g_autofree char *port = g_strdup_printf("%u", def->server.port);
+    g_autofree char *socket = qemuBackupPlanSocket(def, input->privateDir);
     const char *host = def->server.host ? def->server.host : "localhost";
+    bool creds = hasCreds(def, input->privateDir);
     virJSONValue *addr = NULL;
 
-    if (def->server.transport == VIR_BACKUP_SERVER_UNIX)
-        addr = virJSONBuild("{'type':'unix','data':{'path':%s}}", def->server.socket);
+    if (socket)
+        addr = virJSONBuild("{'type':'unix','data':{'path':%s}}", socket);
     else
         addr = virJSONBuild("{'type':'inet','data':{'host':%s,'port':%s}}", host, port);
-    if (def->server.tls)
+    if (creds)
         qemuPlanAddQMP(plan, qemuTLSServerCreds(QEMU_BACKUP_TLS, input->tlsDir, input->tlsVerify),
                        credsDelete(), "backup.begin.tls");
     qemuPlanAddQMP(plan,
                    virJSONBuild("{'execute':'nbd-server-start','arguments':{'addr':%v,'tls-creds':%s}}",
-                                addr, def->server.tls ? QEMU_BACKUP_TLS : NULL),
+                                addr, creds ? QEMU_BACKUP_TLS : NULL),
                    simpleCommand("nbd-server-stop"), "backup.begin.server");
 }
 
@@ -77,8 +95,9 @@ planPrepare(qemuPlan *plan, const qemuBackupPlanInput *input)
 }
 
 static void
-planExport(qemuPlan *plan, const virDomainBackupDef *def, const qemuBackupPlanDisk *disk)
+planExport(qemuPlan *plan, const qemuBackupPlanInput *input, const qemuBackupPlanDisk *disk)
 {
+    const virDomainBackupDef *def = input->def;
     const char *name = disk->disk->name;
     g_autofree char *id = qemuBackupNodeName("export", name);
     g_autofree char *access = qemuBackupNodeName("access", name);
@@ -86,7 +105,7 @@ planExport(qemuPlan *plan, const virDomainBackupDef *def, const qemuBackupPlanDi
     const char *exportName = disk->def->exportName ? disk->def->exportName : name;
     virJSONValue *bitmaps = NULL;
 
-    if (disk->since)
+    if (disk->since && !qemuExportHelperIsWanted(def, input->privateDir))
         bitmaps = virJSONBuild("[{'node':%s,'name':%s}]", disk->disk->node, unionName);
     qemuPlanAddQMP(plan,
                    virJSONBuild("{'execute':'block-export-add','arguments':{'type':'nbd','id':%s,"
@@ -103,7 +122,7 @@ planPublish(qemuPlan *plan, const qemuBackupPlanInput *input)
     for (size_t i = 0; i < input->ndisks; i++)
         qemuBackupPlanAccess(plan, input, &input->disks[i]);
     for (size_t i = 0; i < input->ndisks; i++)
-        planExport(plan, input->def, &input->disks[i]);
+        planExport(plan, input, &input->disks[i]);
     qemuBackupPlanJoin(plan, first);
 }
 
@@ -113,6 +132,7 @@ planPullBegin(qemuPlan *plan, const qemuBackupPlanInput *input)
     planPrepare(plan, input);
     qemuBackupPlanInstant(plan, input);
     planPublish(plan, input);
+    qemuExportHelperPlanBegin(plan, input);
 }
 
 qemuPlan *
@@ -129,25 +149,28 @@ qemuBackupPlanBegin(const qemuBackupPlanInput *input)
 
 /* For what the clients of the server must have let go of. */
 static qemuPlanStep *
-planWait(qemuPlan *plan, qemuPlanStepKind kind, const virDomainBackupDef *def, const char *name)
+planWait(qemuPlan *plan, qemuPlanStepKind kind, const virDomainBackupDef *def, const char *privateDir,
+         const char *name)
 {
-    bool isUnix = def->server.transport == VIR_BACKUP_SERVER_UNIX;
-    qemuPlanStep *step = qemuPlanAddStep(plan, kind, isUnix ? def->server.socket : NULL, "%s", name);
+    g_autofree char *socket = qemuBackupPlanSocket(def, privateDir);
+    qemuPlanStep *step = qemuPlanAddStep(plan, kind, socket, "%s", name);
 
-    step->size = isUnix ? 0 : def->server.port;
+    step->size = socket ? 0 : def->server.port;
     return step;
 }
 
 static void
 planPullEnd(qemuPlan *plan, const qemuBackupPlanEnding *ending)
 {
-    guint first = plan->steps->len;
+    guint first = 0;
 
+    qemuExportHelperPlanEnd(plan, ending);
+    first = plan->steps->len;
     for (size_t i = 0; i < ending->ndisks; i++)
         qemuPlanAddQMP(plan, exportDelete(ending->disks[i].disk->name), NULL, "backup.end.export.%s",
                        ending->disks[i].disk->name);
     qemuBackupPlanJoin(plan, first);
-    planWait(plan, QEMU_STEP_WAIT_EXPORTS, ending->def, "backup.end.exports");
+    planWait(plan, QEMU_STEP_WAIT_EXPORTS, ending->def, ending->privateDir, "backup.end.exports");
     qemuBackupPlanScratchWait(plan, ending, QEMU_BACKUP_SCRATCH_MS);
     first = plan->steps->len;
     for (size_t i = 0; i < ending->ndisks; i++) {
@@ -163,16 +186,17 @@ planPullEnd(qemuPlan *plan, const qemuBackupPlanEnding *ending)
             qemuBackupPlanFileEnd(plan, disk->def->store, disk->removeStore, "", disk->def);
     }
     qemuBackupPlanWindowsEnd(plan, ending);
+    qemuExportHelperPlanFilesEnd(plan, ending);
 }
 
 qemuPlan *
-qemuBackupPlanServerStop(const virDomainBackupDef *def)
+qemuBackupPlanServerStop(const virDomainBackupDef *def, const char *privateDir)
 {
     g_autoptr(qemuPlan) plan = qemuPlanNew("backup-server-stop");
 
-    planWait(plan, QEMU_STEP_WAIT_CLIENTS, def, "backup.end.clients")->goOn = true;
+    planWait(plan, QEMU_STEP_WAIT_CLIENTS, def, privateDir, "backup.end.clients")->goOn = true;
     qemuPlanAddQMP(plan, simpleCommand("nbd-server-stop"), NULL, "backup.end.server")->goOn = true;
-    if (def->server.tls)
+    if (hasCreds(def, privateDir))
         qemuPlanAddQMP(plan, credsDelete(), NULL, "backup.end.tls")->goOn = true;
     qemuBackupPlanJoin(plan, 1);   /* a server that must not be stopped keeps its credentials */
     return g_steal_pointer(&plan);

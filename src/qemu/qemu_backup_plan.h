@@ -87,7 +87,11 @@ typedef struct _qemuBackupPlanEnding {
  * goes with it); target of a push del; union bitmaps removed (one transaction); files unlinked. The NBD
  * server stays: its stop may have to wait. */
 qemuPlan *qemuBackupPlanEnd(const qemuBackupPlanEnding *ending);
-/** After the end of a pull: NBD server stop, once no un-negotiated client is connected any more. */
-qemuPlan *qemuBackupPlanServerStop(const virDomainBackupDef *def);
+/** After the end of a pull: NBD server stop, once no un-negotiated client is connected any more. @privateDir: of the
+ * domain's QEMU, NULL for a stopped domain. */
+qemuPlan *qemuBackupPlanServerStop(const virDomainBackupDef *def, const char *privateDir);
+/** (owned) the UNIX socket of the NBD server in QEMU, which is another one than the request's if there is an export
+ * helper; NULL: it is at the TCP port of @def. @privateDir as above. */
+char *qemuBackupPlanSocket(const virDomainBackupDef *def, const char *privateDir);
 /** Cut the connection to the NBD target of @disk: all that is under way on it fails at once. (owned) */
 virJSONValue *qemuBackupPlanYank(const char *disk);

@@ -15,6 +15,8 @@
 #include "qemu_checkpoint.h"
 #include "qemu_checkpoint_books.h"
 #include "qemu_driver_state.h"
+#include "qemu_export_helper.h"
+#include "qemu_export_helper_watch.h"
 #include "qemu_backup_watch.h"
 #include "qemu_lend.h"
 #include "qemu_plan_run.h"
@@ -111,6 +113,7 @@ qemuBackupRecover(qemuVM *vm, char **undone)
         if (adopt(vm, job) < 0)
             return -1;
         qemuBackupWatchStart(vm);
+        qemuExportHelperWatch(vm);
         finishIfConcluded(vm, job);
         return 0;
     case QEMU_BACKUP_ENDING:
@@ -251,6 +254,8 @@ qemuBackupSweep(qemuVM *vm)
 
     virErrorPreserveLast(&saved);
     job = qemuBackupJournalLoad(config, vm->name);
+    if (job)
+        qemuExportHelperEndOf(job->plan);
     /* one that had completed in QEMU's eyes, too: QEMU is gone and had perhaps not closed its target */
     if (job && job->phase == QEMU_BACKUP_SERVER)
         type = job->endType;

@@ -70,18 +70,18 @@ void
 qemuBackupServerStop(qemuVM *vm, const virDomainBackupDef *def)
 {
     serverStop *stop = g_new0(serverStop, 1);
-    bool isUnix = def->server.transport == VIR_BACKUP_SERVER_UNIX;
+    g_autofree char *socket = NULL;
 
     stop->vm = qemuVMRef(vm);
-    stop->plan = qemuBackupPlanServerStop(def);
     {
         QEMU_VM_LOCK_GUARD(vm);
 
         vm->nbdServerEnding = true;
         stop->run = vm->run;
+        stop->plan = qemuBackupPlanServerStop(def, vm->privateDir);
+        socket = qemuBackupPlanSocket(def, vm->privateDir);
     }
-    if (qemuNbdClientsCount(vm->target.ops->pid(&vm->target), isUnix ? def->server.socket : NULL,
-                            def->server.port) == 0)
+    if (qemuNbdClientsCount(vm->target.ops->pid(&vm->target), socket, def->server.port) == 0)
         stopServer(stop);
     else
         qemuWorkersRun(stopServer, stop);

@@ -13,6 +13,8 @@
 
 #include "qemu_backup_plan.h"
 #include "qemu_backup_push.h"
+#include "qemu_export_helper.h"
+#include "qemu_export_helper_plan.h"
 #include "qemu_nbd_clients.h"
 #include "qemu_workers.h"
 #include "virerror_report.h"
@@ -66,18 +68,30 @@ patienceTicks(const qemuBackupJob *job)
     return job->def->mode == VIR_BACKUP_MODE_PULL ? 1 : job->cbwTimeout * 1000 / WATCH_INTERVAL_MS;
 }
 
+static char *
+privateDirOf(qemuVM *vm)
+{
+    QEMU_VM_LOCK_GUARD(vm);
+
+    return g_strdup(vm->privateDir);
+}
+
 static void
 breakClients(watch *w)
 {
     const virDomainBackupDef *def = w->job->def;
-    bool isUnix = def->server.transport == VIR_BACKUP_SERVER_UNIX;
+    g_autofree char *dir = privateDirOf(w->vm);
+    g_autofree char *socket = qemuBackupPlanSocket(def, dir);
     unsigned int broken =
-        qemuNbdClientsBreakStuck(w->vm->target.ops->pid(&w->vm->target),
-                                 isUnix ? def->server.socket : NULL, def->server.port);
+        qemuNbdClientsBreakStuck(w->vm->target.ops->pid(&w->vm->target), socket, def->server.port);
 
-    if (broken > 0)
-        VIR_WARN("domain '%s': %u NBD clients of its backup are cut off: QEMU waited for them, and they "
-                 "did not read", w->vm->name, broken);
+    if (broken == 0)
+        return;
+    VIR_WARN("domain '%s': %u NBD clients of its backup are cut off: QEMU waited for them, and they "
+             "did not read", w->vm->name, broken);
+    /* it does not connect again: its end is that of the backup */
+    if (qemuExportHelperIsWanted(def, dir))
+        qemuExportHelperKill(dir);
 }
 
 static void

@@ -27,7 +27,6 @@
 #include "virlog.h"
 
 #define VIR_FROM_THIS VIR_FROM_QEMU
-#define HELPER_PROGRAM "qemu-storage-daemon"
 #define HELPER_GREETING_FIRST_MS 5000
 #define HELPER_GREETING_MS 30000
 #define HELPER_TERM_STEP_MS 250
@@ -124,21 +123,26 @@ qemuHelperNew(const virDomainDef *def, qemuHelperMode mode)
     return helper;
 }
 
-/* (owned) the program that was installed together with the domain's emulator, or the one in PATH. */
-static char *
-helperProgram(const qemuHelper *helper)
+char *
+qemuHelperProgram(const virDomainDef *def)
 {
-    g_autofree char *dir = helper->def->emulator ? g_path_get_dirname(helper->def->emulator) : NULL;
-    g_autofree char *beside = dir ? g_build_filename(dir, HELPER_PROGRAM, NULL) : NULL;
-    char *found = NULL;
+    g_autofree char *dir = def->emulator ? g_path_get_dirname(def->emulator) : NULL;
+    g_autofree char *beside = dir ? g_build_filename(dir, QEMU_HELPER_PROGRAM, NULL) : NULL;
 
     if (beside && access(beside, X_OK) == 0)
         return g_steal_pointer(&beside);
-    found = g_find_program_in_path(HELPER_PROGRAM);
+    return g_find_program_in_path(QEMU_HELPER_PROGRAM);
+}
+
+static char *
+helperProgram(const qemuHelper *helper)
+{
+    char *found = qemuHelperProgram(helper->def);
+
     if (!found)
         virReportError(VIR_ERR_OPERATION_UNSUPPORTED,
                        "the disks of the stopped domain '%s' cannot be opened: there is no '"
-                       HELPER_PROGRAM "' beside '%s' or in PATH; install it, or start the domain",
+                       QEMU_HELPER_PROGRAM "' beside '%s' or in PATH; install it, or start the domain",
                        helper->def->name, helper->def->emulator);
     return found;
 }

@@ -12,6 +12,10 @@
 #include "qemu_monitor.h"
 #include "qemu_target.h"
 
+#define QEMU_HELPER_PROGRAM "qemu-storage-daemon"
+/** (owned) the program that was installed together with the emulator of @def, or the one in PATH, or NULL. */
+char *qemuHelperProgram(const virDomainDef *def);
+
 typedef enum {
     QEMU_HELPER_BARE,     /* no image at all: for a restore, whose disks may be lost */
     QEMU_HELPER_LOOK,     /* the images the guest writes to, without their backing; read-only */

@@ -18,6 +18,7 @@ static const char *const kindNames[] = {
     [QEMU_STEP_SCRATCH_CREATE] = "scratch-create",
     [QEMU_STEP_IMAGE_CREATE] = "image-create",
     [QEMU_STEP_WINDOW_CREATE] = "window-create",
+    [QEMU_STEP_BITMAP_CREATE] = "bitmap-create",
     [QEMU_STEP_LEND] = "lend",
     [QEMU_STEP_RETURN] = "return",
     [QEMU_STEP_FLUSH] = "flush",
@@ -30,6 +31,8 @@ static const char *const kindNames[] = {
     [QEMU_STEP_WAIT_CLIENTS] = "wait-clients",
     [QEMU_STEP_WAIT_SCRATCH] = "wait-scratch",
     [QEMU_STEP_CHECK_COPIES] = "check-copies",
+    [QEMU_STEP_HELPER] = "helper",
+    [QEMU_STEP_HELPER_END] = "helper-end",
     [QEMU_STEP_UNLINK] = "unlink",
 };
 G_STATIC_ASSERT(G_N_ELEMENTS(kindNames) == QEMU_STEP_LAST);
@@ -175,7 +178,7 @@ qemuPlanFormatFile(virBuffer *buf, const qemuPlanStep *step)
         virBufferAsprintf(buf, "limit: %llu bytes\n", step->limit);
     if (step->secret)
         virBufferAsprintf(buf, "secret: %s\n", step->secret);
-    if (step->kind == QEMU_STEP_WINDOW_CREATE)
+    if (step->kind == QEMU_STEP_WINDOW_CREATE || step->kind == QEMU_STEP_BITMAP_CREATE)
         virBufferAsprintf(buf, "%llu bytes\n", step->size);
     if ((step->kind == QEMU_STEP_WAIT_CLIENTS || step->kind == QEMU_STEP_WAIT_EXPORTS) && !step->path)
         virBufferAsprintf(buf, "port: %llu\n", step->size);
@@ -253,16 +256,20 @@ qemuPlanStepIsComplete(const qemuPlanStep *step)
         return step->command || step->undo;
     case QEMU_STEP_JOB:
         return step->command && step->undo;
+    case QEMU_STEP_HELPER:
+        return step->command && step->path;
     case QEMU_STEP_SECRET:
         return step->command && step->secret;
     case QEMU_STEP_SCRATCH_CREATE:
     case QEMU_STEP_IMAGE_CREATE:
     case QEMU_STEP_WINDOW_CREATE:
+    case QEMU_STEP_BITMAP_CREATE:
     case QEMU_STEP_LEND:
     case QEMU_STEP_RETURN:
     case QEMU_STEP_BITMAPS:
     case QEMU_STEP_WAIT_SCRATCH:
     case QEMU_STEP_CHECK_COPIES:
+    case QEMU_STEP_HELPER_END:
     case QEMU_STEP_UNLINK:
         return step->path;
     case QEMU_STEP_FLUSH:

@@ -19,6 +19,7 @@ typedef enum {
     QEMU_STEP_IMAGE_CREATE,   /* the same for a push target */
     QEMU_STEP_WINDOW_CREATE,  /* window image (virqcowwindow.h) at path with size, in a directory of ours,
                                * so that what is left there may be replaced; undo: unlink */
+    QEMU_STEP_BITMAP_CREATE,  /* empty qcow2 for bitmaps at path with size, in the same directory; undo: unlink */
     QEMU_STEP_LEND,           /* QEMU may write the existing file at path; undo: taken back */
     QEMU_STEP_RETURN,         /* take that access back */
     QEMU_STEP_FLUSH,          /* fdatasync the file at path; no undo */
@@ -34,6 +35,9 @@ typedef enum {
     QEMU_STEP_WAIT_SCRATCH,   /* until the storage of the file at path answers, and QEMU has no request under way to
                                * it: size milliseconds at most */
     QEMU_STEP_CHECK_COPIES,   /* of the filter node that path names (qemu_plan_copies.h) */
+    QEMU_STEP_HELPER,         /* export helper (qemu_export_helper.h) that serves what command says, with its files
+                               * in the directory path; undo: ended */
+    QEMU_STEP_HELPER_END,     /* of the directory path */
     QEMU_STEP_UNLINK,         /* take access back, remove file at path */
     QEMU_STEP_LAST
 } qemuPlanStepKind;

@@ -122,18 +122,21 @@ createImage(const qemuPlanStep *step, qemuTarget *target)
 
 /* The directory is private to this QEMU: what is there under this name an earlier backup has left. */
 static int
-createWindow(const qemuPlanStep *step, qemuTarget *target)
+createPrivate(const qemuPlanStep *step, qemuTarget *target)
 {
+    bool window = step->kind == QEMU_STEP_WINDOW_CREATE;
     VIR_AUTOCLOSE fd = -1;
 
     unlink(step->path);
     fd = open(step->path, O_CREAT | O_EXCL | O_RDWR | O_CLOEXEC | O_NOFOLLOW, 0600);
     if (fd < 0) {
-        virReportSystemError(errno, "cannot create window image '%s'", step->path);
+        virReportSystemError(errno, "cannot create %s '%s'", window ? "window image" : "image for bitmaps",
+                             step->path);
         return -1;
     }
-    if (virQcowWindowCreate(fd, step->path, step->size) < 0 ||
-        target->ops->lendFile(target, step->path, false) < 0) {
+    if ((window ? virQcowWindowCreate(fd, step->path, step->size)
+                : virQcow2Create(fd, step->path, step->size, NULL, NULL)) < 0 ||
+        target->ops->lendFile(target, step->path, !window) < 0) {
         unlink(step->path);
         return -1;
     }
@@ -201,8 +204,8 @@ qemuPlanFileRun(const qemuPlanStep *step, qemuTarget *target)
 {
     if (step->kind == QEMU_STEP_SCRATCH_CREATE || step->kind == QEMU_STEP_IMAGE_CREATE)
         return createImage(step, target);
-    if (step->kind == QEMU_STEP_WINDOW_CREATE)
-        return createWindow(step, target);
+    if (step->kind == QEMU_STEP_WINDOW_CREATE || step->kind == QEMU_STEP_BITMAP_CREATE)
+        return createPrivate(step, target);
     if (step->kind == QEMU_STEP_LEND)
         return lend(step->path, target);
     if (step->kind == QEMU_STEP_UNLINK)
@@ -236,7 +239,7 @@ int
 qemuPlanFileUndo(const qemuPlanStep *step, qemuTarget *target)
 {
     if (step->kind == QEMU_STEP_SCRATCH_CREATE || step->kind == QEMU_STEP_IMAGE_CREATE ||
-        step->kind == QEMU_STEP_WINDOW_CREATE)
+        step->kind == QEMU_STEP_WINDOW_CREATE || step->kind == QEMU_STEP_BITMAP_CREATE)
         return removeFile(step->path, target);
     if (step->kind == QEMU_STEP_LEND)
         target->ops->returnFile(target, step->path);

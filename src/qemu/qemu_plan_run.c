@@ -11,6 +11,7 @@
 
 #include <sys/stat.h>
 #include "qemu_bitmap_store_disks.h"
+#include "qemu_export_helper.h"
 #include "qemu_plan_copies.h"
 #include "qemu_plan_files.h"
 #include "qemu_plan_qmp.h"
@@ -73,6 +74,7 @@ runSingle(const qemuPlanStep *step, qemuTarget *target, qemuPlanQMPNews *news)
     case QEMU_STEP_SCRATCH_CREATE:
     case QEMU_STEP_IMAGE_CREATE:
     case QEMU_STEP_WINDOW_CREATE:
+    case QEMU_STEP_BITMAP_CREATE:
     case QEMU_STEP_LEND:
     case QEMU_STEP_RETURN:
     case QEMU_STEP_FLUSH:
@@ -98,6 +100,10 @@ runSingle(const qemuPlanStep *step, qemuTarget *target, qemuPlanQMPNews *news)
         return qemuPlanFileWait(step, target);
     case QEMU_STEP_CHECK_COPIES:
         return qemuPlanCopiesCheck(target, step->path, &news->copiesDoubtful);
+    case QEMU_STEP_HELPER:
+        return qemuExportHelperStart(target, step->path, step->command);
+    case QEMU_STEP_HELPER_END:
+        return qemuExportHelperEnd(step->path);
     case QEMU_STEP_QMP:
     case QEMU_STEP_LAST:
         break;
@@ -123,8 +129,11 @@ undoStep(const qemuPlan *plan, const qemuPlanStep *step, qemuTarget *target, boo
     case QEMU_STEP_SCRATCH_CREATE:
     case QEMU_STEP_IMAGE_CREATE:
     case QEMU_STEP_WINDOW_CREATE:
+    case QEMU_STEP_BITMAP_CREATE:
     case QEMU_STEP_LEND:
         return qemuPlanFileUndo(step, target);
+    case QEMU_STEP_HELPER:
+        return qemuExportHelperEnd(step->path);
     case QEMU_STEP_HIDE_PAUSE:
         target->ops->hidePause(target, false);
         return 0;
@@ -141,6 +150,7 @@ undoStep(const qemuPlan *plan, const qemuPlanStep *step, qemuTarget *target, boo
     case QEMU_STEP_WAIT_CLIENTS:
     case QEMU_STEP_WAIT_SCRATCH:
     case QEMU_STEP_CHECK_COPIES:
+    case QEMU_STEP_HELPER_END:
     case QEMU_STEP_UNLINK:
     case QEMU_STEP_LAST:
         return 0;

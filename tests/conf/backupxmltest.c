@@ -91,7 +91,7 @@ testOptionsSettle(gconstpointer data)
     g_autoptr(virConf) conf =
         virConfParse("backup_quiesce = 1\nbackup_onmissing = \"full\"\nbackup_scope = \"changed\"\n"
                      "cbw_timeout = 9\nbackup_bandwidth = 1000\nbackup_workers = 2\nbackup_compress = 1\n"
-                     "backup_fleece = 1\n", "x.conf");
+                     "backup_fleece = 1\nbackup_export_helper = 1\n", "x.conf");
     virBackupOptions defaults;
     g_autofree char *text = NULL;
     g_autofree char *second = NULL;
@@ -100,6 +100,7 @@ testOptionsSettle(gconstpointer data)
     virBackupOptionsInit(&defaults);
     g_assert_cmpint(virBackupOptionsLoad(&defaults, conf), ==, 0);
     virBackupOptionsSettle(&def->options, def->mode, &defaults);
+    virDomainBackupDefSettleExportHelper(def);
     text = virDomainBackupDefFormat(def);
     confTestGolden(DATA, outFile, text);
     again = parse(text);
@@ -117,6 +118,21 @@ testOptionsFallback(void)
     g_assert_cmpuint(VIR_BACKUP_OPTION(def, ONMISSING), ==, VIR_BACKUP_ONMISSING_ERROR);
     g_assert_cmpuint(VIR_BACKUP_OPTION(def, SCOPE), ==, VIR_BACKUP_SCOPE_DISK);
     g_assert_false(def->options.of[VIR_BACKUP_OPTION_WORKERS].given);
+}
+
+static void
+testExportHelper(void)
+{
+    g_autoptr(virDomainBackupDef) def =
+        parse("<domainbackup mode='pull'><server name='localhost'/>"
+              "<f:options xmlns:f='urn:fleece:1' export-helper='yes'/></domainbackup>");
+
+    g_assert_cmpint(virDomainBackupDefCheckExportHelper(def), ==, 0);
+    virDomainBackupDefSettleExportHelper(def);
+    g_assert_cmpuint(VIR_BACKUP_OPTION(def, EXPORT_HELPER), ==, 1);
+    def->server.transport = VIR_BACKUP_SERVER_UNIX;
+    g_assert_cmpint(virDomainBackupDefCheckExportHelper(def), ==, -1);
+    confTestError("unix", VIR_ERR_CONFIG_UNSUPPORTED, "export-helper is for transport='tcp'");
 }
 
 static void
@@ -258,7 +274,7 @@ main(int argc, char **argv)
         "options", "pull-options", "push-options", "options-no", "push-formats", "seclabel", "push-fleeced",
         "push-luks", "pull-luks",
     };
-    static const char *const settled[] = {"bare", "pull-unix", "push-options", "options-no"};
+    static const char *const settled[] = {"bare", "pull-unix", "pull-tcp", "push-options", "options-no"};
 
     g_test_init(&argc, &argv, NULL);
     for (size_t i = 0; i < G_N_ELEMENTS(cases); i++) {
@@ -270,6 +286,7 @@ main(int argc, char **argv)
     g_test_add_func("/backupxml/options/fallback", testOptionsFallback);
     g_test_add_func("/backupxml/options/compress", testCompress);
     g_test_add_func("/backupxml/options/fleece", testFleece);
+    g_test_add_func("/backupxml/options/export-helper", testExportHelper);
     g_test_add_func("/backupxml/increment-format", testIncrementFormat);
     g_test_add_func("/backupxml/options/documented", testOptionsDocumented);
     for (size_t i = 0; i < G_N_ELEMENTS(settled); i++) {

@@ -231,8 +231,9 @@ class Walk:
         dom.setMetadata(libvirt.VIR_DOMAIN_METADATA_TITLE, "walk", None, None, flag)
 
     def qemu_pids(self):
-        return [pid for pid, line in processes_with(self.t.tmp).items()
-                if "guest=" in line or "qemu-storage-daemon" in line]
+        """Without an export helper, which has to be dealt with when it is left alone."""
+        return [pid for pid, line in processes_with(self.t.tmp).items() if "guest=" in line or
+                ("qemu-storage-daemon" in line and "export-helper.pid" not in line)]
 
     def kill_qemu(self):
         """Until the whole process is gone, and with it its locks on the images; its command line goes first."""
@@ -281,6 +282,8 @@ class Walk:
         strays += [p for p in glob.glob(run + "/*") if p.endswith((".xml", ".broken"))
                    and (self.m.dom is None or not self.m.dom.isActive())]
         strays += glob.glob(run + "/*.helper")
+        private = t.daemon.path("var", "lib", "libvirt", "qemu", "domain-*")
+        strays += [p for kind in ("window-*", "bitmap-*", "export*") for p in glob.glob(private + "/" + kind)]
         for top, _, names in os.walk(t.daemon.root):
             strays += [os.path.join(top, n) for n in names if n.startswith(".fleece-new.")]
         return strays + glob.glob(t.out + "/*") + self.stray_stores()
@@ -323,7 +326,7 @@ class Walk:
         while True:
             found = self.problems()
             if waiting:
-                found = [f for f in found if not f.startswith(("file vm.backup", "file s", "record "))]
+                found = [f for f in found if not f.startswith(("file vm.backup", "file s", "file export.sock", "record "))]
             if not found:
                 return
             if time.monotonic() > end:

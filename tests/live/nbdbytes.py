@@ -34,13 +34,14 @@ class Client:
     """One whole conversation, or its beginning: greeting, structured replies, contexts, go, block status,
     read, goodbye."""
 
+    # @path: of a UNIX socket, or a port of this host.
     def __init__(self, path, export, contexts=("base:allocation",), sends=None, receives=None):
         self.sends, self.receives = sends, receives      # how many bytes; None = all
         self.sent = self.received = 0
         self.export, self.contexts = export, contexts
-        self.socket = socket.socket(socket.AF_UNIX)
+        self.socket = socket.socket(socket.AF_UNIX) if isinstance(path, str) else socket.socket()
         self.socket.settimeout(30)
-        self.socket.connect(path)
+        self.socket.connect(path if isinstance(path, str) else ("127.0.0.1", path))
 
     def send(self, data):
         if self.sends is not None and self.sent + len(data) >= self.sends:

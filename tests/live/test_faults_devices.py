@@ -16,6 +16,7 @@ import test_tls
 from daemon import wait_until
 from faultwalk import BLOCK, SIZE, Problem, Scenario
 from machine import Disk
+from processes import free_port
 from test_faults import PullIncremental, PushFullCheckpoint
 
 LIVE = libvirt.VIR_DOMAIN_AFFECT_LIVE
@@ -415,6 +416,25 @@ class PullTLS(PullIncremental):
         return {"vda": test_tls.TLS.read(w.t, "vda", self.client)}
 
 
+class PullExportHelper(PullIncremental):
+    """With QEMU and the daemon it does not die: the next daemon ends it."""
+    points = ("backup.begin.server", "backup.begin.bitmap", "backup.begin.helper", "export-helper.",
+              "backup.end.helper", "backup.end.export", "backup.end.bitmap", "backup.end.server",
+              "backup.end.clients", "backup.journal.")
+    OPTIONS = "<f:options xmlns:f='urn:fleece:1' export-helper='yes'/>"
+
+    def operate(self, w):
+        w.expect(self.checkpoint)
+        self.port = free_port()
+        w.t.begin(w.m, w.t.pull_xml(w.m, incremental=self.incremental, port=self.port, extra=self.OPTIONS),
+                  self.checkpoint)
+        self.read(w)
+        w.t.end_pull(w.m)
+
+    def read(self, w):
+        return w.t.read_exports(w.m, incremental=True, port=self.port)
+
+
 class PushIntoTargets(PushFullCheckpoint):
     """That are there already, and are the client's to remove."""
     disks, points = 1, ("backup.begin.lend", "backup.end.return")
@@ -440,7 +460,7 @@ class PushIntoTargets(PushFullCheckpoint):
 
 
 WALKED = (Attach, Detach, AttachRaw, DetachRaw, AttachOld, AttachData, DetachData, AttachLuks, DetachLuks, Resize,
-          ChangeMedium, Eject, Restore, RestoreOverNBD, AbortRestore, PullChanged, PullTLS, PushIntoTargets)
+          ChangeMedium, Eject, Restore, RestoreOverNBD, AbortRestore, PullChanged, PullTLS, PullExportHelper, PushIntoTargets)
 
 
 class Faults(livetest.LiveTest):
@@ -455,5 +475,6 @@ if __name__ == "__main__":
     # A restore into a device: test_restore.py, of encrypted disks: test_luks.py; over TLS it differs from a
     # backup in nothing.
     faultrun.main(Faults, __file__, ("attach", "hotplug", "medium", "removed", "resize", "restore",
-                                     "backup.begin.tls", "backup.end.tls", "backup.begin.lend"),
+                                     "backup.begin.tls", "backup.end.tls", "backup.begin.lend", "backup.begin.bitmap[a-z-]*",
+                                     "backup.end.bitmap", "export-helper"),
                   ("restore.begin.lend", "restore.begin.tls", "restore.begin.key", "restore.begin.secret"))

@@ -110,7 +110,7 @@ engineBackupBegin(engineBackup *b)
 static int
 stopServer(engineBackup *b)
 {
-    g_autoptr(qemuPlan) plan = qemuBackupPlanServerStop(&b->def);
+    g_autoptr(qemuPlan) plan = qemuBackupPlanServerStop(&b->def, NULL);
     qemuPlanRun run = { .plan = plan };
 
     return qemuPlanRunAll(&run, &b->q->target);

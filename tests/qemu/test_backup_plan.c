@@ -15,7 +15,7 @@ typedef struct _planCase {
     bool tcp, tls, checkpoint, paused, helper, reuse, block, nbd, quiesce, changed, limits, owner, compress, luks;
     unsigned long long scratchLimit;
     unsigned int cbwTimeout;   /* 0: of a QEMU that cannot count further */
-    bool fleeced, iothread, failed, slow;
+    bool fleeced, iothread, failed, slow, exportHelper;
     virStorageFormat format;
     virBackupFormat foreign;
 } planCase;
@@ -34,6 +34,10 @@ static const planCase cases[] = {
     { "pull-paused", PULL, .ndisks = 2, .since = { "B", "B" }, .paused = true },
     { "pull-reuse", PULL, .ndisks = 1, .reuse = true },
     { "pull-helper", PULL, .ndisks = 2, .since = { "A B", NULL }, .helper = true, .paused = true },
+    { "pull-export-helper", PULL, .ndisks = 2, .since = { "A B", NULL }, .tcp = true, .tls = true,
+      .exportHelper = true },
+    { "pull-export-helper-stopped", PULL, .ndisks = 1, .since = { "A B" }, .tcp = true, .helper = true,
+      .paused = true, .exportHelper = true },
     { "pull-changed", PULL, .ndisks = 2, .since = { "A B", NULL }, .changed = true },
     { "pull-changed-limit", PULL, .ndisks = 1, .since = { "A B" }, .changed = true, .scratchLimit = 1073741999 },
     { "pull-quiesce", PULL, .ndisks = 1, .checkpoint = true, .quiesce = true },
@@ -203,6 +207,7 @@ testPlan(gconstpointer data)
     virBackupOptionsInit(&s.def.options);
     VIR_BACKUP_OPTION(&s.def, QUIESCE) = c->quiesce;
     VIR_BACKUP_OPTION(&s.def, COMPRESS) = c->compress;
+    VIR_BACKUP_OPTION(&s.def, EXPORT_HELPER) = c->exportHelper;
     VIR_BACKUP_OPTION(&s.def, SCOPE) = c->changed ? VIR_BACKUP_SCOPE_CHANGED : VIR_BACKUP_SCOPE_DISK;
     VIR_BACKUP_OPTION(&s.def, SCRATCH_LIMIT) = c->scratchLimit;
     if (c->limits)
@@ -215,18 +220,19 @@ testPlan(gconstpointer data)
         .def = &s.def, .disks = s.disks, .ndisks = c->ndisks, .checkpointActions = s.actions,
         .guestRuns = !c->paused, .reuseExternal = c->reuse,
         .tlsDir = "/etc/pki/qemu", .tlsVerify = true,
-        .privateDir = "/lib/domain-1-vm",
+        .privateDir = c->helper ? NULL : "/lib/domain-1-vm",
         .cbwTimeout = c->cbwTimeout ? c->cbwTimeout : QEMU_CAPS_CBW_TIMEOUT_SAFE,
     };
     begin = qemuBackupPlanBegin(&input);
     end = qemuBackupPlanEnd(&(qemuBackupPlanEnding){
-        .def = &s.def, .disks = s.ends, .ndisks = c->ndisks, .privateDir = "/lib/domain-1-vm",
+        .def = &s.def, .disks = s.ends, .ndisks = c->ndisks,
+        .privateDir = c->helper ? NULL : "/lib/domain-1-vm",
         .failed = c->failed, .checkCopies = c->slow,
     });
     checkPlan(c, "begin", begin);
     checkPlan(c, "end", end);
     if (c->mode == VIR_BACKUP_MODE_PULL) {
-        g_autoptr(qemuPlan) stop = qemuBackupPlanServerStop(&s.def);
+        g_autoptr(qemuPlan) stop = qemuBackupPlanServerStop(&s.def, c->helper ? NULL : "/lib/domain-1-vm");
 
         checkPlan(c, "server-stop", stop);
     }
