@@ -7,6 +7,7 @@ second during the backup over writes a second before it.
 import contextlib
 import json
 import os
+import re
 import subprocess
 import time
 
@@ -160,6 +161,27 @@ def bulk_pull(side):
             m.dom.abortJob()
             wait_idle(m.dom)
             yield {"throughput": SIZE / MIB / elapsed}
+
+
+def tcp_turn(side, m, helper):
+    """MiB/s of nbdcopy from a port that the daemon has chosen."""
+    xml = re.sub("<server .*?/>", "<server name='localhost'/>", side.pull_xml(m))
+    m.dom.backupBegin(with_options(xml, "<f:options xmlns:f='urn:fleece:1' export-helper='%s'/>" % helper), None)
+    port = re.search(r"<server [^>]*port='(\d+)'", m.dom.backupGetXMLDesc()).group(1)
+    begin = time.perf_counter()
+    subprocess.run(["nbdcopy", "nbd://localhost:%s/vda" % port, "null:"], check=True)
+    elapsed = time.perf_counter() - begin
+    m.dom.abortJob()
+    wait_idle(m.dom)
+    return SIZE / MIB / elapsed
+
+
+def bulk_pull_tcp(side):
+    """The same from QEMU itself and through an export helper."""
+    with filled_machine(side, boots=False) as m:
+        m.dom.suspend()
+        while True:
+            yield {"direct": tcp_turn(side, m, "no"), "through the helper": tcp_turn(side, m, "yes")}
 
 
 def bulk_push(side):

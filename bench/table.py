@@ -86,6 +86,8 @@ ROWS = [
     Row("incremental fleeced push to 5 MB/s, 2 % dirty", throughput.push_share, (True, 5, True), SHARE, rounds=3,
         sides=("ours",)),
     Row("bulk, pull by nbdcopy", throughput.bulk_pull, (), {"throughput": 0.95}, unit="MiB/s", rounds=5),
+    Row("bulk, pull by nbdcopy over TCP", throughput.bulk_pull_tcp, (), {"direct": None, "through the helper": None},
+        unit="MiB/s", rounds=5, sides=("ours",), versus={"through the helper": "direct"}),
     Row("bulk, push to a file", throughput.bulk_push, (), {"throughput": 0.95}, unit="MiB/s", rounds=5),
     Row("QEMU's STOP", daemon.stop_event, (), {"to lifecycle callback": 0.4}),
 ]
