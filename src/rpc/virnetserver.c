@@ -198,6 +198,29 @@ virNetServerClientGone(virNetServer *server, virNetServerClient *client, bool kn
 
 /* ---- calls ---- */
 
+static void
+runDiscard(gpointer data, gpointer opaque)
+{
+    virNetMessageFree(data);
+}
+
+/* close() waits for as long as the file's server, or the socket's peer, likes. So a message that
+ * owns descriptors is freed by a worker, never by the main loop, and not by a reserved one. */
+void
+virNetServerDiscard(virNetServer *server, virNetMessage *msg)
+{
+    if (msg && msg->nfds > 0)
+        virNetServerWorkersPush(server->workers, false, runDiscard, msg, NULL);
+    else
+        virNetMessageFree(msg);
+}
+
+static virNetServerLane
+laneOf(const virNetServerProgram *program, const virNetMessage *call)
+{
+    return call->nfds > 0 ? VIR_NET_SERVER_LANE_LOW : program->lane(call->header.proc);
+}
+
 static const virNetServerProgram *
 findProgram(const virNetServer *server, const remote_header *header)
 {
@@ -233,7 +256,6 @@ runCall(gpointer data, gpointer opaque)
 void
 virNetServerHandle(virNetServer *server, virNetServerClient *client, virNetMessage *msg)
 {
-    g_autoptr(virNetMessage) call = msg;
     const virNetServerProgram *program = findProgram(server, &msg->header);
     virNetServerLane lane;
 
@@ -241,20 +263,22 @@ virNetServerHandle(virNetServer *server, virNetServerClient *client, virNetMessa
         virReportError(VIR_ERR_RPC, "Cannot find program %u version %u", msg->header.prog,
                        msg->header.vers);
         virNetServerClientReply(client, replyError(&msg->header));
+        virNetServerDiscard(server, msg);
         return;
     }
     if (msg->header.status != VIR_NET_OK) {
         virReportError(VIR_ERR_RPC, "Unexpected message status %d", msg->header.status);
         virNetServerClientReply(client, replyError(&msg->header));
+        virNetServerDiscard(server, msg);
         return;
     }
-    lane = program->lane(msg->header.proc);
+    lane = laneOf(program, msg);
     virNetServerClientRef(client);
     if (lane == VIR_NET_SERVER_LANE_INLINE)
-        runCall(g_steal_pointer(&call), client);
+        runCall(msg, client);
     else
-        virNetServerWorkersPush(server->workers, lane == VIR_NET_SERVER_LANE_HIGH, runCall,
-                                g_steal_pointer(&call), client);
+        virNetServerWorkersPush(server->workers, lane == VIR_NET_SERVER_LANE_HIGH, runCall, msg,
+                                client);
 }
 
 /* ---- life ---- */

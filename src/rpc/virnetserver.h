@@ -87,6 +87,9 @@ virNetServerFree(virNetServer *server);
 /** A whole message of @client arrived. @msg: consumed. */
 void
 virNetServerHandle(virNetServer *server, virNetServerClient *client, virNetMessage *msg);
+/** Free @msg (consumed), which nobody handles. */
+void
+virNetServerDiscard(virNetServer *server, virNetMessage *msg);
 /** @client sent its first whole message. */
 void
 virNetServerClientKnown(virNetServer *server);

@@ -1,7 +1,8 @@
 /* SPDX-License-Identifier: LGPL-2.1-or-later */
 /*
  * Why reads ask for exactly what is missing: a byte behind a message may carry a descriptor, and a
- * read that takes the byte along without looking for descriptors loses it.
+ * read that takes the byte along without looking for descriptors loses it. That is what we do with those
+ * of a read-only client: it may call nothing that takes one, and anybody may be such a client.
  *
  * How a connection ends: whoever finds a reason shuts the socket down; the main loop then sees the
  * hang-up and does the rest in virNetServerClientClose(). Only there is the descriptor closed.
@@ -44,7 +45,7 @@ struct _virNetServerClient {
     size_t rxHave, rxSize;
     unsigned int rxTotal;   /* its length word, 0 while not complete */
     virNetMessage *rxMsg;   /* message whose descriptors are still to come (owned) */
-    unsigned int rxFds;
+    unsigned int rxFds;     /* how many of them */
 
     GMutex lock;            /* innermost; held over no call but non-blocking socket ones */
     int fd;                 /* -1 once closed; guarded by lock; written by the main loop */
@@ -321,18 +322,35 @@ messageComplete(virNetServerClient *client)
     if (header->prog == VIR_NET_KEEPALIVE_PROGRAM && header->type == VIR_NET_MESSAGE) {
         if (header->proc == VIR_NET_KEEPALIVE_PING)
             sendKeepalive(client, VIR_NET_KEEPALIVE_PONG);
-        virNetMessageFree(msg);
+        virNetServerDiscard(client->server, msg);
         return;
     }
     if (header->type != VIR_NET_CALL && header->type != VIR_NET_CALL_WITH_FDS) {
         /* Replies to nothing, streams that are not open, unknown kinds: not worth an answer. */
-        virNetMessageFree(msg);
+        virNetServerDiscard(client->server, msg);
         return;
     }
     g_mutex_lock(&client->lock);
     client->inflight++;
     g_mutex_unlock(&client->lock);
     virNetServerHandle(client->server, client, msg);
+}
+
+/* Take the byte of a descriptor, and let the kernel drop what comes with it: no control data is asked
+ * for. Same return values as rxStep. */
+static int
+rxUnwantedFd(virNetServerClient *client)
+{
+    char byte;
+    struct iovec iov = { &byte, 1 };
+    struct msghdr msg = { .msg_iov = &iov, .msg_iovlen = 1 };
+    ssize_t n = recvmsg(client->fd, &msg, MSG_DONTWAIT);
+
+    if (n < 0)
+        return errno == EAGAIN || errno == EINTR ? 0 : -1;
+    if (n == 0 || !(msg.msg_flags & MSG_CTRUNC))
+        return -1;
+    return --client->rxFds == 0 ? 2 : 1;
 }
 
 /* Receive one descriptor. Same return values as rxStep. The room for control data is CMSG_LEN, not
@@ -360,7 +378,7 @@ rxFd(virNetServerClient *client)
     memcpy(&client->rxMsg->fds[client->rxMsg->nfds++], CMSG_DATA(cmsg), sizeof(int));
     if (msg.msg_flags & MSG_CTRUNC)
         return -1;
-    return client->rxMsg->nfds == client->rxFds ? 2 : 1;
+    return --client->rxFds == 0 ? 2 : 1;
 }
 
 /* Receive a piece: 2 a message is complete, 1 more may be there, 0 nothing more now, -1 the end. */
@@ -371,7 +389,7 @@ rxStep(virNetServerClient *client)
     size_t room;
 
     if (client->rxMsg)
-        return rxFd(client);
+        return client->readonly ? rxUnwantedFd(client) : rxFd(client);
     room = rxRoom(client);
     n = recv(client->fd, client->rx + client->rxHave, room, MSG_DONTWAIT);
     if (n < 0)
@@ -494,6 +512,7 @@ virNetServerClientClose(virNetServerClient *client)
     client->unread = 0;
     g_queue_clear_full(&client->tx, (GDestroyNotify)virNetMessageFree);
     g_mutex_unlock(&client->lock);
+    virNetServerDiscard(client->server, g_steal_pointer(&client->rxMsg));
     virNetServerClientGone(client->server, client, client->known);
 }
 
@@ -512,7 +531,6 @@ virNetServerClientUnref(virNetServerClient *client)
     if (client->dataFree)
         client->dataFree(client->data);
     g_free(client->rx);
-    virNetMessageFree(client->rxMsg);
     g_mutex_clear(&client->lock);
     g_free(client);
 }

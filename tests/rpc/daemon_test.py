@@ -257,8 +257,8 @@ class Framing(WithDaemon):
                 for _ in range(count):
                     socket.send_fds(c.sock, [b"\0"], [null])
                 self.assert_usable(c)
-                self.assertIn(1000 + count, c.replies)
-            self.assertEqual(self.daemon.count_fds(), self.daemon.fds_at_start + 1)
+                wait_for(lambda: 1000 + count in c.replies or c._pump(time.monotonic() + 0.1), "the reply")
+            wait_for(lambda: self.daemon.count_fds() == self.daemon.fds_at_start + 1, "its own descriptors")
             os.close(null)
 
     def test_more_descriptors_than_announced(self):
@@ -341,6 +341,118 @@ class Associate(WithDaemon):
                     c.call(self.NAME, self.arguments(c, **args), fds=[null])
                 self.assertEqual((caught.exception.code, caught.exception.domain), wanted)
             self.assert_usable(c)
+        self.daemon.expect_fds_back()
+
+    def half_passed(self, c, announced=5, passed=3):
+        """a call of which the rest of the descriptors is still to come"""
+        body = probe.encode("domain_fd_associate_args", self.arguments(c))
+        header = probe.Header(REMOTE, 1, self.NUMBER, probe.CALL_FDS, 77, 0)
+        c.sock.sendall(probe.frame(header, struct.pack(">I", announced) + body))
+        with open(os.devnull) as null:
+            for _ in range(passed):
+                socket.send_fds(c.sock, [b"\0"], [null.fileno()])
+
+    def test_closed_in_the_middle(self):
+        for passed in range(5):
+            c = self.daemon.connect()
+            self.half_passed(c, passed=passed)
+            c.sock.close()
+            self.daemon.expect_fds_back()
+
+    def test_rest_never_comes(self):
+        slow = [self.daemon.connect() for _ in range(3)]
+        for c in slow:
+            self.half_passed(c)
+        with self.daemon.connect() as c:
+            self.assert_usable(c)
+        for c in slow:
+            self.assertFalse(c._pump(time.monotonic() + 0.1))
+            c.sock.close()
+        self.daemon.expect_fds_back()
+
+    def test_messages_that_take_none(self):
+        null = os.open(os.devnull, os.O_RDONLY)
+        self.addCleanup(os.close, null)
+        dom = probe.encode("domain", {"name": "alpha"})
+        for header, answered in (
+                (probe.Header(REMOTE, 1, 3, probe.CALL_FDS, 5000, 0), True),      # on the main loop
+                (probe.Header(REMOTE, 1, 23, probe.CALL_FDS, 5000, 0), True),     # by a worker
+                (probe.Header(REMOTE, 1, 98765, probe.CALL_FDS, 5000, 0), True),  # no such procedure
+                (probe.Header(0x12345678, 1, 3, probe.CALL_FDS, 5000, 0), True),  # ... nor program
+                (probe.Header(REMOTE, 1, 3, probe.CALL_FDS, 5000, 2), True),      # status of a stream
+                (probe.Header(REMOTE, 1, 3, probe.REPLY_FDS, 5000, 0), False)):
+            with self.daemon.connect() as c:
+                c.sock.sendall(probe.frame(header, struct.pack(">I", 8) + dom))
+                for _ in range(8):
+                    socket.send_fds(c.sock, [b"\0"], [null])
+                self.assert_usable(c)
+                if answered:
+                    wait_for(lambda: header.serial in c.replies or c._pump(time.monotonic() + 0.1), "reply")
+            self.daemon.expect_fds_back()
+
+    def lingering_socket(self, seconds):
+        """close() of the last descriptor of it waits @seconds for a peer that does not read"""
+        with socket.create_server(("127.0.0.1", 0)) as listener:
+            sock = socket.create_connection(listener.getsockname())
+            peer, _ = listener.accept()
+        self.addCleanup(peer.close)
+        sock.setblocking(False)
+        with self.assertRaises(BlockingIOError):
+            while True:
+                sock.send(b"x" * 65536)
+        sock.setsockopt(socket.SOL_SOCKET, socket.SO_LINGER, struct.pack("ii", 1, seconds))
+        return sock
+
+    def hand_over(self, c, sock):
+        """the daemon's is the last descriptor of @sock when it begins to read"""
+        self.daemon.process.send_signal(signal.SIGSTOP)
+        try:
+            socket.send_fds(c.sock, [b"\0"], [sock.fileno()])
+            sock.close()
+        finally:
+            self.daemon.process.send_signal(signal.SIGCONT)
+
+    def assert_serves(self, c, what):
+        begun = time.monotonic()
+        for _ in range(3):
+            time.sleep(0.1)
+            self.assert_usable(c)
+        self.assertLess(time.monotonic() - begun, 3, what)
+
+    def test_descriptor_that_cannot_be_closed_at_once(self):
+        for header in (probe.Header(REMOTE, 1, 3, probe.CALL_FDS, 5000, 0),
+                       probe.Header(REMOTE, 1, 98765, probe.CALL_FDS, 5000, 0),
+                       probe.Header(0x12345678, 1, 3, probe.CALL_FDS, 5000, 0),
+                       probe.Header(REMOTE, 1, 3, probe.CALL_FDS, 5000, 2),
+                       probe.Header(REMOTE, 1, 3, probe.REPLY_FDS, 5000, 0)):
+            with self.daemon.connect() as c, self.daemon.connect() as other:
+                c.sock.sendall(probe.frame(header, struct.pack(">I", 1)))
+                self.hand_over(c, self.lingering_socket(6))
+                self.assert_serves(other, header)
+
+    def test_connection_closed_that_has_passed_such_a_descriptor(self):
+        with self.daemon.connect() as other:
+            c = self.daemon.connect()
+            self.half_passed(c, passed=0)
+            self.hand_over(c, self.lingering_socket(6))
+            wait_for(lambda: self.daemon.count_fds() == self.daemon.fds_at_start + 3, "it to arrive")
+            c.sock.close()
+            self.assert_serves(other, "after the end of the connection")
+
+    @unittest.skipIf(os.geteuid() != 0, "the instance of a user has no read-only socket")
+    def test_readonly_client_cannot_make_the_daemon_hold_any(self):
+        slow = [probe.Connection(self.daemon.readonly, timeout=10) for _ in range(3)]
+        for c in slow:
+            self.half_passed(c)
+        time.sleep(0.3)
+        self.assertEqual(self.daemon.count_fds(), self.daemon.fds_at_start + len(slow))
+        for c in slow:
+            c.sock.close()
+        with probe.Connection(self.daemon.readonly, timeout=10) as c:
+            self.half_passed(c, announced=1, passed=0)
+            c.sock.sendall(b"\0")      # without
+            self.assert_dropped(c.sock)
+            c.opened = False
         self.daemon.expect_fds_back()
 
     @unittest.skipIf(os.geteuid() != 0, "the instance of a user has no read-only socket")
