@@ -73,9 +73,12 @@ def count_backup(side, m, counter, results, suffix):
 
 
 def warm_up(side):
-    """The first of these calls asks the binary for its capabilities."""
+    """The first of these calls asks the binary for its capabilities, in a process of its own."""
     m = side.machine("warm", disks=1)
     side.conn.domainListGetStats([m.dom])
+    m.dom.backupBegin(side.pull_xml(m), None)
+    m.dom.abortJob()
+    wait_idle(m.dom)
     side.drop(m)
 
 

@@ -21,12 +21,16 @@ def ms(begin, end=None):
     return ((time.perf_counter() if end is None else end) - begin) * 1000
 
 
+def add_chain(side, m, chain):
+    for i in range(chain):
+        m.dom.checkpointCreateXML(side.checkpoint_xml("chain%d" % i))
+
+
 @contextlib.contextmanager
 def machine_with_chain(side, disks, chain, **kwargs):
     m = side.machine("m%d" % side.serial(), disks=disks, **kwargs)
     try:
-        for i in range(chain):
-            m.dom.checkpointCreateXML(side.checkpoint_xml("chain%d" % i))
+        add_chain(side, m, chain)
         yield m
     finally:
         side.drop(m)

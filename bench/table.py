@@ -1,6 +1,7 @@
 # SPDX-License-Identifier: LGPL-2.1-or-later
 """What can be measured. A new row is one line here and a generator that yields {metric: value}."""
 import rows_backup as backup
+import rows_bare as bare
 import rows_chain as chain
 import rows_daemon as daemon
 import rows_guest as guest
@@ -29,6 +30,13 @@ def disks_rows(title, function, extra, targets, **kwargs):
     return [Row("%s, %d disk%s" % (title, n, "s" if n > 1 else ""), function, (n, *extra),
                 {metric: pair[i] for metric, pair in targets.items()}, **kwargs)
             for i, n in enumerate((1, 8))]
+
+
+def bare_rows(title, function, extra, versus):
+    """What ours takes, as a multiple of what its QMP takes without it."""
+    targets = {metric: None for pair in versus.items() for metric in pair}
+    return [Row("ours to bare QMP, %d disk%s, %s" % (n, "s" if n > 1 else "", title), function, (n, *extra), targets,
+                sides=("ours",), versus=versus) for n in (1, 8)]
 
 
 def flat_rows(short, long):
@@ -60,6 +68,9 @@ ROWS = [
                 {"begin": (0.25, 0.25), "abort to event": (0.9, 0.2)}),
     *disks_rows("push of nothing", backup.push, (),
                 {"begin to event": (0.2, 0.2), "last job done to event": (0.85, 0.15)}),
+    *bare_rows("checkpoint", bare.checkpoint, (10,),
+               {m: "bare " + m for m in ("create", "delete", "delete, middle")}),
+    *bare_rows("pull", bare.pull, (), {"begin": "bare begin", "abort to event": "bare abort"}),
     Row("domain", daemon.domain_start, (), {"start": 0.3}, rounds=5),
     Row("lookup+state, 1 connection", daemon.calls, (1,), {"calls": 1.5}, unit="/s", rounds=5),
     Row("lookup+state, 8 connections", daemon.calls, (8,), {"calls": 1.5}, unit="/s", rounds=5),
