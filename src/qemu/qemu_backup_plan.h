@@ -93,5 +93,6 @@ qemuPlan *qemuBackupPlanServerStop(const virDomainBackupDef *def, const char *pr
 /** (owned) the UNIX socket of the NBD server in QEMU, which is another one than the request's if there is an export
  * helper; NULL: it is at the TCP port of @def. @privateDir as above. */
 char *qemuBackupPlanSocket(const virDomainBackupDef *def, const char *privateDir);
-/** Cut the connection to the NBD target of @disk: all that is under way on it fails at once. (owned) */
-virJSONValue *qemuBackupPlanYank(const char *disk);
+/** Cut the connection to the NBD target of @disk: all that is under way on it fails at once. @outOfBand: though
+ * QEMU's main loop waits for that very target. (owned) */
+virJSONValue *qemuBackupPlanYank(const char *disk, bool outOfBand);

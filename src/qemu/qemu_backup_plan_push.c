@@ -30,12 +30,13 @@ jobCommand(const char *command, const char *what, const char *disk)
 }
 
 virJSONValue *
-qemuBackupPlanYank(const char *disk)
+qemuBackupPlanYank(const char *disk, bool outOfBand)
 {
     g_autofree char *wire = qemuBackupNodeName("wire", disk);
+    virJSONValue *instances = virJSONBuild("[{'type':'block-node','node-name':%s}]", wire);
 
-    return virJSONBuild("{'execute':'yank','arguments':{'instances':[{'type':'block-node',"
-                        "'node-name':%s}]}}", wire);
+    return outOfBand ? virJSONBuild("{'exec-oob':'yank','arguments':{'instances':%v}}", instances)
+                     : virJSONBuild("{'execute':'yank','arguments':{'instances':%v}}", instances);
 }
 
 /* They hold for the job's own copying alone, not for what is copied ahead of the guest's writes. */
@@ -217,7 +218,7 @@ planTakeBack(qemuPlan *plan, const qemuBackupPlanInput *input)
         qemuPlanAddQMP(plan, NULL, jobCommand("job-dismiss", "push", name), "backup.begin.dismiss.%s", name);
         qemuPlanAddQMP(plan, NULL, jobCommand("job-cancel", "push", name), "backup.begin.cancel.%s", name);
         if (input->disks[i].def->store->nbd)
-            qemuPlanAddQMP(plan, NULL, qemuBackupPlanYank(name), "backup.begin.cut.%s", name);
+            qemuPlanAddQMP(plan, NULL, qemuBackupPlanYank(name, false), "backup.begin.cut.%s", name);
     }
 }
 
@@ -257,7 +258,7 @@ qemuBackupPlanPushEnd(qemuPlan *plan, const qemuBackupPlanEnding *ending)
     first = plan->steps->len;
     for (size_t i = 0; i < ending->ndisks && ending->failed; i++) {
         if (ending->disks[i].def->store->nbd)
-            qemuPlanAddQMP(plan, qemuBackupPlanYank(ending->disks[i].disk->name), NULL,
+            qemuPlanAddQMP(plan, qemuBackupPlanYank(ending->disks[i].disk->name, false), NULL,
                            "backup.end.cut.%s", ending->disks[i].disk->name);
     }
     for (size_t i = 0; i < ending->ndisks; i++) {

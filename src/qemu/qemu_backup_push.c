@@ -11,8 +11,6 @@
 #include <sys/statvfs.h>
 
 #include "qemu_backup_plan.h"
-#include "qemu_nbd.h"
-#include "qemu_nbd_clients.h"
 #include "qemu_target_pick.h"
 #include "virerror_report.h"
 #include "virlog.h"
@@ -147,7 +145,7 @@ cancelCommands(const qemuBackupJob *job)
                 g_ptr_array_add(commands,
                                 virJSONBuild("{'execute':'job-cancel','arguments':{'id':%s}}", id));
             else if (diskDef(job, disk->name)->store->nbd)
-                g_ptr_array_add(commands, qemuBackupPlanYank(disk->name));
+                g_ptr_array_add(commands, qemuBackupPlanYank(disk->name, false));
         }
     }
     return commands;
@@ -197,27 +195,39 @@ settleWanted(qemuVM *vm)
     return job != NULL;
 }
 
+static GPtrArray *
+cutCommands(const qemuBackupJob *job)
+{
+    GPtrArray *commands = g_ptr_array_new_with_free_func((GDestroyNotify)virJSONValueFree);
+
+    for (guint i = 0; i < job->disks->len; i++) {
+        const qemuBackupJobDisk *disk = g_ptr_array_index(job->disks, i);
+
+        if (diskDef(job, disk->name)->store->nbd)
+            g_ptr_array_add(commands, qemuBackupPlanYank(disk->name, true));
+    }
+    return commands;
+}
+
 bool
 qemuBackupPushCut(qemuVM *vm)
 {
     g_autoptr(qemuBackupJob) job = pushOverWire(vm);
+    g_autoptr(GPtrArray) commands = job ? cutCommands(job) : NULL;
+    g_autofree virJSONValue **replies = commands ? g_new0(virJSONValue *, commands->len) : NULL;
     qemuTarget *target = qemuVMTarget(vm);
-    unsigned int cut = 0;
+    bool cut = false;
 
-    /* the same server may have a disk of the guest's */
-    if (!job || qemuNbdServesDomain(target->ops->def(target)))
+    if (!job || target->ops->batch(target, (virJSONValue *const *)commands->pdata, commands->len, replies) < 0)
         return false;
-    for (guint i = 0; i < job->disks->len; i++) {
-        const qemuBackupJobDisk *disk = g_ptr_array_index(job->disks, i);
-        const virStorageNbd *nbd = diskDef(job, disk->name)->store->nbd;
-
-        if (nbd)
-            cut += qemuNbdServerBreak(target->ops->pid(target), nbd);
+    for (guint i = 0; i < commands->len; i++) {
+        cut |= !qemuMonitorReplyError(replies[i], NULL, NULL);
+        virJSONValueFree(replies[i]);
     }
-    return cut > 0;
+    return cut;
 }
 
-/* From outside first: of a guest that powers off, QEMU drains the disks before it hears of anything. */
+/* First: of a guest that powers off, QEMU drains the disks before it hears of anything else. */
 static int
 settleCut(qemuVM *vm)
 {

@@ -14,11 +14,9 @@ int qemuBackupPushRefresh(qemuVM *vm, qemuBackupJob *job);
 /** Ask every job that has not concluded to stop; does not wait. */
 void qemuBackupPushCancel(qemuVM *vm, qemuBackupJob *job);
 /**
- * qemuBackupPushCut: break the connections to the NBD targets of a push that is under way, from outside:
- * for a QEMU that waits for them in its main loop, with its guest, and so does not hear commands. The jobs
- * fail then, and the backup with them. Does nothing to a domain with a disk on an NBD server, whose
- * connections cannot be told apart from these, nor without the right to take sockets from QEMU. Returns
- * whether any was broken.
+ * qemuBackupPushCut: break the connections to the NBD targets of a push that is under way, out of band: for a
+ * QEMU that waits for them in its main loop, with its guest, and so hears nothing else. The jobs fail then,
+ * and the backup with them. Returns whether any was broken.
  */
 bool qemuBackupPushCut(qemuVM *vm);
 /** QEMU ends: what is under way to NBD targets is not waited for. */

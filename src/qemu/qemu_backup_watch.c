@@ -30,6 +30,7 @@ typedef struct _watch {
     qemuBackupJob *job;
     gint asking;          /* a question waits for its answer */
     gint breaking;
+    gint told;            /* that connections were cut while it waited */
     unsigned int ticks;   /* since the question; main loop only */
 } watch;
 
@@ -59,6 +60,7 @@ ask(void *data)
 
     w->vm->target.ops->command(&w->vm->target, question, NULL);
     virErrorReset();
+    g_atomic_int_set(&w->told, 0);
     g_atomic_int_set(&w->asking, 0);
 }
 
@@ -101,7 +103,7 @@ breakStuck(void *data)
 
     if (w->job->def->mode == VIR_BACKUP_MODE_PULL)
         breakClients(w);
-    else if (qemuBackupPushCut(w->vm))
+    else if (qemuBackupPushCut(w->vm) && g_atomic_int_compare_and_exchange(&w->told, 0, 1))
         VIR_WARN("domain '%s': the connections to the targets of its backup are cut: QEMU, and the guest, "
                  "waited for them", w->vm->name);
     g_atomic_int_set(&w->breaking, 0);

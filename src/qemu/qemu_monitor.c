@@ -82,6 +82,7 @@ struct _qemuMonitor {
     GHashTable *slots; /* serial -> qemuMonitorSlot * */
     guint64 serial; /* of the last command; the id of the first is random instead */
     bool greeted;
+    bool outOfBand; /* QEMU can execute "exec-oob" beside its main loop */
     bool begun; /* the first command was answered: all that comes now is meant for us */
     bool failed;         /* the connection is over, whoever ended it */
     bool closed;         /* by us: no callback any more */
@@ -265,6 +266,18 @@ qemuMonitorHandleReply(qemuMonitor *mon, virJSONValue *message)
     return NULL;
 }
 
+static bool
+greetingOffers(const virJSONValue *greeting, const char *wanted)
+{
+    const virJSONValue *offers = virJSONObjectLookupArray(greeting, "capabilities");
+
+    for (size_t i = 0; i < virJSONArraySize(offers); i++) {
+        if (g_strcmp0(virJSONStringOf(virJSONArrayAt(offers, i)), wanted) == 0)
+            return true;
+    }
+    return false;
+}
+
 /* NULL if handled, else what is wrong with it. */
 static const char *
 qemuMonitorHandleLine(qemuMonitor *mon, const char *line, size_t length)
@@ -287,6 +300,7 @@ qemuMonitorHandleLine(qemuMonitor *mon, const char *line, size_t length)
     if (virJSONObjectLookupObject(message, "QMP")) {
         g_autoptr(GMutexLocker) locker = g_mutex_locker_new(&mon->lock);
 
+        mon->outOfBand = greetingOffers(virJSONObjectLookupObject(message, "QMP"), "oob");
         mon->greeted = true;
         g_cond_broadcast(&mon->changed);
         return NULL;
@@ -694,13 +708,22 @@ qemuMonitorWaitGreeting(qemuMonitor *mon, gint64 deadline)
     return -1;
 }
 
+static int
+qemuMonitorNegotiate(qemuMonitor *mon, gint64 deadline)
+{
+    g_autoptr(virJSONValue) command = virJSONBuild("{'execute':'qmp_capabilities'}");
+
+    if (mon->outOfBand)
+        virJSONObjectSet(command, "arguments", virJSONBuild("{'enable':['oob']}"));
+    return qemuMonitorCommandUntil(mon, command, -1, deadline, NULL);
+}
+
 qemuMonitor *
 qemuMonitorOpen(int fd, const char *name, const qemuMonitorCallbacks *callbacks, void *opaque,
                 unsigned int timeoutMs)
 {
     g_autoptr(qemuMonitor) mon = qemuMonitorNew(fd, name, callbacks, opaque);
     gint64 deadline = g_get_monotonic_time() + (gint64)timeoutMs * 1000;
-    g_autoptr(virJSONValue) command = virJSONBuild("{'execute':'qmp_capabilities'}");
 
     if (virFileSetNonBlock(fd, true) < 0) {
         virReportSystemError(errno, "cannot use the monitor socket of '%s'", name);
@@ -711,8 +734,7 @@ qemuMonitorOpen(int fd, const char *name, const qemuMonitorCallbacks *callbacks,
                                       qemuMonitorRef(mon));
     g_mutex_unlock(&mon->lock);
 
-    if (qemuMonitorWaitGreeting(mon, deadline) < 0 ||
-        qemuMonitorCommandUntil(mon, command, -1, deadline, NULL) < 0) {
+    if (qemuMonitorWaitGreeting(mon, deadline) < 0 || qemuMonitorNegotiate(mon, deadline) < 0) {
         qemuMonitorClose(mon);
         return NULL;
     }

@@ -21,7 +21,8 @@ typedef struct _qemuMonitorCallbacks {
 
 /**
  * qemuMonitorOpen: takes over the connected socket @fd, waits for the greeting and negotiates
- * capabilities. @timeoutMs: for both. @opaque must outlive the monitor.
+ * capabilities: {'exec-oob':..} is executed beside QEMU's main loop, and what goes on there, if QEMU offers
+ * that; its reply then overtakes others. @timeoutMs: for both. @opaque must outlive the monitor.
  * Returns: (owned reference) or NULL with VIR_ERR_INTERNAL_ERROR / OPERATION_TIMEOUT.
  */
 qemuMonitor *qemuMonitorOpen(int fd, const char *name, const qemuMonitorCallbacks *callbacks,

@@ -165,23 +165,3 @@ qemuNbdCheckDomain(const virDomainDef *def)
     }
     return 0;
 }
-
-static bool
-imageIsServed(const virStorageSource *src)
-{
-    return src->nbd || (src->dataStore && src->dataStore->nbd);
-}
-
-bool
-qemuNbdServesDomain(const virDomainDef *def)
-{
-    for (guint i = 0; i < def->disks->len; i++) {
-        const virStorageSource *src = ((const virDomainDiskDef *)g_ptr_array_index(def->disks, i))->src;
-
-        for (; src; src = src->backing) {
-            if (imageIsServed(src))
-                return true;
-        }
-    }
-    return false;
-}

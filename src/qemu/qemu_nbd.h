@@ -27,5 +27,3 @@ int qemuNbdProbeChain(const virStorageSource *src, const char *use);
  * Returns: 0, or -1 with VIR_ERR_OPERATION_FAILED. Blocks as qemuNbdProbe.
  */
 int qemuNbdCheckDomain(const virDomainDef *def);
-/** Is any image of @def on an NBD server? Pure. */
-bool qemuNbdServesDomain(const virDomainDef *def);

@@ -7,7 +7,6 @@
 
 #include <arpa/inet.h>
 #include <errno.h>
-#include <netdb.h>
 #include <netinet/in.h>
 #include <stdio.h>
 #include <linux/sockios.h>
@@ -132,27 +131,25 @@ qemuNbdClientsCount(pid_t pid, const char *path, unsigned int port)
     return countTcp(pid, "tcp", port, inodes) + countTcp(pid, "tcp6", port, inodes);
 }
 
-/* Is @fd, a socket of QEMU's, one of those that are looked for? */
-typedef bool (*socketTest)(int fd, const void *wanted);
-
 /* A server of QEMU's own: its UNIX socket, or NULL for TCP. */
 typedef struct _serverAddress {
     const char *path;
     unsigned int port;
 } serverAddress;
 
-/* Is @fd connected to the server at @path, or TCP @port? */
+/* Is @fd connected to @server? UDP has ports of its own. */
 static bool
-socketIsClient(int fd, const void *wanted)
+socketIsClient(int fd, const serverAddress *server)
 {
-    const serverAddress *server = wanted;
     struct sockaddr_storage address = { 0 };
     const struct sockaddr_un *local = (const struct sockaddr_un *)(void *)&address;
     socklen_t length = sizeof(address);
     int listens = 0;
-    socklen_t size = sizeof(listens);
+    int type = 0;
+    socklen_t size = sizeof(int);
 
     if (getsockopt(fd, SOL_SOCKET, SO_ACCEPTCONN, &listens, &size) < 0 || listens ||
+        getsockopt(fd, SOL_SOCKET, SO_TYPE, &type, &size) < 0 || type != SOCK_STREAM ||
         getsockname(fd, (struct sockaddr *)&address, &length) < 0)
         return false;
     if (server->path)
@@ -161,47 +158,6 @@ socketIsClient(int fd, const void *wanted)
     /* the port stands at the same place in both */
     return (address.ss_family == AF_INET || address.ss_family == AF_INET6) &&
            ntohs(((const struct sockaddr_in *)(void *)&address)->sin_port) == server->port;
-}
-
-/* One of the addresses that the host of @nbd has now. */
-static bool
-isHostOf(const virStorageNbd *nbd, const struct sockaddr_storage *address, socklen_t length)
-{
-    struct addrinfo hints = { .ai_socktype = SOCK_STREAM, .ai_flags = AI_NUMERICSERV };
-    struct addrinfo *found = NULL;
-    g_autofree char *port = g_strdup_printf("%u", nbd->port);
-    bool same = false;
-
-    if (getaddrinfo(nbd->host, port, &hints, &found) != 0)
-        return false;
-    for (const struct addrinfo *a = found; a && !same; a = a->ai_next) {
-        const struct sockaddr_in6 *mine = (const struct sockaddr_in6 *)(const void *)address;
-        const struct sockaddr_in6 *other = (const struct sockaddr_in6 *)(const void *)a->ai_addr;
-
-        if (a->ai_family != address->ss_family || a->ai_addrlen != length)
-            continue;
-        same = a->ai_family == AF_INET6 ? mine->sin6_port == other->sin6_port &&
-                                              IN6_ARE_ADDR_EQUAL(&mine->sin6_addr, &other->sin6_addr)
-                                        : memcmp(address, a->ai_addr, offsetof(struct sockaddr_in, sin_zero)) == 0;
-    }
-    freeaddrinfo(found);
-    return same;
-}
-
-/* Is @fd connected to the server of an export that QEMU uses? */
-static bool
-socketLeadsTo(int fd, const void *wanted)
-{
-    const virStorageNbd *nbd = wanted;
-    struct sockaddr_storage address = { 0 };
-    const struct sockaddr_un *peer = (const struct sockaddr_un *)(void *)&address;
-    socklen_t length = sizeof(address);
-
-    if (getpeername(fd, (struct sockaddr *)&address, &length) < 0)
-        return false;
-    if (nbd->socket)
-        return address.ss_family == AF_UNIX && strncmp(peer->sun_path, nbd->socket, sizeof(peer->sun_path)) == 0;
-    return address.ss_family != AF_UNIX && isHostOf(nbd, &address, length);
 }
 
 static void
@@ -215,9 +171,9 @@ breakSocket(int fd)
         VIR_DEBUG("no larger buffer for a connection: %s", g_strerror(errno));
 }
 
-/* (owned) Descriptors of ours for the sockets that @test finds; those we may not take are left out. */
+/* (owned) Descriptors of ours for the sockets of @server's clients; those we may not take are left out. */
 static GArray *
-takeSockets(pid_t pid, socketTest test, const void *wanted)
+takeSockets(pid_t pid, const serverAddress *server)
 {
     GArray *taken = g_array_new(FALSE, FALSE, sizeof(int));
     g_autofree char *dirName = g_strdup_printf("/proc/%lld/fd", (long long)pid);
@@ -233,7 +189,7 @@ takeSockets(pid_t pid, socketTest test, const void *wanted)
         if (!text || !g_str_has_prefix(text, "socket:["))
             continue;
         fd = pidfd_getfd(process, (int)g_ascii_strtoll(entry, NULL, 10), 0);
-        if (fd >= 0 && test(fd, wanted))
+        if (fd >= 0 && socketIsClient(fd, server))
             g_array_append_val(taken, fd);
         else if (fd >= 0)
             close(fd);
@@ -241,28 +197,15 @@ takeSockets(pid_t pid, socketTest test, const void *wanted)
     return taken;
 }
 
-static unsigned int
-breakAll(pid_t pid, socketTest test, const void *wanted)
+void
+qemuNbdClientsBreak(pid_t pid, const char *path, unsigned int port)
 {
-    g_autoptr(GArray) sockets = takeSockets(pid, test, wanted);
+    g_autoptr(GArray) sockets = takeSockets(pid, &(serverAddress){ path, port });
 
     for (guint i = 0; i < sockets->len; i++) {
         breakSocket(g_array_index(sockets, int, i));
         close(g_array_index(sockets, int, i));
     }
-    return sockets->len;
-}
-
-void
-qemuNbdClientsBreak(pid_t pid, const char *path, unsigned int port)
-{
-    breakAll(pid, socketIsClient, &(serverAddress){ path, port });
-}
-
-unsigned int
-qemuNbdServerBreak(pid_t pid, const virStorageNbd *nbd)
-{
-    return breakAll(pid, socketLeadsTo, nbd);
 }
 
 /* Bytes that the peer of @fd has not read; 0 if that cannot be told. */
@@ -277,7 +220,7 @@ bytesWaiting(int fd)
 unsigned int
 qemuNbdClientsBreakStuck(pid_t pid, const char *path, unsigned int port)
 {
-    g_autoptr(GArray) sockets = takeSockets(pid, socketIsClient, &(serverAddress){ path, port });
+    g_autoptr(GArray) sockets = takeSockets(pid, &(serverAddress){ path, port });
     g_autofree int *waiting = g_new0(int, sockets->len + 1);
     unsigned int broken = 0;
 

@@ -9,7 +9,6 @@
 #pragma once
 #include <stdbool.h>
 #include <sys/types.h>
-#include "storage_nbd.h"
 
 /* The handshake timer of QEMU (10 s) and something for a busy host. */
 #define QEMU_NBD_CLIENTS_TIMEOUT_MS 12000
@@ -28,12 +27,6 @@ void qemuNbdClientsBreak(pid_t pid, const char *path, unsigned int port);
 /** The same for those only that have data waiting for them and take none of it for a while (0.3 s, which
  * this blocks for). Returns how many. */
 unsigned int qemuNbdClientsBreakStuck(pid_t pid, const char *path, unsigned int port);
-/**
- * qemuNbdServerBreak: the other way round: break the connections that process @pid has to the server of
- * @nbd, as `yank` does, of which QEMU hears only while its main loop runs. All exports of that server that
- * the process uses are affected. Needs the same right. Returns how many.
- */
-unsigned int qemuNbdServerBreak(pid_t pid, const virStorageNbd *nbd);
 /** Wait until there is none, at most @timeoutMs. The UNIX socket's file is removed first, so that no
  * new client comes. Call it when the exports are gone: those who used them are disconnected then.
  * Returns true when the server is alone. */

@@ -217,6 +217,32 @@ class PushFirst(livetest.LiveTest):
         self.assert_guest_writes(m)
         self.end_storm(m, TIMEOUT + 3 + SLACK)
 
+    def test_suspend_with_a_disk_on_another_server(self):
+        """The connection to the target is cut, and no other one."""
+        m = self.machine(disks=1, size=SIZE, start=False)
+        other = self.serve("memory", "%(size)d", name="disk")
+        where = self.serve("memory", "%(size)d")
+        disk = ("<disk type='network' device='disk'><driver name='qemu' type='raw'/><source protocol='nbd' name='disk'>"
+                "<host transport='unix' socket='%s'/></source><target dev='vdb' bus='virtio'/></disk>" % other)
+        m.dom.undefine()
+        m.dom = self.conn.defineXML(m.xml().replace("<controller type='usb'", disk + "<controller type='usb'"))
+        self.start_machine(m)
+        m.write("vda", 0, 16 * MIB)
+        self.start_storm(m)
+        self.begin_watched(m, self.nbd_xml(where, " bandwidth='1048576'").replace(
+            "</disks>", "<disk name='vdb' backup='no'/></disks>"))
+        self.assert_guest_writes(m)
+        self.stalled(self.server)
+        begin = time.monotonic()
+        m.dom.suspend()
+        m.dom.resume()
+        self.assertLess(time.monotonic() - begin, TIMEOUT + 3, "s that the guest stood still")
+        self.events.wait("job completed", lambda e: e[0] == "job", 30)
+        self.server.send_signal(signal.SIGCONT)
+        self.wait_no_job(m)
+        self.assert_guest_writes(m)
+        m.tell("write vdb 0 4096 1")
+
     def slow_server(self):
         """A MiB a second."""
         return self.serve("--filter=rate", "memory", "%(size)d", "rate=8M")

@@ -179,6 +179,64 @@ testPredecessor(void)
     qmpPeerJoin(&peer);
 }
 
+/* Out of band: asked for where it is offered, and its reply overtakes that of a command that waits. */
+static void
+scriptOutOfBand(qmpPeer *peer)
+{
+    g_autoptr(virJSONValue) command = NULL;
+    g_autoptr(virJSONValue) slow = NULL;
+    const virJSONValue *enable = NULL;
+
+    qmpPeerSend(peer, "{'QMP':{'version':{'qemu':{'major':7,'minor':2,'micro':22}},'capabilities':['oob']}}");
+    command = qmpPeerRead(peer);
+    enable = virJSONObjectLookupArray(virJSONObjectLookupObject(command, "arguments"), "enable");
+    g_assert_cmpuint(virJSONArraySize(enable), ==, 1);
+    g_assert_cmpstr(virJSONStringOf(virJSONArrayAt(enable, 0)), ==, "oob");
+    qmpPeerSend(peer, "{'return':{},'id':'%s'}", virJSONObjectLookupString(command, "id"));
+    virJSONValueFree(g_steal_pointer(&command));
+
+    slow = qmpPeerRead(peer);
+    g_assert_cmpstr(virJSONObjectLookupString(slow, "execute"), ==, "query-slow");
+    command = qmpPeerRead(peer);
+    g_assert_cmpstr(virJSONObjectLookupString(command, "exec-oob"), ==, "yank");
+    qmpPeerSend(peer, "{'return':'fast','id':'%s'}", virJSONObjectLookupString(command, "id"));
+    virJSONValueFree(g_steal_pointer(&command));
+    command = qmpPeerRead(peer);   /* who asked has it */
+    qmpPeerSend(peer, "{'return':'slow','id':'%s'}", virJSONObjectLookupString(slow, "id"));
+    qmpPeerSend(peer, "{'return':{},'id':'%s'}", virJSONObjectLookupString(command, "id"));
+}
+
+static gpointer
+runSlow(gpointer opaque)
+{
+    g_autoptr(virJSONValue) reply = NULL;
+
+    g_assert_cmpint(run(opaque, "query-slow", &reply), ==, 0);
+    g_assert_cmpstr(virJSONStringOf(reply), ==, "slow");
+    return NULL;
+}
+
+static void
+testOutOfBand(void)
+{
+    qmpPeer peer = {0};
+    g_autoptr(qemuMonitor) mon = openPeer(&peer, scriptOutOfBand, NULL);
+    g_autoptr(virJSONValue) yank = virJSONBuild("{'exec-oob':'yank','arguments':{'instances':[]}}");
+    g_autoptr(virJSONValue) reply = NULL;
+    unsigned long long trips = 0;
+    unsigned long long sent = 0;
+    GThread *slow = g_thread_new("slow", runSlow, mon);
+
+    for (; sent < 2; g_usleep(1000))
+        qemuMonitorCounters(mon, &trips, &sent);
+    g_assert_cmpint(qemuMonitorCommand(mon, yank, &reply), ==, 0);
+    g_assert_cmpstr(virJSONStringOf(reply), ==, "fast");
+    g_assert_cmpint(run(mon, "query-name", NULL), ==, 0);
+    g_thread_join(slow);
+    qemuMonitorClose(mon);
+    qmpPeerJoin(&peer);
+}
+
 /* A line without end: refused at 64 MiB, not stored for ever. */
 static void
 scriptEndless(qmpPeer *peer)
@@ -680,6 +738,7 @@ main(int argc, char **argv)
     qmpPeerStartMainLoop();
     g_test_add_func("/monitor/byte-by-byte", testBytes);
     g_test_add_func("/monitor/huge-reply", testHuge);
+    g_test_add_func("/monitor/out-of-band", testOutOfBand);
     g_test_add_func("/monitor/endless-line", testEndless);
     g_test_add_data_func("/monitor/garbage", GUINT_TO_POINTER(0), testBroken);
     g_test_add_data_func("/monitor/unknown-id", GUINT_TO_POINTER(1), testBroken);
