@@ -29,15 +29,16 @@ qemuNbdOptions(const virStorageNbd *nbd)
     return virJSONBuild("{'driver':'nbd','server':%v,'export':%s}", server, nbd->exportName);
 }
 
-/* NULL, or why not; @silent: it is there, but does not speak. Linux lets the time limit for sending also
- * end a connect. */
+/* NULL, or why not; @silent: it is there, but does not speak; @accepted: it has taken the connection. Linux
+ * lets the time limit for sending also end a connect. */
 static const char *
-greet(const struct sockaddr *address, socklen_t length, bool *silent)
+greet(const struct sockaddr *address, socklen_t length, bool *silent, bool *accepted)
 {
     static const struct timeval limit = { .tv_sec = QEMU_NBD_TIMEOUT_MS / 1000 };
     VIR_AUTOCLOSE fd = socket(address->sa_family, SOCK_STREAM | SOCK_CLOEXEC, 0);
     char hello[sizeof(NBD_GREETING)] = "";
 
+    *silent = *accepted = false;
     if (fd < 0 || setsockopt(fd, SOL_SOCKET, SO_SNDTIMEO, &limit, sizeof(limit)) < 0 ||
         setsockopt(fd, SOL_SOCKET, SO_RCVTIMEO, &limit, sizeof(limit)) < 0)
         return g_strerror(errno);
@@ -45,6 +46,7 @@ greet(const struct sockaddr *address, socklen_t length, bool *silent)
         *silent = errno == EINPROGRESS || errno == EAGAIN;
         return *silent ? "it does not answer" : g_strerror(errno);
     }
+    *accepted = true;
     if (recv(fd, hello, sizeof(NBD_GREETING) - 1, MSG_WAITALL) < 0) {
         *silent = errno == EAGAIN;
         return *silent ? "it says nothing" : g_strerror(errno);
@@ -56,13 +58,14 @@ static const char *
 greetUnix(const char *path, bool *silent)
 {
     struct sockaddr_un address = { .sun_family = AF_UNIX };
+    bool accepted = false;
 
     if (g_strlcpy(address.sun_path, path, sizeof(address.sun_path)) >= sizeof(address.sun_path))
         return g_strerror(ENAMETOOLONG);
-    return greet((const struct sockaddr *)&address, sizeof(address), silent);
+    return greet((const struct sockaddr *)&address, sizeof(address), silent, &accepted);
 }
 
-/* A name may have several addresses ("localhost"); QEMU takes the first one that accepts. */
+/* A name may have several addresses ("localhost"); QEMU takes the first one that accepts, whatever it says. */
 static const char *
 greetHost(const char *host, unsigned int port, bool *silent)
 {
@@ -70,15 +73,13 @@ greetHost(const char *host, unsigned int port, bool *silent)
     struct addrinfo hints = { .ai_socktype = SOCK_STREAM };
     struct addrinfo *found = NULL;
     const char *why = NULL;
+    bool accepted = false;
     int rc = getaddrinfo(host, service, &hints, &found);
 
     if (rc != 0)
         return gai_strerror(rc);
-    for (const struct addrinfo *one = found; one; one = one->ai_next) {
-        why = greet(one->ai_addr, one->ai_addrlen, silent);
-        if (!why)
-            break;
-    }
+    for (const struct addrinfo *one = found; one && !accepted; one = one->ai_next)
+        why = greet(one->ai_addr, one->ai_addrlen, silent, &accepted);
     freeaddrinfo(found);
     return why;
 }
