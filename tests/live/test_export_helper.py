@@ -295,9 +295,9 @@ class ExportHelper(livetest.LiveTest):
         self.begin(m, self.helper_xml(m))
         whole = nbdbytes.Client(self.port, "vda")
         self.assertTrue(whole.run())
-        for n in range(1, whole.sent, 3):
+        for n in range(1, whole.sent, 7):
             nbdbytes.Client(self.port, "vda", sends=n).run()
-        for n in list(range(1, 400, 7)) + list(range(400, whole.received, 8191)):
+        for n in list(range(1, 400, 17)) + list(range(400, whole.received, 16381)):
             nbdbytes.Client(self.port, "vda", receives=n).run()
         self.assertTrue(nbdbytes.Client(self.port, "vda").run())
         self.end_pull(m)
