@@ -3,13 +3,32 @@
  * QEMU reads the certificates itself, when the credentials object is made: new ones are used by the
  * next backup without a restart of anything. That the files are there is looked at beforehand only to
  * say what to do if they are not.
+ *
+ * Without a file with Diffie-Hellman parameters beside them QEMU 7.2 computes new ones each time, on its main
+ * loop: 26 to 1474 ms, the median of 20 times 350 ms, in which the guest stands still; 2.5 ms with the file. Only a client that
+ * knows neither TLS 1.3 nor elliptic curves ever makes use of them. So those who have none get the group ffdhe2048 of
+ * RFC 7919, in a directory with links to their certificates.
  */
 #include "qemu_tls.h"
 
+#include <errno.h>
+#include <string.h>
+#include <unistd.h>
 #include "virerror_report.h"
 #include "virfile.h"
+#include "virlog.h"
 
 #define VIR_FROM_THIS VIR_FROM_QEMU
+#define PARAMS_FILE "dh-params.pem"
+#define PARAMS \
+    "-----BEGIN DH PARAMETERS-----\n" \
+    "MIIBCAKCAQEA//////////+t+FRYortKmq/cViAnPTzx2LnFg84tNpWp4TZBFGQz\n" \
+    "+8yTnc4kmz75fS/jY2MMddj2gbICrsRhetPfHtXV/WVhJDP1H18GbtCFY2VVPe0a\n" \
+    "87VXE15/V8k1mE8McODmi3fipona8+/och3xWKE2rec1MKzKT0g6eXq8CrGCsyT7\n" \
+    "YdEIqUuyyOP7uWrat2DX9GgdT0Kj3jlN9K5W7edjcrsZCwenyO4KbXCeAvzhzffi\n" \
+    "7MA0BM0oNC9hkXL+nOmFg/+OTxIy7vKBg8P+OxtMb61zO7X8vC7CIAXFjvGDfRaD\n" \
+    "ssbzSibBsu/6iGtCOGEoXJf//////////wIBAg==\n" \
+    "-----END DH PARAMETERS-----\n"
 
 void
 qemuTLSConfigInit(qemuConfig *config, const char *etc)
@@ -75,6 +94,62 @@ qemuTLSConfigLoad(qemuConfig *config, const virConf *conf, const char *path)
     return 0;
 }
 
+static char *
+paramsDir(const qemuConfig *config)
+{
+    return g_build_filename(config->libDir, "backup-tls", NULL);
+}
+
+/* A link that says @file of @dir; what else is there is of other certificates. */
+static int
+linkFile(const char *own, const char *dir, const char *file)
+{
+    g_autofree char *link = g_build_filename(own, file, NULL);
+    g_autofree char *target = g_build_filename(dir, file, NULL);
+    g_autofree char *now = g_file_read_link(link, NULL);
+
+    if (g_strcmp0(now, target) == 0)
+        return 0;
+    if ((unlink(link) == 0 || errno == ENOENT) && symlink(target, link) == 0)
+        return 0;
+    virReportSystemError(errno, "cannot make the link '%s'", link);
+    return -1;
+}
+
+static int
+fillParamsDir(const char *own, const char *dir)
+{
+    static const char *const links[] = {"ca-cert.pem", "ca-crl.pem", "server-cert.pem", "server-key.pem"};
+    g_autofree char *params = g_build_filename(own, PARAMS_FILE, NULL);
+
+    if (virFileMakeDirs(own, 0755) < 0)
+        return -1;
+    for (size_t i = 0; i < G_N_ELEMENTS(links); i++) {
+        if (linkFile(own, dir, links[i]) < 0)
+            return -1;
+    }
+    return virFileExists(params) ? 0 : virFileReplaceVolatile(params, PARAMS, strlen(PARAMS), 0644);
+}
+
+/* (owned) @dir, or a directory of ours that has the same certificates, by links, and parameters. */
+static char *
+withParams(const qemuConfig *config, const char *dir)
+{
+    static GMutex lock;
+    g_autoptr(GMutexLocker) locker = g_mutex_locker_new(&lock);
+    g_autofree char *given = g_build_filename(dir, PARAMS_FILE, NULL);
+    g_autofree char *own = paramsDir(config);
+
+    if (virFileExists(given))
+        return g_strdup(dir);
+    if (fillParamsDir(own, dir) == 0)
+        return g_steal_pointer(&own);
+    VIR_WARN("QEMU will stand still while it computes Diffie-Hellman parameters for TLS: %s",
+             virErrorLastMessage());
+    virErrorReset();
+    return g_strdup(dir);
+}
+
 char *
 qemuTLSBackupDir(const qemuConfig *config, const char *domain)
 {
@@ -96,7 +171,7 @@ qemuTLSBackupDir(const qemuConfig *config, const char *domain)
                        domain, file);
         return NULL;
     }
-    return g_strdup(dir);
+    return withParams(config, dir);
 }
 
 virJSONValue *

@@ -22,7 +22,8 @@ void qemuTLSConfigClear(qemuConfig *config);
 
 /**
  * qemuTLSBackupDir: the directory of the certificates for the NBD server of a backup of @domain: what
- * qemu.conf says, else pki/libvirt-backup if it exists, else the default one.
+ * qemu.conf says, else pki/libvirt-backup if it exists, else the default one. If that has no dh-params.pem, LIBDIR/backup-tls,
+ * which has links to its files and a dh-params.pem of ours.
  * Returns: (owned), or NULL with VIR_ERR_INTERNAL_ERROR (as libvirt) naming the file that is missing.
  */
 char *qemuTLSBackupDir(const qemuConfig *config, const char *domain);

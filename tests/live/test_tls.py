@@ -71,6 +71,13 @@ class TLS(livetest.LiveTest):
     def objects(self, m):
         return [o["name"] for o in self.qmp(m.dom, "qom-list", path="/objects")]
 
+    def parameters(self, m):
+        """The directory of the credentials; QEMU does not stand still to compute parameters for them."""
+        directory = self.qmp(m.dom, "qom-get", path="/objects/fleece-tls", property="dir")
+        with open(os.path.join(directory, "dh-params.pem")) as f:
+            self.assertIn("DH PARAMETERS", f.read())
+        return directory
+
     def test_client_with_certificate_reads_and_nobody_else(self):
         m = self.machine()
         m.write("vda", 0, MIB)
@@ -101,6 +108,7 @@ class TLS(livetest.LiveTest):
         self.assertNotIn("vda", plain.stdout, "an export's name told without TLS")
         self.assertSame(want, self.read("vda", self.client, port=port)[0], "vda after strangers")
         self.assertIn("fleece-tls", self.objects(m))
+        self.assertEqual(self.parameters(m), self.daemon.path("var/lib/libvirt/qemu/backup-tls"))
         self.end_pull(m)
         self.assertNotIn("fleece-tls", self.objects(m))
 
@@ -133,7 +141,11 @@ class TLS(livetest.LiveTest):
         own = os.path.join(self.tmp, "own")
         shutil.move(self.install_certificates(), own)
         self.configure('backup_tls_x509_cert_dir = "%s"\nbackup_tls_x509_verify = 0\n' % own)
+        with open(os.path.join(own, "dh-params.pem"), "w") as f:
+            subprocess.run(["openssl", "genpkey", "-genparam", "-algorithm", "DH", "-pkeyopt", "group:ffdhe3072"],
+                           stdout=f, check=True)
         self.begin(m, self.tls_xml(m))
+        self.assertEqual(self.parameters(m), own)
         os.unlink(os.path.join(self.client, "client-cert.pem"))
         os.unlink(os.path.join(self.client, "client-key.pem"))
         self.assertSame(m["vda"].model.data, self.read("vda", self.client)[0], "vda, client without certificate")
