@@ -27,11 +27,11 @@ virDomainFDAssociate(virDomainPtr domain, const char *name, unsigned int nfds, i
 {
     VIR_ENTRY_DOMAIN(domain, -1);
     VIR_ENTRY_WRITE(domain->conn, -1);
-    VIR_ENTRY_NONNULL(name, -1);
     if (nfds == 0) {
         virReportInvalidNonZeroArg(nfds);
         return -1;
     }
     VIR_ENTRY_NONNULL(fds, -1);
+    VIR_ENTRY_NONNULL(name, -1);
     VIR_ENTRY_CALL(domain->conn, -1, domainFDAssociate, domain, name, nfds, fds, flags);
 }

@@ -3,7 +3,7 @@
  */
 #include "libvirt-entry.h"
 
-#define VIR_FROM_THIS VIR_FROM_DOM
+#define VIR_FROM_THIS VIR_FROM_DOMAIN
 
 int
 virDomainAttachDevice(virDomainPtr domain, const char *xml)

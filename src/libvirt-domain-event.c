@@ -2,7 +2,7 @@
 /* Public functions: registering for domain events. Contracts are in libvirt-domain.h. */
 #include "libvirt-entry.h"
 
-#define VIR_FROM_THIS VIR_FROM_DOM
+#define VIR_FROM_THIS VIR_FROM_DOMAIN
 
 static int
 checkFilter(virConnectPtr conn, virDomainPtr dom, const char *func)
@@ -126,7 +126,8 @@ virConnectDomainEventRegister(virConnectPtr conn, virConnectDomainEventCallback 
         return -1;
     }
     if (oldIsKnown(conn, cb, &callbackID)) {
-        virReportError(VIR_ERR_INVALID_ARG, "%s", "event callback already tracked");
+        virReportErrorFull(VIR_FROM_NONE, VIR_ERR_INVALID_ARG, __FILE__, __func__, __LINE__, "%s",
+                           "event callback already tracked");
         return -1;
     }
 
@@ -158,8 +159,8 @@ virConnectDomainEventDeregister(virConnectPtr conn, virConnectDomainEventCallbac
     VIR_ENTRY_CONNECT(conn, -1);
     VIR_ENTRY_NONNULL(cb, -1);
     if (!oldIsKnown(conn, cb, &callbackID)) {
-        virReportError(VIR_ERR_INVALID_ARG, "%s",
-                       "this callback is not registered on the connection");
+        virReportErrorFull(VIR_FROM_NONE, VIR_ERR_INVALID_ARG, __FILE__, __func__, __LINE__, "%s",
+                           "this callback is not registered on the connection");
         return -1;
     }
     VIR_ENTRY_CALL(conn, -1, connectDomainEventDeregisterAny, conn, callbackID);

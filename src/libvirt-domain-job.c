@@ -2,7 +2,7 @@
 /* Public functions: the job of a domain. Contracts are in libvirt-domain.h. */
 #include "libvirt-entry.h"
 
-#define VIR_FROM_THIS VIR_FROM_DOM
+#define VIR_FROM_THIS VIR_FROM_DOMAIN
 
 int
 virDomainGetJobInfo(virDomainPtr domain, virDomainJobInfoPtr info)

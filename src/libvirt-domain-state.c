@@ -2,7 +2,7 @@
 /* Public functions: what a domain is and how it is. Contracts are in libvirt-domain.h. */
 #include "libvirt-entry.h"
 
-#define VIR_FROM_THIS VIR_FROM_DOM
+#define VIR_FROM_THIS VIR_FROM_DOMAIN
 
 char *
 virDomainGetOSType(virDomainPtr domain)

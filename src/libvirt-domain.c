@@ -6,7 +6,7 @@
 #include "libvirt-entry.h"
 #include "viruuid.h"
 
-#define VIR_FROM_THIS VIR_FROM_DOM
+#define VIR_FROM_THIS VIR_FROM_DOMAIN
 
 int
 virConnectNumOfDomains(virConnectPtr conn)

@@ -8,6 +8,7 @@
 #include <stdbool.h>
 #include <stdlib.h>
 #include <string.h>
+#include <sys/mman.h>
 #include <sys/prctl.h>
 #include <sys/socket.h>
 #include <sys/un.h>
@@ -200,7 +201,7 @@ testErrors(Fixture *f, gconstpointer data)
     g_assert_cmpint(virDomainGetInfo(dom, &info), ==, -1); /* this daemon's driver has none */
     g_assert_cmpint(virGetLastErrorCode(), ==, VIR_ERR_NO_SUPPORT);
     g_assert_cmpint(virDomainGetInfo(dom, NULL), ==, -1);
-    assertError(VIR_ERR_INVALID_ARG, VIR_FROM_DOM);
+    assertError(VIR_ERR_INVALID_ARG, VIR_FROM_DOMAIN);
     g_assert_cmpstr(virGetLastErrorMessage(), ==, "info in virDomainGetInfo must not be NULL");
     g_assert_cmpint(virDomainGetInfo(NULL, &info), ==, -1);
     assertError(VIR_ERR_INVALID_DOMAIN, VIR_FROM_DOM);
@@ -216,7 +217,7 @@ testReadOnly(Fixture *f, gconstpointer data)
 
     g_assert_nonnull(dom);
     g_assert_cmpint(virDomainSuspend(dom), ==, -1);
-    assertError(VIR_ERR_OPERATION_DENIED, VIR_FROM_DOM);
+    assertError(VIR_ERR_OPERATION_DENIED, VIR_FROM_DOMAIN);
     g_assert_cmpstr(virGetLastErrorMessage(), ==,
                     "operation forbidden: read only access prevents virDomainSuspend");
     g_assert_null(virDomainGetXMLDesc(dom, VIR_DOMAIN_XML_SECURE));
@@ -224,6 +225,36 @@ testReadOnly(Fixture *f, gconstpointer data)
                     "operation forbidden: virDomainGetXMLDesc with secure flag");
     g_assert_cmpint(virConnectClose(conn), ==, 1); /* the domain still refers to it */
     g_assert_cmpint(virDomainFree(dom), ==, 0);
+}
+
+/* The driver of the daemon writes into what it gets. */
+static void
+testDescriptors(Fixture *f, gconstpointer data)
+{
+    virDomainPtr dom = virDomainLookupByName(f->conn, "beta");
+    int fds[2] = {memfd_create("0", MFD_CLOEXEC), memfd_create("1", MFD_CLOEXEC)};
+    char text[32] = "";
+
+    g_assert_cmpint(virDomainFDAssociate(dom, "g", 2, fds, 0), ==, 0);
+    g_assert_cmpint(pread(fds[0], text, sizeof(text), 0), ==, 9);
+    g_assert_cmpstr(text, ==, "beta g 0\n");
+    g_assert_cmpint(pread(fds[1], text, sizeof(text), 0), ==, 9);
+    g_assert_cmpstr(text, ==, "beta g 1\n");
+
+    g_assert_cmpint(virDomainFDAssociate(dom, NULL, 0, NULL, 4), ==, -1);
+    assertError(VIR_ERR_INVALID_ARG, VIR_FROM_DOMAIN);
+    g_assert_cmpstr(virGetLastErrorMessage(), ==, "nfds in virDomainFDAssociate must not be zero");
+    g_assert_cmpint(virDomainFDAssociate(dom, NULL, 1, NULL, 4), ==, -1);
+    g_assert_cmpstr(virGetLastErrorMessage(), ==, "fds in virDomainFDAssociate must not be NULL");
+    g_assert_cmpint(virDomainFDAssociate(dom, NULL, 1, fds, 4), ==, -1);
+    g_assert_cmpstr(virGetLastErrorMessage(), ==, "name in virDomainFDAssociate must not be NULL");
+    g_assert_cmpint(virDomainFDAssociate(dom, "g", 1, fds, 4), ==, -1);
+    assertError(VIR_ERR_INVALID_ARG, VIR_FROM_QEMU);
+    close(fds[0]);
+    g_assert_cmpint(virDomainFDAssociate(dom, "g", 2, fds, 0), ==, -1);
+    assertError(VIR_ERR_SYSTEM_ERROR, VIR_FROM_RPC);
+    close(fds[1]);
+    virDomainFree(dom);
 }
 
 static int
@@ -275,13 +306,14 @@ testEvents(Fixture *f, gconstpointer data)
     g_assert_cmpint(onlyBeta, >=, 0);
     g_assert_cmpint(virConnectDomainEventRegister(f->conn, onLifecycle2, f, countFree), ==, 0);
     g_assert_cmpint(virConnectDomainEventRegister(f->conn, onLifecycle2, f, countFree), ==, -1);
-    assertError(VIR_ERR_INVALID_ARG, VIR_FROM_DOM);
+    assertError(VIR_ERR_INVALID_ARG, VIR_FROM_NONE);
     g_assert_cmpint(virDomainSuspend(alpha), ==, 0);
     g_assert_cmpuint(f->log->len, ==, 0);
     waitLog(f, strlen("alpha:3:3 second:3 "));
     g_assert_cmpstr(f->log->str, ==, "alpha:3:3 second:3 ");
     g_assert_cmpint(virConnectDomainEventDeregister(f->conn, onLifecycle2), ==, 0);
     g_assert_cmpint(virConnectDomainEventDeregister(f->conn, onLifecycle2), ==, -1);
+    assertError(VIR_ERR_INVALID_ARG, VIR_FROM_NONE);
     g_assert_cmpint(f->freed, ==, 1);
 
     g_string_truncate(f->log, 0);
@@ -409,6 +441,7 @@ main(int argc, char **argv)
     ADD("calls", testCalls);
     ADD("errors", testErrors);
     ADD("read-only", testReadOnly);
+    ADD("descriptors", testDescriptors);
     ADD("events", testEvents);
     ADD("monitor", testMonitor);
     ADD("threads", testThreads);
