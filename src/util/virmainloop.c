@@ -40,6 +40,9 @@ virMainLoopWatch(int fd, GIOCondition condition, virMainLoopFDFunc func, gpointe
 {
     GSource *source = g_unix_fd_source_new(fd, condition);
 
+    /* No callback runs the loop. Without this GLib expects that, takes the descriptor out of the poll around each
+     * callback and wakes itself for it: four system calls a message. */
+    g_source_set_can_recurse(source, TRUE);
     g_source_set_callback(source, G_SOURCE_FUNC(func), data, NULL);
     g_source_attach(source, NULL);
     return source;
