@@ -45,11 +45,11 @@ qemuHelperMode qemuHelperGetMode(const qemuHelper *helper);
 int qemuHelperStop(qemuHelper *helper);
 /**
  * qemuHelperReconnect: the helper that an earlier daemon left to the backup of the stopped domain
- * @domain, in mode DATA. @callbacks, @opaque: as qemuHelperStart.
+ * @domain, in @mode DATA, or to a restore, BARE. @callbacks, @opaque: as qemuHelperStart.
  * Returns: (owned reference); NULL with an error when it has ended or does not answer: end what is left
  * of it with qemuHelperEndLeft().
  */
-qemuHelper *qemuHelperReconnect(const char *domain, const qemuMonitorCallbacks *callbacks, void *opaque);
+qemuHelper *qemuHelperReconnect(const char *domain, qemuHelperMode mode, const qemuMonitorCallbacks *callbacks, void *opaque);
 /** End the helper that an earlier daemon left of @domain, if there is one, and give its files back. */
 void qemuHelperEndLeft(const virDomainDef *domain);
 /** Close the connection and leave the process alone: the next daemon finds it. */

@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: LGPL-2.1-or-later */
 /*
  * Helpers outlive a daemon that ends or dies, with the images still open. One that only reads, for a
- * backup, is taken over. Any other one is ended: SIGTERM lets it store its bitmaps and go, and what it was
+ * backup, is taken over, and one that writes a restore's new images. Any other one is ended: SIGTERM lets it store its bitmaps and go, and what it was
  * doing is then told by records and images alone, as after any other crash.
  */
 #include <poll.h>
@@ -52,13 +52,13 @@ giveBack(const char *path, uid_t user, gid_t group)
 
 /* As it was when the helper was started: the domain may have been defined anew since. */
 static qemuHelper *
-helperOfMarker(const virJSONValue *marker, const char *domain)
+helperOfMarker(const virJSONValue *marker, const char *domain, qemuHelperMode mode)
 {
     const char *xml = virJSONObjectLookupString(marker, "domain");
     g_autoptr(virDomainDef) def = xml ? virDomainDefParse(xml, VIR_DOMAIN_PARSE_LIVE) : NULL;
 
     if (def)
-        return qemuHelperNew(def, QEMU_HELPER_DATA);
+        return qemuHelperNew(def, mode);
     if (!xml)
         virReportError(VIR_ERR_INTERNAL_ERROR,
                        "the marker of the block helper of domain '%s' does not describe the domain", domain);
@@ -86,16 +86,18 @@ connectTo(qemuHelper *helper, const qemuMonitorCallbacks *callbacks, void *opaqu
 }
 
 qemuHelper *
-qemuHelperReconnect(const char *domain, const qemuMonitorCallbacks *callbacks, void *opaque)
+qemuHelperReconnect(const char *domain, qemuHelperMode mode, const qemuMonitorCallbacks *callbacks, void *opaque)
 {
     g_autoptr(qemuConfig) config = qemuDriverConfig();
     g_autoptr(virJSONValue) marker = qemuHelperMarkerLoad(config, domain);
-    g_autoptr(qemuHelper) helper = marker ? helperOfMarker(marker, domain) : NULL;
+    g_autoptr(qemuHelper) helper = marker ? helperOfMarker(marker, domain, mode) : NULL;
 
     if (!helper || connectTo(helper, callbacks, opaque) < 0)
         return NULL;
-    forEachLoan(marker, qemuLendNote);
-    helper->lent = true;
+    if (mode != QEMU_HELPER_BARE) {
+        forEachLoan(marker, qemuLendNote);
+        helper->lent = true;
+    }
     VIR_INFO("domain '%s': block helper is process %d, as before", domain, (int)helper->pid);
     return g_steal_pointer(&helper);
 }

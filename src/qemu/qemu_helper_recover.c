@@ -6,6 +6,7 @@
  *   journal 'running' or 'ending' ....... the helper is taken over, and the backup goes on or ends
  *   the same, and the helper has ended .. the backup has failed
  *   journal 'server' .................... the backup was over, and its result is told
+ *   a restore that writes or ends ....... the helper is taken over (qemu_restore_recover.c)
  *   anything else ....................... the helper is ended, files are removed, a restore is settled
  */
 #include "qemu_helper_recover.h"
@@ -38,7 +39,7 @@ goOn(qemuVM *vm)
 {
     g_autofree char *undone = NULL;
 
-    if (qemuTargetReconnect(vm) < 0) {
+    if (qemuTargetReconnect(vm, QEMU_HELPER_DATA) < 0) {
         warn(vm);
         return -1;
     }
@@ -51,6 +52,24 @@ goOn(qemuVM *vm)
     return -1;
 }
 
+static int
+restoreOn(qemuVM *vm)
+{
+    if (qemuTargetReconnect(vm, QEMU_HELPER_BARE) == 0 && qemuRestoreRecover(vm) == 0)
+        return 0;
+    warn(vm);
+    qemuTargetRelease(vm);
+    return -1;
+}
+
+static bool
+takeOver(qemuVM *vm)
+{
+    if (qemuRestoreHasHelper(vm))
+        return restoreOn(vm) == 0;
+    return qemuBackupHasHelper(vm) && goOn(vm) == 0;
+}
+
 static void
 end(qemuVM *vm)
 {
@@ -60,7 +79,7 @@ end(qemuVM *vm)
     qemuHelperEndLeft(def);
     if (qemuBackupGivenUp(vm) < 0)
         warn(vm);
-    if (qemuRestoreSettle(vm) < 0)
+    if (qemuRestoreGivenUp(vm) < 0)
         warn(vm);
     qemuHelperMarkerRemove(config, vm->name);
 }
@@ -71,7 +90,7 @@ recoverOne(void *data)
 {
     g_autoptr(qemuVM) vm = data;
 
-    if (!qemuBackupHasHelper(vm) || goOn(vm) < 0)
+    if (!takeOver(vm))
         end(vm);
     virErrorReset();
     {

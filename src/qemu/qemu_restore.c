@@ -73,18 +73,6 @@ runPlan(qemuPlan *plan, qemuTarget *target)
     return qemuPlanRunAll(&run, target);
 }
 
-static int
-advance(const qemuConfig *config, const char *domain, qemuRestoreJob *job, qemuRestorePhase phase)
-{
-    qemuRestorePhase old = job->phase;
-
-    job->phase = phase;
-    if (qemuRestoreJournalSave(config, domain, job) == 0)
-        return 0;
-    job->phase = old;
-    return -1;
-}
-
 /* @job is nobody else's yet. */
 static int
 openAll(qemuVM *vm, qemuRestoreJob *job, const qemuRestorePlanInput *input, const qemuConfig *config)
@@ -93,7 +81,7 @@ openAll(qemuVM *vm, qemuRestoreJob *job, const qemuRestorePlanInput *input, cons
 
     if (!target || lendSources(target, job) < 0 || runPlan(qemuRestorePlanOpen(input), target) < 0)
         return -1;
-    return advance(config, vm->name, job, QEMU_RESTORE_WRITING);
+    return qemuRestoreJournalAdvance(config, vm->name, job, QEMU_RESTORE_WRITING);
 }
 
 static void
@@ -101,7 +89,6 @@ install(qemuVM *vm, qemuRestoreJob *job)
 {
     QEMU_VM_LOCK_GUARD(vm);
 
-    job->startedMs = g_get_real_time() / 1000;
     vm->restore = qemuRestoreJobRef(job);
     qemuBackupSetLastJob(vm, VIR_DOMAIN_JOB_NONE, NULL);
 }
@@ -141,7 +128,7 @@ beginJob(qemuVM *vm, qemuRestoreJob *job, const qemuConfig *config)
         return -1;
     if (server && server->server.tls && !(input.tlsDir = tlsDir = qemuTLSBackupDir(config, vm->name)))
         return -1;
-    if (qemuJobBeginAsync(&vm->job, QEMU_ASYNC_JOB_BACKUP, "restore") < 0)
+    if (qemuJobBeginAsync(&vm->job, QEMU_ASYNC_JOB_BACKUP, QEMU_RESTORE_JOB_NAME) < 0)
         return -1;
     if (qemuRestoreJournalSave(config, vm->name, job) < 0) {
         qemuJobEndAsync(&vm->job);
@@ -193,6 +180,7 @@ beginHeld(qemuVM *vm, virDomainRestoreDef **def)
     job->def = g_steal_pointer(def);
     if (job->def->server)
         job->socket = g_strdup(job->def->server->server.socket);
+    job->startedMs = g_get_real_time() / 1000;
     if (checkStopped(vm) < 0 || !(dom = qemuVMCopyDef(vm)))
         return -1;
     /* Half restored disks are what it is for; anything else must be over and done. */

@@ -1,9 +1,9 @@
 /* SPDX-License-Identifier: LGPL-2.1-or-later */
 /*
  * The end of a restore, however it comes: copies complete, commit, abort, a failure, the death of
- * the helper or of the daemon.
+ * the helper.
  *
- *   commit   writers off, new images read-only -> helper ends -> owner, mode, fsync
+ *   commit   journal 'ending' -> writers off, new images read-only -> helper ends -> owner, mode, fsync
  *              -> journal 'committing' -> each new image takes its place -> journal gone
  *   else     helper ends -> new images removed -> journal gone, or 'half' for disks written in place
  */
@@ -16,7 +16,6 @@
 #include "qemu_restore_plan.h"
 #include "qemu_restore_source.h"
 #include "qemu_target_pick.h"
-#include "qemu_vm_list.h"
 #include "qemu_workers.h"
 #include "virerror_report.h"
 #include "virfile.h"
@@ -66,11 +65,7 @@ commitFiles(qemuVM *vm, qemuRestoreJob *job, const qemuConfig *config)
                                                                             vm->name) < 0))
             return -1;
     }
-    job->phase = QEMU_RESTORE_COMMITTING;
-    if (qemuRestoreJournalSave(config, vm->name, job) == 0)
-        return 0;
-    job->phase = QEMU_RESTORE_WRITING;
-    return -1;
+    return qemuRestoreJournalAdvance(config, vm->name, job, QEMU_RESTORE_COMMITTING);
 }
 
 static void
@@ -122,13 +117,17 @@ claimEnd(qemuVM *vm, qemuRestoreJob *job)
     return true;
 }
 
+/* From the journal's next phase on a daemon that finds the helper goes on here. */
 static int
-closeAll(qemuVM *vm, const qemuRestoreJob *job)
+closeAll(qemuVM *vm, qemuRestoreJob *job, const qemuConfig *config)
 {
     qemuRestorePlanInput input = { .job = job };
     g_autoptr(qemuPlan) plan = qemuRestorePlanClose(&input);
     qemuPlanRun run = { .plan = plan };
 
+    if (job->phase != QEMU_RESTORE_ENDING &&
+        qemuRestoreJournalAdvance(config, vm->name, job, QEMU_RESTORE_ENDING) < 0)
+        return -1;
     return qemuPlanRunAll(&run, qemuVMTarget(vm));
 }
 
@@ -140,15 +139,16 @@ qemuRestoreEnd(qemuVM *vm, qemuRestoreJob *job, int type, const char *errmsg)
     g_autofree char *why = g_strdup(errmsg);
     virErrorPtr saved = NULL;
     bool commit = type == VIR_DOMAIN_JOB_COMPLETED;
+    bool exchange = job->phase == QEMU_RESTORE_COMMITTING;
 
     if (!claimEnd(vm, job))
         return;
-    if (commit)
-        commit = closeAll(vm, job) == 0;
+    if (commit && !exchange)
+        commit = closeAll(vm, job, config) == 0;
     if (!commit && virErrorLastCode() != VIR_ERR_OK)
         virErrorPreserveLast(&saved);
     qemuTargetRelease(vm);
-    if (commit && commitFiles(vm, job, config) < 0) {
+    if (commit && !exchange && commitFiles(vm, job, config) < 0) {
         commit = false;
         virErrorPreserveLast(&saved);
     }
@@ -286,6 +286,16 @@ endIfDone(qemuVM *vm, qemuRestoreJob *job)
         qemuRestoreEnd(vm, job, VIR_DOMAIN_JOB_COMPLETED, NULL);
 }
 
+int
+qemuRestoreLookAtCopies(qemuVM *vm, qemuRestoreJob *job)
+{
+    if (refresh(vm, job) < 0)
+        return -1;
+    if (!job->def->server)
+        endIfDone(vm, job);
+    return 0;
+}
+
 static void
 copyConcluded(void *data)
 {
@@ -298,8 +308,8 @@ copyConcluded(void *data)
         return;
     }
     job = qemuRestoreOfVM(vm);
-    if (job && !job->def->server && refresh(vm, job) == 0)
-        endIfDone(vm, job);
+    if (job)
+        qemuRestoreLookAtCopies(vm, job);
     virErrorReset();
     qemuJobEnd(&vm->job);
 }
@@ -346,27 +356,12 @@ qemuRestoreAbort(qemuVM *vm)
 }
 
 int
-qemuRestoreSettle(qemuVM *vm)
-{
-    g_autoptr(qemuConfig) config = qemuDriverConfig();
-    g_autoptr(qemuRestoreJob) job = qemuRestoreJournalLoad(config, vm->name);
-
-    if (!job)
-        return virErrorLastCode() == VIR_ERR_OK ? 0 : -1;
-    if (job->phase == QEMU_RESTORE_HALF)
-        return 0;
-    VIR_WARN("domain '%s': an interrupted restore is %s", vm->name,
-             job->phase == QEMU_RESTORE_COMMITTING ? "completed" : "taken back");
-    return job->phase == QEMU_RESTORE_COMMITTING ? qemuRestoreFinish(config, vm->name, job)
-                                                 : qemuRestoreUndo(config, vm->name, job);
-}
-
-int
 qemuRestoreCheckIdle(qemuVM *vm, const char *what)
 {
     QEMU_VM_LOCK_GUARD(vm);
 
-    if (!vm->restore)
+    /* one that is being ended is over for who gets the domain's job */
+    if (!vm->restore || vm->restore->ending)
         return 0;
     virReportError(VIR_ERR_OPERATION_INVALID,
                    "cannot %s domain '%s': its disks are being restored; wait for the restore or abort it",
@@ -405,37 +400,5 @@ qemuRestoreForget(qemuVM *vm)
     if (qemuRestoreJournalRemove(config, vm->name) < 0) {
         VIR_WARN("domain '%s': %s", vm->name, virErrorLastMessage());
         virErrorReset();
-    }
-}
-
-/* A domain with a helper's marker is settled behind the end of that helper (qemu_helper_recover.c). */
-static void
-recoverFile(const qemuConfig *config, const char *file)
-{
-    g_autofree char *name = g_strndup(file, strlen(file) - strlen(".json"));
-    g_autofree char *marker = g_strdup_printf("%s/%s.helper", config->stateDir, name);
-    g_autoptr(qemuVM) vm = qemuVMListByName(qemuDriverVMs(), name);
-
-    if (!vm || virFileExists(marker))
-        return;
-    if (qemuRestoreSettle(vm) < 0) {
-        VIR_WARN("domain '%s': %s", name, virErrorLastMessage());
-        virErrorReset();
-    }
-}
-
-void
-qemuRestoreRecoverAll(void)
-{
-    g_autoptr(qemuConfig) config = qemuDriverConfig();
-    g_autofree char *path = g_build_filename(config->libDir, "restore", NULL);
-    g_autoptr(GDir) dir = g_dir_open(path, 0, NULL);
-    const char *file = NULL;
-
-    if (dir)
-        virFileSweepTemporaries(path);
-    while (dir && (file = g_dir_read_name(dir))) {
-        if (g_str_has_suffix(file, ".json") && file[0] != '.')
-            recoverFile(config, file);
     }
 }

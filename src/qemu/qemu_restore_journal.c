@@ -14,7 +14,7 @@
 #define JOURNAL_MAX_BYTES (1024 * 1024)
 
 static const char *const phaseNames[QEMU_RESTORE_PHASE_LAST] = {
-    "preparing", "writing", "committing", "half",
+    "preparing", "writing", "ending", "committing", "half",
 };
 
 static void
@@ -101,10 +101,10 @@ journalPath(const qemuConfig *config, const char *domain)
 static virJSONValue *
 diskToJSON(const qemuRestoreDisk *disk)
 {
-    return virJSONBuild("{'name':%s,'path':%s,'new':%s,'was-half':%b,'has-owner':%b,'user':%u,"
-                        "'group':%u,'mode':%u}",
-                        disk->name, disk->path, disk->newPath, disk->wasHalf, disk->hasOwner,
-                        (unsigned int)disk->user, (unsigned int)disk->group,
+    return virJSONBuild("{'name':%s,'path':%s,'new':%s,'size':%llu,'was-half':%b,'has-owner':%b,"
+                        "'user':%u,'group':%u,'mode':%u}",
+                        disk->name, disk->path, disk->newPath, disk->size, disk->wasHalf,
+                        disk->hasOwner, (unsigned int)disk->user, (unsigned int)disk->group,
                         (unsigned int)disk->mode);
 }
 
@@ -116,6 +116,7 @@ qemuRestoreJournalSave(const qemuConfig *config, const char *domain, const qemuR
     g_autofree char *fault = g_strconcat("restore.journal.", phaseNames[job->phase], NULL);
     virJSONValue *disks = virJSONNewArray();
     virJSONValue *loans = virJSONNewArray();
+    g_autofree char *request = job->def ? virDomainRestoreDefFormat(job->def) : NULL;
     g_autoptr(virJSONValue) json = NULL;
     g_autofree char *text = NULL;
 
@@ -127,12 +128,25 @@ qemuRestoreJournalSave(const qemuConfig *config, const char *domain, const qemuR
         virJSONArrayAppend(loans, virJSONBuild("{'path':%s,'user':%u,'group':%u}", loan->path,
                                                (unsigned int)loan->user, (unsigned int)loan->group));
     }
-    json = virJSONBuild("{'phase':%s,'socket':%s,'disks':%v,'lent':%v}", phaseNames[job->phase],
-                        job->socket, disks, loans);
+    json = virJSONBuild("{'phase':%s,'started':%lld,'request':%s,'socket':%s,'disks':%v,'lent':%v}",
+                        phaseNames[job->phase], job->startedMs, request, job->socket, disks, loans);
     text = virJSONFormat(json, true);
     if (virFileMakeDirs(dir, 0700) < 0)
         return -1;
     return virFileReplaceDurable(path, text, strlen(text), 0600, fault);
+}
+
+int
+qemuRestoreJournalAdvance(const qemuConfig *config, const char *domain, qemuRestoreJob *job,
+                          qemuRestorePhase phase)
+{
+    qemuRestorePhase old = job->phase;
+
+    job->phase = phase;
+    if (qemuRestoreJournalSave(config, domain, job) == 0)
+        return 0;
+    job->phase = old;
+    return -1;
 }
 
 static int
@@ -150,6 +164,7 @@ diskFromJSON(qemuRestoreJob *job, const virJSONValue *json)
     disk = qemuRestoreJobAddDisk(job, name);
     disk->path = g_strdup(path);
     disk->newPath = g_strdup(virJSONObjectLookupString(json, "new"));
+    virJSONObjectGetUInt(json, "size", &disk->size);
     disk->wasHalf = virJSONObjectIsTrue(json, "was-half");
     disk->hasOwner = virJSONObjectIsTrue(json, "has-owner");
     disk->user = user;
@@ -169,6 +184,26 @@ loanFromJSON(qemuRestoreJob *job, const virJSONValue *json)
         return -1;
     qemuRestoreJobAddLoan(job, path, user, group);
     return 0;
+}
+
+/* What was asked for, and of which disks. A request that does not fit them is none. */
+static void
+requestFromJSON(qemuRestoreJob *job, const virJSONValue *json)
+{
+    const char *xml = virJSONObjectLookupString(json, "request");
+    g_autoptr(virDomainRestoreDef) def = xml ? virDomainRestoreDefParse(xml) : NULL;
+
+    virErrorReset();
+    for (guint i = 0; def && i < job->disks->len; i++) {
+        const qemuRestoreDisk *disk = g_ptr_array_index(job->disks, i);
+        const virDomainRestoreDiskDef *asked = i < def->disks->len ? g_ptr_array_index(def->disks, i) : NULL;
+
+        if (!asked || !g_str_equal(asked->name, disk->name))
+            return;
+    }
+    for (guint i = 0; def && i < job->disks->len; i++)
+        ((qemuRestoreDisk *)g_ptr_array_index(job->disks, i))->def = g_ptr_array_index(def->disks, i);
+    job->def = g_steal_pointer(&def);
 }
 
 static qemuRestoreJob *
@@ -194,6 +229,8 @@ journalParse(const virJSONValue *json)
         if (loanFromJSON(job, virJSONArrayAt(loans, i)) < 0)
             return NULL;
     }
+    virJSONObjectGetInt(json, "started", &job->startedMs);
+    requestFromJSON(job, json);
     return g_steal_pointer(&job);
 }
 

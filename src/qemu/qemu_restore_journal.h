@@ -12,6 +12,7 @@
 typedef enum {
     QEMU_RESTORE_PREPARING,    /* nothing that was there has been touched */
     QEMU_RESTORE_WRITING,      /* disks without a second place are neither old nor new */
+    QEMU_RESTORE_ENDING,       /* the same; all has arrived, and the helper is to write out what it holds */
     QEMU_RESTORE_COMMITTING,   /* all is written and on disk; new images are taking their places */
     QEMU_RESTORE_HALF,         /* over; the disks written in place were not completed */
     QEMU_RESTORE_PHASE_LAST
@@ -26,10 +27,11 @@ typedef struct _qemuRestoreDisk {
     uid_t user;
     gid_t group;
     mode_t mode;
-    virStorageFormat format;   /* from here on: not in the journal */
-    virStorageEncryption *encryption; /* of the disk, or NULL */
     unsigned long long size;
     const virDomainRestoreDiskDef *def;
+    virStorageFormat format;   /* from here on: not in the journal */
+    virStorageEncryption *encryption; /* of the disk, or NULL */
+    bool closed;               /* the end of an earlier daemon has taken its copy job or export off */
     bool done;
     char *error;
     unsigned long long processed, total;
@@ -45,7 +47,7 @@ typedef struct _qemuRestoreLoan {
 struct _qemuRestoreJob {
     gint refs;
     qemuRestorePhase phase;    /* changed under MODIFY only */
-    virDomainRestoreDef *def;
+    virDomainRestoreDef *def;  /* NULL: of a daemon that did not note it in the journal */
     GPtrArray *disks;          /* qemuRestoreDisk * */
     GPtrArray *loans;          /* qemuRestoreLoan * */
     char *socket;              /* of the NBD server, or NULL */
@@ -63,6 +65,9 @@ void qemuRestoreJobAddLoan(qemuRestoreJob *job, const char *path, uid_t user, gi
 
 /** Fault points restore.journal.PHASE.written and .renamed. */
 int qemuRestoreJournalSave(const qemuConfig *config, const char *domain, const qemuRestoreJob *job);
+/** The same in @phase, which stays that of @job only if it is on disk. */
+int qemuRestoreJournalAdvance(const qemuConfig *config, const char *domain, qemuRestoreJob *job,
+                              qemuRestorePhase phase);
 /** (owned) NULL without error when there is none; NULL with an error when it cannot be read. */
 qemuRestoreJob *qemuRestoreJournalLoad(const qemuConfig *config, const char *domain);
 /** Fault point restore.journal.remove.unlinked. */

@@ -203,12 +203,12 @@ qemuRestorePlanClose(const qemuRestorePlanInput *input)
         g_autofree char *id = pull ? qemuBackupNodeName("export", disk->name)
                                    : g_strconcat(QEMU_RESTORE_JOB_PREFIX, disk->name, NULL);
 
-        if (pull)
+        if (pull && !disk->closed)
             qemuPlanAddQMP(plan,
                            virJSONBuild("{'execute':'block-export-del','arguments':{'id':%s,"
                                         "'mode':'hard'}}", id),
                            NULL, "restore.end.export.%s", disk->name);
-        else
+        else if (!disk->closed)
             qemuPlanAddQMP(plan, virJSONBuild("{'execute':'job-dismiss','arguments':{'id':%s}}", id),
                            NULL, "restore.end.dismiss.%s", disk->name);
         virJSONArrayAppend(options, targetOptions(disk, true));

@@ -218,9 +218,9 @@ qemuTargetOfNow(qemuVM *vm, qemuHelper **helper)
 }
 
 int
-qemuTargetReconnect(qemuVM *vm)
+qemuTargetReconnect(qemuVM *vm, qemuHelperMode mode)
 {
-    qemuHelper *helper = qemuHelperReconnect(vm->name, &helperCallbacks, vm);
+    qemuHelper *helper = qemuHelperReconnect(vm->name, mode, &helperCallbacks, vm);
 
     if (!helper)
         return -1;

@@ -29,9 +29,9 @@ int qemuTargetEnd(qemuVM *vm, int rc);
 void qemuTargetHold(qemuVM *vm);
 /** The target for who does not hold MODIFY, and so has it keep @helper (owned reference, or NULL). */
 qemuTarget *qemuTargetOfNow(qemuVM *vm, qemuHelper **helper);
-/** The helper of an earlier daemon, which runs a backup, is from now the domain's target, and held. 0, or
+/** The helper of an earlier daemon, which runs a backup or a restore, is from now the domain's target, and held. 0, or
  * -1 as qemuHelperReconnect. */
-int qemuTargetReconnect(qemuVM *vm);
+int qemuTargetReconnect(qemuVM *vm, qemuHelperMode mode);
 /** The daemon ends: nothing comes from the helper any more. It lives on for the next daemon. */
 void qemuTargetLetGo(qemuVM *vm);
 /** The backup that held the helper is over: end it. No-op without one. */

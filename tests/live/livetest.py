@@ -122,7 +122,11 @@ def files_below(directory, wanted=lambda path, mode: True):
     for top, _, names in os.walk(directory):
         for name in names:
             path = os.path.join(top, name)
-            if wanted(path, os.lstat(path).st_mode):
+            try:
+                mode = os.lstat(path).st_mode
+            except FileNotFoundError:       # removed meanwhile
+                continue
+            if wanted(path, mode):
                 found.append(path)
     return sorted(found)
 

@@ -305,6 +305,8 @@ class Restore(Scenario):
             [p for p in livetest.files_below(w.t.images) if p.endswith(".fleece-restore")]
 
     def check(self, w, done):
+        if not w.t.has_no_job(w.m):
+            self.survive(w)
         w.m.dom.create()        # settles what could not be
         w.m.dom.destroy()
         if self.left(w):
@@ -318,6 +320,10 @@ class Restore(Scenario):
             self.disagree(done)
         if self.restored:
             w.content = {t: bytearray(content) for t, content in self.new.items()}
+
+    def survive(self, w):
+        """It goes on under the next daemon."""
+        w.t.wait_no_job(w.m, 20)
 
     def disagree(self, done):
         if done:
@@ -333,6 +339,10 @@ class RestoreOverNBD(Restore):
     def operate(self, w):
         w.m.dom.backupBegin(self.document("pull", "<server transport='unix' socket='%s'/><disks><disk name='vda'/>"
                                           "</disks>" % w.t.socket_path()), None, 0)
+        self.survive(w)
+
+    def survive(self, w):
+        """As far as that may have come: a client that lost nothing writes all of it again."""
         h = images.connect("vda", w.t.socket_path())
         h.pwrite(b"".join(bytes([p]) * BLOCK for p in self.new["vda"]), 0)
         h.flush()
@@ -463,6 +473,13 @@ WALKED = (Attach, Detach, AttachRaw, DetachRaw, AttachOld, AttachData, DetachDat
           ChangeMedium, Eject, Restore, RestoreOverNBD, AbortRestore, PullChanged, PullTLS, PullExportHelper, PushIntoTargets)
 
 
+# Restores that the second daemon goes on with
+REPAIRED = (
+    (Restore, "restore.begin.copy.done"), (Restore, "restore.end.store.done"),
+    (RestoreOverNBD, "restore.end.export.vda"), (RestoreOverNBD, "restore.journal.committing.renamed"),
+)
+
+
 class Faults(livetest.LiveTest):
     def setUp(self):
         super().setUp()
@@ -472,6 +489,7 @@ class Faults(livetest.LiveTest):
 
 if __name__ == "__main__":
     faultrun.add_walks(Faults, WALKED)
+    faultrun.add_repairs(Faults, REPAIRED)
     # A restore into a device: test_restore.py, of encrypted disks: test_luks.py; over TLS it differs from a
     # backup in nothing.
     faultrun.main(Faults, __file__, ("attach", "hotplug", "medium", "removed", "resize", "restore",

@@ -5,6 +5,7 @@ import os
 import signal
 import struct
 import subprocess
+import threading
 
 import libvirt
 import nbd
@@ -86,6 +87,19 @@ class Restore(livetest.LiveTest):
         events.close()
         return job[2]
 
+    def put(self, export, data):
+        """The connection over which it was written."""
+        h = nbd.NBD()
+        h.set_export_name(export)
+        h.connect_unix(self.socket_path())
+        self.put_on(h, data, 0, len(data))
+        return h
+
+    def put_on(self, h, data, begin, end):
+        for at in range(begin, end, MIB):
+            h.pwrite(bytes(data[at:min(at + MIB, end)]), at)
+        h.flush()
+
     # A disk for which there is no second place
 
     def device(self, format):
@@ -114,6 +128,14 @@ class Restore(livetest.LiveTest):
         m["vdb"].path, m["vdb"].format = device, format
         m.dom = self.conn.defineXML(xml)
         return m
+
+    def committed(self, m):
+        try:
+            m.dom.backupBegin(self.COMMIT, None, 0)
+            return True
+        except libvirt.libvirtError as e:
+            self.assertIn("still connected", str(e))
+            return False
 
     def left(self):
         return [p for p in livetest.files_below(self.images) if p.endswith(NEW)] + \
@@ -281,15 +303,6 @@ class Push(Restore):
 
 
 class Pull(Restore):
-    def put(self, export, data):
-        h = nbd.NBD()
-        h.set_export_name(export)
-        h.connect_unix(self.socket_path())
-        for at in range(0, len(data), MIB):
-            h.pwrite(bytes(data[at:at + MIB]), at)
-        h.flush()
-        return h
-
     def test_written_over_nbd_and_committed(self):
         m = self.stopped()
         want = m.models()
@@ -315,14 +328,6 @@ class Pull(Restore):
                          None, 0)
         m.dom.create()
         m.dom.destroy()
-
-    def committed(self, m):
-        try:
-            m.dom.backupBegin(self.COMMIT, None, 0)
-            return True
-        except libvirt.libvirtError as e:
-            self.assertIn("still connected", str(e))
-            return False
 
     def test_abort_and_death_of_the_helper(self):
         m = self.stopped()
@@ -383,6 +388,174 @@ class InPlace(Restore):
             c.delete()
 
 
+class Restarts(Restore):
+    """The daemon ends or dies, and the restore goes on without it."""
+
+    def end_of(self, m, do):
+        events = livetest.Events(self.conn)
+        do()
+        job = events.wait("end of the restore", lambda e: e[0] == "job")
+        events.close()
+        return job[2]
+
+    def pulled_over_a_restart(self, kill):
+        m = self.stopped()
+        want = m.models()
+        self.write(m, "vda", 0, 4 * MIB)
+        self.write(m, "vdb", 0, 4 * MIB)
+        before, (mode, helper) = self.contents(m), (0o640, None)
+        os.chmod(m["vda"].path, mode)
+        m.dom.backupBegin(self.pull_restore_xml(m), None, 0)
+        helper, xml = self.helpers(), m.dom.backupGetXMLDesc()
+        self.put("vdb", want["vdb"].data).shutdown()
+        h = self.put("vda", want["vda"].data[:5 * MIB])
+        for _ in range(2):
+            self.restart_daemon(kill=kill)
+            stats = m.dom.jobStats()
+            self.assertEqual((stats["type"], stats["operation"]), (libvirt.VIR_DOMAIN_JOB_UNBOUNDED,
+                                                                   libvirt.VIR_DOMAIN_JOB_OPERATION_RESTORE))
+            self.assertEqual(stats["disk_total"], 2 * SIZE)
+            self.assertGreaterEqual(stats["disk_processed"], 5 * MIB)
+            self.assertEqual((self.helpers(), m.dom.backupGetXMLDesc()), (helper, xml))
+            self.assertError(libvirt.VIR_ERR_OPERATION_INVALID, "being restored", m.dom.create)
+            self.assertError(libvirt.VIR_ERR_OPERATION_INVALID, "restore uses", m.dom.undefine)
+            self.assertError(libvirt.VIR_ERR_OPERATION_INVALID, "another restore uses them", m.dom.backupBegin,
+                             self.pull_restore_xml(m), None, 0)
+        self.assertGreaterEqual(stats["time_elapsed"], 100)
+        self.put_on(h, want["vda"].data, 5 * MIB, SIZE)
+        self.assertError(libvirt.VIR_ERR_OPERATION_INVALID, "still connected", m.dom.backupBegin, self.COMMIT,
+                         None, 0)
+        h.shutdown()
+        self.assertEqual(self.contents(m), before)
+        end = self.end_of(m, lambda: wait_until("the commit", lambda: self.committed(m)))
+        self.assertEqual((end["operation"], end["success"]), (libvirt.VIR_DOMAIN_JOB_OPERATION_RESTORE, 1))
+        self.assert_disks(m, want, "restored")
+        self.assertEqual((self.left(), self.helpers()), ([], []))
+        self.assertEqual(os.stat(m["vda"].path).st_mode & 0o777, mode)
+        m.dom.create()
+        m.dom.destroy()
+
+    def test_pull_goes_on_after_sigkill(self):
+        self.pulled_over_a_restart(True)
+
+    def test_pull_goes_on_after_a_clean_restart(self):
+        self.pulled_over_a_restart(False)
+
+    def test_abort_after_a_restart(self):
+        m = self.stopped()
+        before, inode = self.contents(m), os.stat(m["vda"].path).st_ino
+        m.dom.backupBegin(self.pull_restore_xml(m), None, 0)
+        self.put("vda", bytes(SIZE)).shutdown()
+        self.restart_daemon(kill=True)
+        end = self.end_of(m, m.dom.abortJob)
+        self.assertEqual((end["success"], m.dom.jobStats(libvirt.VIR_DOMAIN_JOB_STATS_COMPLETED)["type"]),
+                         (0, libvirt.VIR_DOMAIN_JOB_CANCELLED))
+        self.assertEqual((self.contents(m), os.stat(m["vda"].path).st_ino), (before, inode))
+        self.assertEqual((self.left(), self.helpers()), ([], []))
+
+    def test_helper_that_died_with_the_daemon(self):
+        """The restore has failed, and says so to who asks later; or it dies under the new daemon."""
+        m = self.stopped()
+        before = self.contents(m)
+        for early in (True, False):
+            m.dom.backupBegin(self.pull_restore_xml(m), None, 0)
+            self.put("vda", bytes(SIZE)).shutdown()
+            self.daemon.kill()
+            self.disconnect()
+            if early:
+                self.end_helpers()
+            self.start_daemon()
+            if not early:
+                self.assertEqual(self.end_of(m, self.end_helpers)["success"], 0)
+            self.wait_no_job(m)
+            last = m.dom.jobStats(libvirt.VIR_DOMAIN_JOB_STATS_COMPLETED)
+            self.assertEqual((last["type"], "helper" in last["errmsg"]), (libvirt.VIR_DOMAIN_JOB_FAILED, True))
+            self.assertEqual((self.contents(m), self.left()), (before, []))
+
+    def end_helpers(self):
+        for pid in self.helpers():
+            os.kill(pid, signal.SIGKILL)
+
+    def raw_source(self, size):
+        path = os.path.join(self.out, "raw")
+        block = os.urandom(MIB)
+        with open(path, "wb") as f:
+            for at in range(0, size, MIB):
+                f.write(struct.pack(">Q", at) + block[8:])
+        return path
+
+    def begin_slow(self, m, source):
+        """Returns while the copy is under way: the helper is stopped."""
+        m.dom.backupBegin(self.restore_xml(m, sources=["<source file='%s' format='raw'/>" % source]), None, 0)
+        for pid in self.helpers():
+            os.kill(pid, signal.SIGSTOP)
+        self.assertLess(os.stat(m["vda"].path + NEW).st_blocks * 512, os.stat(source).st_size, "over already")
+
+    def go_on(self):
+        for pid in self.helpers():
+            os.kill(pid, signal.SIGCONT)
+
+    def test_push_goes_on(self):
+        m = self.machine(start=False, boots=False, disks=1, size=512 * MIB)
+        source = self.raw_source(512 * MIB)
+        self.begin_slow(m, source)
+        self.daemon.kill()
+        self.disconnect()
+        self.go_on()
+        self.start_daemon()
+        self.wait_no_job(m)
+        last = m.dom.jobStats(libvirt.VIR_DOMAIN_JOB_STATS_COMPLETED)
+        self.assertEqual((last["type"], last["operation"]), (libvirt.VIR_DOMAIN_JOB_COMPLETED,
+                                                             libvirt.VIR_DOMAIN_JOB_OPERATION_RESTORE))
+        self.assertEqual((last["disk_processed"], last["disk_total"]), (512 * MIB, 512 * MIB))
+        images.run(["qemu-img", "compare", "-f", "raw", "-F", "qcow2", source, m["vda"].path])
+        self.assertEqual((self.left(), self.helpers()), ([], []))
+
+    def test_push_is_aborted_by_the_next_daemon(self):
+        m = self.machine(start=False, boots=False, disks=1, size=512 * MIB)
+        before = os.stat(m["vda"].path).st_ino
+        self.begin_slow(m, self.raw_source(512 * MIB))
+        self.daemon.kill()
+        self.disconnect()
+        threading.Timer(0.5, self.go_on).start()
+        self.start_daemon()
+        m.dom.abortJob()
+        self.assertEqual(m.dom.jobStats(libvirt.VIR_DOMAIN_JOB_STATS_COMPLETED)["type"],
+                         libvirt.VIR_DOMAIN_JOB_CANCELLED)
+        self.assertEqual((os.stat(m["vda"].path).st_ino, self.left(), self.helpers()), (before, [], []))
+
+    def test_copy_that_failed_while_no_daemon_ran(self):
+        m = self.stopped(disks=1)
+        self.push_stopped(m, "full")
+        with open(self.target_path(m, "vda", "full"), "r+b") as f:
+            f.seek(40)
+            f.seek(struct.unpack(">Q", f.read(8))[0])
+            f.write(struct.pack(">Q", (1 << 63) + 65536 + 512))      # a table that is not aligned
+        before = self.contents(m)
+        self.restart_daemon(fault="restore.begin.copy.done:kill")
+        self.assertRaises(libvirt.libvirtError, m.dom.backupBegin, self.restore_xml(m, "full"), None, 0)
+        self.daemon.wait_end()
+        self.disconnect()
+        self.start_daemon()
+        self.wait_no_job(m)
+        last = m.dom.jobStats(libvirt.VIR_DOMAIN_JOB_STATS_COMPLETED)
+        self.assertEqual((last["type"], last["errmsg"][:12]), (libvirt.VIR_DOMAIN_JOB_FAILED, "disk 'vda': "))
+        self.assertEqual((self.contents(m), self.left()), (before, []))
+
+    def test_device_goes_on_being_written(self):
+        m = self.block_machine()
+        want = m.models()
+        m.dom.backupBegin(self.pull_restore_xml(m, ["vdb"]), None, 0)
+        h = self.put("vdb", want["vdb"].data[:5 * MIB])
+        self.restart_daemon(kill=True)
+        self.put_on(h, want["vdb"].data, 5 * MIB, SIZE)
+        h.shutdown()
+        wait_until("the commit", lambda: self.committed(m))
+        self.assert_disks(m, want, "restored")
+        m.dom.create()
+        m.dom.destroy()
+
+
 class Crashes(Restore):
     def points(self, m, xml):
         """The fault points that a restore passes, in order."""
@@ -396,13 +569,14 @@ class Crashes(Restore):
         with open(log) as f:
             points = list(dict.fromkeys(f.read().split()))
         points = [p for p in points if p.startswith(("restore.", "helper."))]
-        for wanted in ("restore.journal.preparing.written", "restore.begin.copy", "restore.end.store.done",
-                       "restore.commit.vdb.renamed", "restore.journal.remove.unlinked"):
+        self.assertEqual(points[-1], "restore.journal.remove.unlinked")
+        for wanted in ("restore.journal.preparing.written", "restore.begin.copy", "restore.journal.ending.renamed",
+                       "restore.end.store.done", "restore.commit.vdb.renamed"):
             self.assertIn(wanted, points)
         return points
 
     def interrupt(self, m, xml, point):
-        """The daemon dies there, and another one comes."""
+        """The daemon dies there, and another one comes; what that goes on with is over."""
         self.restart_daemon(fault=point + ":kill")
         try:
             m.dom.backupBegin(xml, None, 0)
@@ -411,23 +585,29 @@ class Crashes(Restore):
         self.daemon.wait_end()
         self.disconnect()
         self.start_daemon()
+        self.wait_no_job(m)
         wait_until("the earlier helper to be gone", lambda: not self.helpers())
 
     def test_daemon_dies_at_each_step(self):
-        """Old or new, both disks the same, nothing left, and the next restore works."""
+        """Old or new, both disks the same, nothing left, and the next restore works. From the copies on it is
+        new: the helper goes on, and only behind its end the images have no claim to be complete."""
         m = self.stopped()
         self.push_stopped(m, "full")
         full, xml = m.models(), self.restore_xml(m, "full")
         points = self.points(m, xml)
-        commit = points.index("restore.journal.committing.renamed")
+        copies = points.index("restore.begin.copy.done")
         for i, point in enumerate(points):
+            new = i >= copies and point != "restore.journal.committing.written"
             with self.subTest(point):
                 self.write(m, "vda", 0, MIB)
                 self.write(m, "vdb", 5 * MIB, MIB)
                 self.interrupt(m, xml, point)
                 wait_until("the restore to be settled", lambda: not self.left())
-                self.assert_disks(m, full if i >= commit else m.models(), "after death at " + point)
-                for d in m.disks if i >= commit else ():
+                if i >= points.index("restore.journal.writing.renamed") and point != points[-1]:
+                    self.assertEqual(self.completed(m)["type"], libvirt.VIR_DOMAIN_JOB_COMPLETED if new
+                                     else libvirt.VIR_DOMAIN_JOB_FAILED)
+                self.assert_disks(m, full if new else m.models(), "after death at " + point)
+                for d in m.disks if new else ():
                     d.model = full[d.target].copy()
         self.restore(m, xml)
         self.assert_disks(m, full, "at last")
@@ -461,17 +641,21 @@ class Crashes(Restore):
         self.push_stopped(m, "full")
         full, xml = m.models(), self.restore_xml(m, "full")
         for point, half in (("restore.begin.new.vdb.done", False), ("restore.journal.writing.renamed", True),
-                            ("restore.begin.copy.done", True), ("restore.end.store.done", True)):
+                            ("restore.begin.copy.done", False), ("restore.end.store.done", False),
+                            ("restore.journal.committing.written", True)):
             with self.subTest(point):
                 self.interrupt(m, xml, point)
                 if half:
                     self.assertError(libvirt.VIR_ERR_OPERATION_INVALID, "'vdb' is half restored", m.dom.create)
                 else:
+                    if not point.startswith("restore.begin.new"):
+                        self.assert_disks(m, full, "after death at " + point)
                     m.dom.create()
                     m.dom.destroy()
+                self.write(m, "vdb", 0, MIB)
                 self.restore(m, xml)
                 self.assert_disks(m, full, "restored after death at " + point)
-        self.interrupt(m, xml, "restore.begin.copy.done")
+        self.interrupt(m, xml, "restore.journal.writing.renamed")
         m.dom.undefine()
         m.dom = None
         self.assertEqual(self.left(), [])

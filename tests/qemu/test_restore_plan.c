@@ -60,6 +60,9 @@ testPlan(gconstpointer data)
     check(cases[i].name, "open", qemuRestorePlanOpen(&input));
     check(cases[i].name, "write", qemuRestorePlanWrite(&input));
     check(cases[i].name, "close", qemuRestorePlanClose(&input));
+    /* gone on with by another daemon */
+    ((qemuRestoreDisk *)g_ptr_array_index(job->disks, 0))->closed = true;
+    check(cases[i].name, "goon", qemuRestorePlanClose(&input));
 }
 
 int
