@@ -142,7 +142,7 @@ endDisks(const qemuBackupJob *job, qemuTarget *target, qemuBackupPlanEndDisk *di
 }
 
 static int
-runEnd(qemuBackupJob *job, qemuTarget *target, bool checkCopies)
+runEnd(qemuBackupJob *job, qemuTarget *target, bool checkCopies, bool again)
 {
     g_autofree qemuBackupPlanEndDisk *disks = g_new0(qemuBackupPlanEndDisk, job->disks->len);
     qemuBackupPlanEnding ending = {
@@ -154,7 +154,7 @@ runEnd(qemuBackupJob *job, qemuTarget *target, bool checkCopies)
         .checkCopies = checkCopies,
     };
     g_autoptr(qemuPlan) plan = qemuBackupPlanEnd(&ending);
-    qemuPlanRun run = { .plan = plan };
+    qemuPlanRun run = { .plan = plan, .copiesLooked = again };
     int ret = qemuPlanRunAll(&run, target);
 
     job->copiesDoubtful |= run.copiesDoubtful;
@@ -175,28 +175,36 @@ copiesMatter(qemuVM *vm, const qemuBackupJob *job)
     return false;
 }
 
+/* @again: for the second time. Either the plan looks for late copies, or none can be late yet when it is done. */
+static int
+takeApart(qemuVM *vm, qemuBackupJob *job, bool again)
+{
+    bool matter = copiesMatter(vm, job);
+    bool check = matter && copiesMayBeLate(job, END_SPARE_US);
+    int ret = runEnd(job, qemuVMTarget(vm), check, again);
+
+    if (matter && !check)
+        job->copiesDoubtful |= copiesMayBeLate(job, 0);
+    return ret;
+}
+
 int
 qemuBackupTakeApart(qemuVM *vm, qemuBackupJob *job)
 {
     qemuTarget *target = qemuVMTarget(vm);
-    bool matter = copiesMatter(vm, job);
-    bool check = false;
-    int ret = 0;
 
     /* devices are switched, for which QEMU waits for their requests */
     if (!vm->helper && qemuNbdCheckDomain(target->ops->def(target)) < 0)
         return -1;
-    check = matter && copiesMayBeLate(job, END_SPARE_US);
-    ret = runEnd(job, target, check);
-    if (matter && !check)
-        job->copiesDoubtful |= copiesMayBeLate(job, 0);
+    if (takeApart(vm, job, false) == 0)
+        return 0;
     /* who does not answer will not do so at once */
-    if (ret == 0 || virErrorLastCode() == VIR_ERR_OPERATION_TIMEOUT)
-        return ret;
+    if (virErrorLastCode() == VIR_ERR_OPERATION_TIMEOUT)
+        return -1;
     /* One step that failed keeps others from succeeding (nodes in use): what had happened is no
      * failure the second time. */
     VIR_WARN("domain '%s': taking the backup apart once more: %s", vm->name, virErrorLastMessage());
-    return runEnd(job, target, false);
+    return takeApart(vm, job, true);
 }
 
 /* A target that QEMU has not closed, or may have written to too late, is no backup, whatever its job had said. */

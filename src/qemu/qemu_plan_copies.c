@@ -22,7 +22,7 @@
 #define WRITTEN_COARSE QEMU_BACKUP_WRITTEN "-coarse"
 
 typedef struct _copyCounts {
-    bool known;
+    bool there, known;
     unsigned long long copied, written;      /* bytes, in units of their granularity */
     unsigned long long copiedGranularity, writtenGranularity;
 } copyCounts;
@@ -50,6 +50,7 @@ countCopies(const virJSONValue *node, const char *written)
             virJSONObjectGetUInt(bitmap, "granularity", &counts.writtenGranularity);
         }
     }
+    counts.there = node != NULL;
     counts.known = seen && unnamed == 2;
     return counts;
 }
@@ -84,7 +85,7 @@ fetchCoarse(qemuTarget *target, const char *filter, copyCounts *counts)
 }
 
 int
-qemuPlanCopiesCheck(qemuTarget *target, const char *filter, bool *doubtful)
+qemuPlanCopiesCheck(qemuTarget *target, const char *filter, bool looked, bool *doubtful)
 {
     copyCounts counts = { 0 };
 
@@ -94,6 +95,7 @@ qemuPlanCopiesCheck(qemuTarget *target, const char *filter, bool *doubtful)
         fetchCoarse(target, filter, &counts) < 0)
         return -1;
     VIR_DEBUG("filter '%s': %llu bytes copied, %llu written", filter, counts.copied, counts.written);
-    *doubtful |= !counts.known || counts.written > counts.copied;
+    if (counts.there || !looked)
+        *doubtful |= !counts.known || counts.written > counts.copied;
     return 0;
 }

@@ -7,7 +7,7 @@
  * qemuPlanCopiesCheck: may a copy that ran out of time (cbw-timeout) have been written to the target of
  * filter node @filter all the same? The guest does not write through the filter any more, and a bitmap
  * QEMU_BACKUP_WRITTEN on it has recorded all that it wrote. @doubtful is set if it may, or if the
- * filter is not there any more.
+ * filter is not there any more; but not then if @looked: an earlier run of the plan has looked before it went.
  * Returns: 0, or -1 with an error if QEMU cannot be asked; then nobody knows.
  */
-int qemuPlanCopiesCheck(qemuTarget *target, const char *filter, bool *doubtful);
+int qemuPlanCopiesCheck(qemuTarget *target, const char *filter, bool looked, bool *doubtful);

@@ -12,7 +12,7 @@ typedef struct _qemuPlanQMPNews {
     bool wanted;              /* the next write asks */
     virJSONValue *exports;    /* query-block-exports, NULL = not known */
     virJSONValue *devices;    /* query-blockstats, NULL = not known; forgotten when used */
-    bool copiesDoubtful;      /* as in qemuPlanRun */
+    bool copiesLooked, copiesDoubtful;   /* as in qemuPlanRun */
 } qemuPlanQMPNews;
 void qemuPlanQMPNewsClear(qemuPlanQMPNews *news);
 G_DEFINE_AUTO_CLEANUP_CLEAR_FUNC(qemuPlanQMPNews, qemuPlanQMPNewsClear)

@@ -99,7 +99,7 @@ runSingle(const qemuPlanStep *step, qemuTarget *target, qemuPlanQMPNews *news)
     case QEMU_STEP_WAIT_SCRATCH:
         return qemuPlanFileWait(step, target);
     case QEMU_STEP_CHECK_COPIES:
-        return qemuPlanCopiesCheck(target, step->path, &news->copiesDoubtful);
+        return qemuPlanCopiesCheck(target, step->path, news->copiesLooked, &news->copiesDoubtful);
     case QEMU_STEP_HELPER:
         return qemuExportHelperStart(target, step->path, step->command);
     case QEMU_STEP_HELPER_END:
@@ -273,7 +273,7 @@ qemuPlanRunAll(qemuPlanRun *run, qemuTarget *target)
 {
     const qemuPlan *plan = run->plan;
     g_autofree qemuPlanStepState *states = g_new0(qemuPlanStepState, plan->steps->len);
-    g_auto(qemuPlanQMPNews) news = { 0 };
+    g_auto(qemuPlanQMPNews) news = { .copiesLooked = run->copiesLooked };
     virErrorPtr first = NULL;
     size_t i = 0;
 

@@ -8,6 +8,7 @@
 typedef struct _qemuPlanRun {
     const qemuPlan *plan;     /* borrowed */
     size_t done;              /* steps whose effect happened */
+    bool copiesLooked;        /* a run of the same plan before this one has looked, whatever became of it */
     bool copiesDoubtful;      /* some CHECK_COPIES step found that its target cannot be trusted */
 } qemuPlanRun;
 

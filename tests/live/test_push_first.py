@@ -308,6 +308,17 @@ class PushFirst(livetest.LiveTest):
         self.wait_no_job(m)
         self.assertFalse(os.path.exists(self.target_path(m, "vda", "x")))
 
+    def test_late_copies_are_looked_for_once(self):
+        """An end that has to be begun anew does not take a filter for suspicious because it is gone."""
+        self.restart_daemon(fault="backup.end.filter.vda.done:fail")
+        m = self.machine(disks=1, size=SIZE, boots=False)
+        self.begin_watched(m, self.push_xml(m, "x", extra="<f:options xmlns:f='urn:fleece:1' cbw-timeout='1'/>"))
+        job = self.events.wait("job completed", lambda e: e[0] == "job")
+        self.assertEqual(job[2].get("success", 0), 1, job[2])
+        self.wait_no_job(m)
+        self.assertIn("taking the backup apart once more", self.daemon.log_tail())
+        self.assertSame(m["vda"].model.data, images.content(self.target_path(m, "vda", "x")), "vda")
+
     def test_disk_on_an_iothread(self):
         """QEMU aborts if a node is opened on top of such a disk while the guest writes to it."""
         m = self.machine(disks=1, size=SIZE, start=False)
