@@ -170,7 +170,8 @@ keeper(const virDomainBackupDiskDef *disk)
 }
 
 /* A scratch. A quorum of one announces every request that fails below it (qemu_backup_broken.c). A raw node
- * with a size fails what goes beyond it. */
+ * with a size fails what goes beyond it. no-flush: QEMU would write it out to the host's disk when it closes
+ * it, in its main loop, and nobody needs it any more then. */
 static virJSONValue *
 keeperOptions(const qemuBackupPlanInput *input, const virDomainBackupDiskDef *disk)
 {
@@ -187,6 +188,7 @@ keeperOptions(const qemuBackupPlanInput *input, const virDomainBackupDiskDef *di
                             scratch, limit, protocol, store->path);
     else
         file = virJSONBuild("{'driver':%s,'node-name':%s,'filename':%s}", protocol, scratch, store->path);
+    virJSONObjectSet(options, "cache", virJSONBuild("{'no-flush':%b}", true));
     virJSONObjectSet(options, "file",
                      virJSONBuild("{'driver':'quorum','vote-threshold':%d,'children':[%v]}", 1, file));
     return options;
