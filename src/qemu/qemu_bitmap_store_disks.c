@@ -19,6 +19,7 @@
 #include "qemu_bitmap_store_stamp.h"
 #include "qemu_checkpoint.h"
 #include "qemu_checkpoint_list.h"
+#include "qemu_checkpoint_order.h"
 #include "qemu_driver_state.h"
 #include "qemu_lend.h"
 #include "virerror_report.h"
@@ -433,6 +434,7 @@ static bool
 settleWanted(qemuVM *vm)
 {
     g_autoptr(GPtrArray) disks = disksOfRun(vm);
+    bool strays = qemuCheckpointOrderBegun(vm);     /* there may be some, also without a record */
 
     for (guint i = 0; i < disks->len; i++) {
         const diskOfRun *disk = g_ptr_array_index(disks, i);
@@ -440,7 +442,7 @@ settleWanted(qemuVM *vm)
 
         if (!imageNeedsStore(disk->source))
             continue;
-        if (disk->checkpoint || (store = qemuBitmapStoreRead(vm->uuid, disk->name)))
+        if (disk->checkpoint || strays || (store = qemuBitmapStoreRead(vm->uuid, disk->name)))
             return true;
     }
     return false;

@@ -619,13 +619,21 @@ qemuCheckpointOrderForget(qemuVM *vm)
     fileDrop(vm);
 }
 
+bool
+qemuCheckpointOrderBegun(const qemuVM *vm)
+{
+    g_autofree char *path = filePath(vm);
+
+    return virFileExists(path);
+}
+
 static bool
 settleWanted(qemuVM *vm)
 {
-    g_autofree char *path = filePath(vm);
+    bool begun = qemuCheckpointOrderBegun(vm);
     QEMU_VM_LOCK_GUARD(vm);
 
-    return vm->checkpoints && (vm->checkpoints->defs->len > 0 || virFileExists(path));
+    return vm->checkpoints && (vm->checkpoints->defs->len > 0 || begun);
 }
 
 const qemuSettleStep qemuCheckpointOrderSettle = {

@@ -35,5 +35,7 @@ void qemuCheckpointOrderStore(qemuVM *vm);
 /** QEMU or the block helper is gone. Needs no target. */
 void qemuCheckpointOrderForget(qemuVM *vm);
 
+/** Have bitmaps changed since QEMU began, whether records still tell of them or not? Needs no target. */
+bool qemuCheckpointOrderBegun(const qemuVM *vm);
 /** The same as Store, before the end of QEMU. */
 extern const qemuSettleStep qemuCheckpointOrderSettle;

@@ -115,6 +115,26 @@ class Stray(RedefineTest):
         self.assert_has(m, "b", [2, 3])
 
 
+class Everything(RedefineTest):
+    """A client keeps the XML of all checkpoints, and drops all records: the bitmaps stay, whoever holds them."""
+
+    def test_dropped_while_running_and_redefined_after_a_stop(self):
+        m = self.machine(boots=False, formats=["qcow2", "raw"])
+        self.chain(m, "a", "b")
+        texts = [self.xml(m, n) for n in "ab"]
+        for name in "ba":
+            m.dom.checkpointLookupByName(name).delete(METADATA)
+        self.stop(m)
+        self.start_machine(m)
+        self.assertEqual(self.strays(m), ["a", "b"])
+        for text in texts:
+            m.dom.checkpointCreateXML(text, REDEFINE | libvirt.VIR_DOMAIN_CHECKPOINT_CREATE_REDEFINE_VALIDATE)
+        self.assert_broken(m, {})
+        self.assert_serves(m, "a", [1, 2])
+        self.assert_serves(m, "b", [2])
+        self.stop(m)
+
+
 class Order(RedefineTest):
     """Redefined in another order than that of the bitmaps, which are not complete by themselves."""
 
