@@ -76,6 +76,15 @@ qemuProcessKill(qemuVM *vm, bool gentle)
     return -1;
 }
 
+/* Whoever waited for the slot may find that the run is over, and even that there is another one. */
+static bool
+qemuProcessIsRun(qemuVM *vm, unsigned int run)
+{
+    QEMU_VM_LOCK_GUARD(vm);
+
+    return vm->run == run && qemuVMIsActive(vm);
+}
+
 void
 qemuProcessQuit(qemuVM *vm)
 {
@@ -91,6 +100,12 @@ qemuProcessQuit(qemuVM *vm)
     g_mutex_unlock(&vm->lock);
     /* A change of images or bitmaps under way is let finish; a stuck one does not keep QEMU alive. */
     slot = qemuJobBegin(&vm->job, QEMU_JOB_MODIFY, api) == 0;
+    if (!qemuProcessIsRun(vm, run)) {
+        if (slot)
+            qemuJobEnd(&vm->job);
+        virErrorReset();
+        return;
+    }
     answers = slot ? qemuSettle(vm) : true;
     if (mon && answers && qemuMonitorCommand(mon, quit, NULL) < 0)
         VIR_DEBUG("domain '%s': no reply to quit", vm->name);
@@ -274,7 +289,7 @@ qemuProcessEnded(qemuVM *vm, unsigned int run)
 
 /* What QEMU knows is brought to disk if that can be done soon. True: the slot is held. */
 static bool
-qemuProcessSettleFirst(qemuVM *vm, const char *api)
+qemuProcessSettleFirst(qemuVM *vm, unsigned int run, const char *api)
 {
     bool starting = false;
 
@@ -290,7 +305,8 @@ qemuProcessSettleFirst(qemuVM *vm, const char *api)
         virErrorReset();
         return false;
     }
-    qemuSettle(vm);
+    if (qemuProcessIsRun(vm, run))
+        qemuSettle(vm);
     return true;
 }
 
@@ -312,7 +328,12 @@ qemuProcessDestroy(qemuVM *vm, bool gentle, const char *api)
     vm->destroyed = true;
     g_mutex_unlock(&vm->lock);
 
-    slot = qemuProcessSettleFirst(vm, api);
+    slot = qemuProcessSettleFirst(vm, run, api);
+    if (!qemuProcessIsRun(vm, run)) {       /* what was to be destroyed is gone */
+        if (slot)
+            qemuJobEnd(&vm->job);
+        return 0;
+    }
     if (qemuProcessKill(vm, gentle) < 0) {
         g_mutex_lock(&vm->lock);
         if (vm->run == run)

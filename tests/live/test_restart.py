@@ -109,6 +109,30 @@ class Restart(livetest.LiveTest):
             self.disconnect()
             self.start_daemon()
 
+    def test_run_after_one_that_was_destroyed_twice_at_once(self):
+        """The second waited, and found nothing left to end. The next run is not its business, nor that of a
+        restarted daemon."""
+        m = self.machine(boots=False)
+        self.checkpoint(m, "a")
+        os.kill(self.qemu_pid(), signal.SIGSTOP)
+        threads = [threading.Thread(target=self.connect().lookupByName("vm").destroy) for _ in range(2)]
+        for t in threads:
+            t.start()
+        time.sleep(0.5)
+        os.kill(self.qemu_pid(), signal.SIGCONT)
+        for t in threads:
+            t.join(30)
+        self.start_machine(m)
+        pid = self.qemu_pid()
+        with open(self.daemon.path("run", "libvirt", "qemu", "vm.xml")) as f:
+            self.assertNotIn("ending=", f.read())
+        self.restart_daemon(kill=True)
+        self.assertEqual(m.dom.state()[0], libvirt.VIR_DOMAIN_RUNNING)
+        m.dom.suspend()                             # which waits until the daemon has found it
+        m.dom.resume()
+        time.sleep(1)
+        self.assertEqual((m.dom.state()[0], self.qemu_pid()), (libvirt.VIR_DOMAIN_RUNNING, pid))
+
     def test_machine_that_died_meanwhile_is_off(self):
         m = self.machine(boots=False)
         pid = self.qemu_pid()
