@@ -3,8 +3,8 @@
 
 Nothing is booted: what a guest would write goes through the device's own block backend (QEMU's
 ``qemu-io -d``), hence through whatever filter a backup has put below it. The model knows the content
-of every disk now and at every checkpoint, which blocks were touched since, and whether a checkpoint
-can still be trusted: after the death of QEMU it may be refused, and it may be right, but nothing else.
+of every disk now and at every checkpoint, which blocks were touched since, and what excuses a
+checkpoint that does not serve (randommark.py).
 """
 import os
 import shutil
@@ -14,70 +14,18 @@ import xml.etree.ElementTree as ET
 import libvirt
 import libvirt_qemu
 
-import images
 from daemon import wait_until
 from model import changed_blocks, describe_difference, stamp
 from processes import processes_with
+from randomdisk import BLOCK, MIB, SECTOR, new_disk, padded
+from randommark import Mark
 
-SECTOR, BLOCK, MIB = 512, 65536, 1 << 20
-# what a disk's image can be: arguments for qemu-img create; "base": on top of an image with content
-KINDS = {
-    "qcow2": [],
-    "small": ["-o", "cluster_size=4096"],
-    "subclusters": ["-o", "cluster_size=131072,extended_l2=on"],
-    "overlay": [],
-    "raw": [],                                  # these two cannot hold bitmaps
-    "old": ["-o", "compat=0.10"],
-}
 REDEFINE_REFUSED = (libvirt.VIR_ERR_CHECKPOINT_INCONSISTENT, libvirt.VIR_ERR_INVALID_ARG,
                     libvirt.VIR_ERR_NO_DOMAIN_CHECKPOINT)
-TARGETS = ("vda", "vdb", "vdc")
-
-
-def padded(content, size):
-    """@content of a disk that has grown since."""
-    return bytes(content) + bytes(size - len(content))
 
 
 class Wrong(AssertionError):
     """The product has not done what it must."""
-
-
-class Disk:
-    def __init__(self, target, path, kind, size, cluster):
-        self.target, self.path, self.kind, self.size, self.cluster = target, path, kind, size, cluster
-        self.content = bytearray(size)
-
-    @property
-    def number(self):
-        return TARGETS.index(self.target)
-
-    @property
-    def format(self):
-        return "raw" if self.kind == "raw" else "qcow2"
-
-    @property
-    def holds_bitmaps(self):
-        return self.kind not in ("raw", "old")
-
-    def xml(self):
-        return ("<disk type='file' device='disk'><driver name='qemu' type='%s' discard='unmap'/>"
-                "<source file='%s'/><target dev='%s' bus='virtio'/></disk>"
-                % (self.format, self.path, self.target))
-
-
-class Mark:
-    """A checkpoint as the model has it. @trusted: no excuse is left for refusing or missing it."""
-
-    def __init__(self, name, disks, trusted=True):
-        self.name = name
-        self.take_content(disks)
-        self.touched = {d.target: set() for d in disks}
-        self.trusted = {d.target: trusted for d in disks}
-        self.dead = set()        # targets that were restored afterwards: no excuse is left for serving it
-
-    def take_content(self, disks):
-        self.content = {d.target: bytes(d.content) for d in disks}
 
 
 class Vm:
@@ -93,34 +41,33 @@ class Vm:
         self.precise = True      # no bitmap without a record has been, which every incremental counts in
         self.branched = False    # a record came back, and its place in the tree is its parent's business
         self.paused = chance.random() < 0.8
-        for target in TARGETS[:chance.choice((1, 1, 2, 2, 3))]:
-            self.disks.append(self.new_disk(target))
+        self.images_made, self.paths = 0, {}
+        for letter in "abc"[:chance.choice((1, 1, 2, 2, 3))]:
+            self.disks.append(self.new_disk(chance.choice(("vd", "sd")) + letter))
         self.say("machine with %s%s" % (", ".join("%s: %s, %d bytes" % (d.target, d.kind, d.size)
                                                   for d in self.disks), ", paused" if self.paused else ""))
         self.place.conn.defineXML(self.xml())
 
+    def stem(self, target):
+        """Where another image for @target can be made."""
+        self.images_made += 1
+        return os.path.join(self.place.images, "%s-%s-%d" % (self.name, target, self.images_made))
+
     def new_disk(self, target):
-        kind = self.chance.choice(list(KINDS))
-        size = self.chance.choice((2 * MIB, 2 * MIB + 37 * SECTOR, 3 * MIB + SECTOR, 4 * MIB, 5 * MIB + 4096))
-        path = os.path.join(self.place.images, "%s-%s.qcow2" % (self.name, target))
-        cluster = {"small": 4096, "subclusters": 131072}.get(kind, BLOCK)
-        disk = Disk(target, path, kind, size, cluster)
-        backing = []
-        if kind == "overlay":
-            base = path + ".base"
-            disk.content[:MIB] = stamp(0, MIB, 0, disk.number)
-            with open(base, "wb") as f:
-                f.write(disk.content)
-            backing = ["-b", base, "-F", "raw"]
-        images.run(["qemu-img", "create", "-q", "-f", disk.format, *KINDS[kind], *backing, path, str(size)])
-        return disk
+        return new_disk(self.place, self.chance, target, self.stem(target))
+
+    def disk_at(self, target):
+        """None if there is none."""
+        return next((d for d in self.disks if d.target == target), None)
 
     def xml(self, uuid=None):
         return ("<domain type='qemu'><name>%s</name>%s<memory unit='MiB'>16</memory>"
                 "<os><type arch='x86_64' machine='pc'>hvm</type></os><devices>"
-                "<emulator>/usr/bin/qemu-system-x86_64</emulator>%s"
-                "<controller type='usb' model='none'/><memballoon model='none'/></devices></domain>"
-                % (self.name, "<uuid>%s</uuid>" % uuid if uuid else "", "".join(d.xml() for d in self.disks)))
+                "<emulator>/usr/bin/qemu-system-x86_64</emulator>%s<serial type='file'><source path='%s'/></serial>"
+                "<controller type='usb' model='none'/><controller type='scsi' index='0' model='virtio-scsi'/>"
+                "<memballoon model='none'/></devices></domain>"
+                % (self.name, "<uuid>%s</uuid>" % uuid if uuid else "", "".join(d.xml() for d in self.disks),
+                   os.path.join(self.place.tmp, "console")))     # which tells pids() whose QEMU it is
 
     # The product, as its clients see it
 
@@ -160,6 +107,7 @@ class Vm:
 
     def start(self):
         self.say("start")
+        self.paths.clear()
         self.dom.createWithFlags(libvirt.VIR_DOMAIN_START_PAUSED if self.paused else 0)
 
     def stop(self):
@@ -170,9 +118,7 @@ class Vm:
                 self.hmp("quit")
             except libvirt.libvirtError:
                 pass                # it may end before it has answered
-            for d in self.disks:    # nobody could fetch the bitmaps that their images do not hold
-                if not d.holds_bitmaps:
-                    self.distrust([d])
+            self.excuse("QEMU was ended from its monitor", [d for d in self.disks if not d.holds_bitmaps])
         else:
             self.dom.destroyFlags(libvirt.VIR_DOMAIN_DESTROY_GRACEFUL if how == "graceful" else 0)
         self.wait_stopped()
@@ -186,50 +132,53 @@ class Vm:
         for pid in self.pids("qemu-system"):
             os.kill(pid, signal.SIGKILL)
         self.wait_stopped()
-        self.distrust()
+        self.excuse("QEMU was killed")
         self.adopt_content()
 
     def known(self):
         return self.marks + self.limbo + [mark for mark, _ in self.strays]
 
-    def distrust(self, disks=None):
+    def excuse(self, reason, disks=None):
         for mark in self.known():
-            for d in disks or self.disks:
-                if d.target in mark.trusted:
-                    mark.trusted[d.target] = False
+            for d in self.disks if disks is None else disks:
+                mark.excuse(d, reason)
+
+    def missed(self):
+        """Disks that are away have no part in what is done to checkpoints now."""
+        self.excuse("missed a checkpoint", self.away)
+        self.precise = self.precise and not self.away
 
     def adopt_content(self):
         """The content after a crash is what QEMU says; which acknowledged writes were lost is not our
         subject."""
         for d in self.disks:
-            d.content = bytearray(images.content(d.path, d.format))
+            d.content = bytearray(d.read())
             d.size = len(d.content)
 
-    def check_content(self):
-        for d in self.disks:
-            self.same(d.content, images.content(d.path, d.format),
-                      "%s, read from the stopped machine's image" % d.target)
+    def check_content(self, disks=None):
+        for d in self.disks if disks is None else disks:
+            self.same(d.content, d.read(), "%s, read from the image that nobody uses" % d.target)
 
     # The guest
 
     def touch(self, disk, offset, length):
         blocks = range(offset // BLOCK, (offset + length - 1) // BLOCK + 1)
         for mark in self.known():
-            if disk.target in mark.touched:
+            if mark.is_of(disk):
                 mark.touched[disk.target].update(blocks)
 
-    def span(self, disk, unit):
+    def span(self, disk, unit, chance):
         """(offset, length), multiples of @unit but for the disk's end; often at the same few places."""
         units = -(-disk.size // unit)
         few = min(units, 4 * BLOCK // unit or 1)
-        where = self.chance.random()
+        where = chance.random()
         if where < 0.4:
-            first = self.chance.randrange(few)
+            first = chance.randrange(few)
         elif where < 0.55:
-            first = units - 1 - self.chance.randrange(few)
+            first = units - 1 - chance.randrange(few)
         else:
-            first = self.chance.randrange(units)
-        count = self.chance.choice((1, 1, 1, 2, 3, 7, 8, 127, 128, 129, 200))
+            first = chance.randrange(units)
+        count = chance.choice((1, 1, 1, 2, 3, 7, 8, 127, 128, 129, 200))
         while count * unit > MIB:
             count = count // 2 or 1
         offset = first * unit
@@ -241,14 +190,14 @@ class Vm:
             f.write(data)
         return path
 
-    def next_write(self):
+    def next_write(self, disks, chance):
         """(disk, words, qemu-io command); the model has it already."""
-        disk = self.chance.choice(self.disks)
+        disk = chance.choice(disks)
         kinds = ["write", "write", "write", "zero", "unmap"]
         # whether the filter of a push is still there nobody can know
-        kind = self.chance.choice(kinds if self.filtered == "push" else kinds + ["discard"])
-        unit = disk.cluster if kind == "discard" else self.chance.choice((SECTOR, SECTOR, 4096, disk.cluster))
-        offset, length = self.span(disk, unit)
+        kind = chance.choice(kinds if self.filtered == "push" else kinds + ["discard"])
+        unit = disk.cluster if kind == "discard" else chance.choice((SECTOR, SECTOR, 4096, disk.cluster))
+        offset, length = self.span(disk, unit, chance)
         if kind == "write":
             return disk, *self.write_command(disk, offset, length)
         command = {"zero": "write -z", "unmap": "write -z -u", "discard": "discard"}[kind]
@@ -266,27 +215,44 @@ class Vm:
         return ("write %s %d+%d" % (disk.target, offset, length),
                 "write -s %s %d %d" % (self.data_file(data), offset, length))
 
+    def device_path(self, disk):
+        """In QEMU's tree of objects."""
+        if disk.target not in self.paths:
+            for row in ET.fromstring(self.dom.XMLDesc()).iter("disk"):
+                path = "/machine/peripheral/" + row.find("alias").get("name")
+                if row.find("target").get("bus") == "virtio":
+                    path += "/virtio-backend"
+                self.paths[row.find("target").get("dev")] = path
+        return self.paths[disk.target]
+
+    def knows(self, target):
+        """Is there such a disk, says the daemon?"""
+        return any(row.get("dev") == target for row in ET.fromstring(self.dom.XMLDesc()).iter("target"))
+
+    def has_device(self, disk):
+        """Is there, says QEMU? @disk: on SCSI."""
+        return 'id "scsi0-0-0-%d"' % disk.number in self.hmp("info qtree")
+
     def in_guest(self, disk, words, command):
         self.say(words)
-        answer = self.hmp('qemu-io -d /machine/peripheral/virtio-disk%d/virtio-backend "%s"'
-                          % (self.disks.index(disk), command))
+        answer = self.hmp('qemu-io -d %s "%s"' % (self.device_path(disk), command))
         if answer.strip():
             raise Wrong("the guest's %s: %s" % (words, answer))
 
-    def guest_write(self):
-        self.in_guest(*self.next_write())
+    def guest_write(self, chance=None):
+        self.in_guest(*self.next_write(self.disks, chance or self.chance))
 
     def write_at(self, disk, offset, length):
         self.in_guest(disk, *self.write_command(disk, offset, length))
 
-    def outside_write(self):
-        """By a program that knows of bitmaps, while the machine is stopped; but not of those that we keep."""
+    def outside_write(self, disks):
+        """By a program that knows of bitmaps, while no machine has the disk; but not of those that we keep."""
         wait_until("helpers of a dead daemon to be gone", lambda: not self.pids("qemu-storage-daemon"), 60)
-        disk, words, command = self.next_write()
+        disk, words, command = self.next_write(disks, self.chance)
         self.say("outside: " + words)
-        images.run(["qemu-io", "-f", disk.format, "-d", "unmap", "-c", command, disk.path])
+        disk.io(command)
         if not disk.holds_bitmaps:
-            self.distrust([disk])
+            self.excuse("written behind the back", [disk])
 
     # Checkpoints
 
@@ -306,11 +272,16 @@ class Vm:
                        for d in self.disks)
         return "<domaincheckpoint><name>%s</name><disks>%s</disks></domaincheckpoint>" % (name, rows)
 
-    def checkpoint(self):
-        name, disks = self.new_name(), self.some_disks()
+    def checkpoint(self, disks=None):
+        name, disks = self.new_name(), disks or self.some_disks()
         self.say("checkpoint %s of %s" % (name, " ".join(d.target for d in disks)))
         self.dom.checkpointCreateXML(self.checkpoint_xml(name, disks), 0)
-        self.marks.append(Mark(name, disks))
+        self.made(Mark(name, disks))
+
+    def made(self, mark):
+        """A checkpoint was."""
+        self.missed()
+        self.marks.append(mark)
 
     def choose_deletion(self):
         """(mark, flags, marks that go)"""
@@ -323,22 +294,28 @@ class Vm:
             return mark, libvirt.VIR_DOMAIN_CHECKPOINT_DELETE_CHILDREN_ONLY, later
         return mark, 0, [mark]
 
-    def delete(self):
-        mark, flags, gone = self.choose_deletion()
+    def delete(self, deletion=None):
+        mark, flags, gone = deletion or self.choose_deletion()
         self.say("delete %s, flags %d" % (mark.name, flags))
         self.dom.checkpointLookupByName(mark.name).delete(flags)
         self.marks = [m for m in self.marks if m not in gone]
+        self.missed()
 
     def forget(self):
-        """Its record goes and its bitmaps stay: what is left may be refused, and may not be wrong."""
+        """Its record goes and its bitmaps stay: what is left may be refused, and may not be wrong. Without the
+        newest of a disk, no checkpoint of it has a bitmap that records."""
         mark = self.chance.choice(self.marks)
         self.say("forget %s" % mark.name)
         checkpoint = self.dom.checkpointLookupByName(mark.name)
         self.strays.append((mark, checkpoint.getXMLDesc()))
         checkpoint.delete(libvirt.VIR_DOMAIN_CHECKPOINT_DELETE_METADATA_ONLY)
+        later = self.marks[self.marks.index(mark) + 1:]
         self.marks.remove(mark)
         self.precise = False
-        self.distrust()
+        for d in self.disks + self.away:
+            newest = self.branched or not any(m.is_of(d) for m in later)
+            for known in self.known() if newest and mark.is_of(d) else [mark]:
+                known.excuse(d, "its record was dropped")
 
     def redefine(self):
         mark, xml = self.chance.choice(self.strays)
@@ -356,18 +333,21 @@ class Vm:
         self.strays.remove((mark, xml))
         self.marks.append(mark)
         self.branched = True
-        self.distrust()              # what does not descend from the one before the newest is refused
+        self.excuse("a record came back")    # what does not descend from the one before the newest is refused
+        self.missed()
 
     def check_size(self, mark):
         """What an incremental since @mark would have, by the checkpoint's own words."""
         self.say("size of %s" % mark.name)
-        if not all(mark.trusted.values()):
-            return
         xml = self.dom.checkpointLookupByName(mark.name).getXMLDesc(libvirt.VIR_DOMAIN_CHECKPOINT_XML_SIZE)
         for row in ET.fromstring(xml).findall("disks/disk"):
             if row.get("checkpoint") != "bitmap":
                 continue
-            disk = next(d for d in self.disks if d.target == row.get("name"))
+            disk = self.disk_at(row.get("name"))
+            if not disk or not mark.serves(disk):
+                continue
+            if not row.get("size"):
+                raise Wrong("%s has no size on %s" % (mark.name, disk.target))
             before = padded(mark.content[disk.target], disk.size)
             changed = len(changed_blocks(before, disk.content)) * BLOCK
             touched = len(mark.touched[disk.target]) * BLOCK
@@ -390,7 +370,7 @@ class Vm:
         for mark in self.limbo:
             if mark.name in names:
                 self.say("%s was made" % mark.name)
-                self.marks.append(mark)
+                self.made(mark)
                 self.marks.sort(key=lambda m: names.index(m.name) if m.name in names else -1)
         self.limbo = [m for m in self.limbo if m.name not in names and not self.active()]
 
@@ -411,7 +391,7 @@ class Vm:
             raise Wrong("%s: %s" % (what, difference))
 
     def remove(self):
-        """The machine and all its files go; nothing of a backup may be left."""
+        """The machine and all its files go; nothing of a backup may be left, not even beside the images."""
         if self.active():
             self.dom.destroy()
         self.dom.undefineFlags(libvirt.VIR_DOMAIN_UNDEFINE_CHECKPOINTS_METADATA)
@@ -419,6 +399,12 @@ class Vm:
             directory = getattr(self.place, name)
             wait_until("%s to be empty, but %s" % (directory, os.listdir(directory)),
                        lambda d=directory: not os.listdir(d), 20)
+        for d in self.disks + self.away:
+            d.close()
+        left = [name for name in os.listdir(self.place.images) if not name.startswith(self.name + "-") or
+                ".scratch" in name or ".fleece" in name]
+        if left:
+            raise Wrong("left beside the images: %s" % left)
         for directory in (self.place.images, self.place.out):
             shutil.rmtree(directory)
             os.mkdir(directory)

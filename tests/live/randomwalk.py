@@ -1,7 +1,6 @@
 # SPDX-License-Identifier: LGPL-2.1-or-later
 """Random sequences of what may happen to a machine with checkpoints: chosen by a seed, run by workers
 that have a daemon of their own, and told step by step when one fails."""
-import contextlib
 import os
 import queue
 import random
@@ -14,12 +13,15 @@ import traceback
 import libvirt
 
 import daemon as daemons
+import images
 from daemon import wait_until
 from livetest import LiveTest, files_below
 from processes import processes_with
 from randombackup import Backups, Request
+from randomdeath import Deaths
+from randomdisk import PASSPHRASE, SECRET
 from randommoves import Moves
-from randomvm import Mark, Vm, Wrong
+from randomvm import Vm, Wrong
 
 # operation: weight while the machine runs, weight while it is stopped
 WEIGHTS = {
@@ -38,9 +40,10 @@ WEIGHTS = {
     "reset": (1, 0),
     "resize": (2, 0),
     "restore": (0, 2),
-    "unplug": (0, 3),
+    "plug": (8, 4),
     "lose": (1, 1),
-    "interrupt": (5, 4),
+    "redefine_all": (1, 1),
+    "interrupt": (6, 5),
 }
 STUCK_SECONDS = 240
 
@@ -55,10 +58,16 @@ class Worker:
             os.makedirs(getattr(self, name))
         self.daemon = daemons.new_daemon(os.path.join(tmp, "root"))
         self.conn = None
+        self.loops = set()              # devices of ours
+        self.key = os.path.join(tmp, "key")
+        with open(self.key, "wb") as f:
+            f.write(PASSPHRASE)
         self.start_daemon()
+        self.conn.secretDefineXML("<secret private='yes'><uuid>%s</uuid></secret>" % SECRET).setValue(PASSPHRASE)
 
-    def start_daemon(self):
-        self.daemon.start()
+    def start_daemon(self, fault=None):
+        """@fault: see VIR_TEST_FAULT; it may strike at once."""
+        self.daemon.start(fault)
         self.conn = wait_until("the daemon to answer", self.open)
 
     def open(self):
@@ -86,6 +95,11 @@ class Worker:
         self.end_daemon(kill)
         self.start_daemon()
 
+    def forget_daemon(self):
+        """It has died by itself."""
+        self.daemon.process.wait(60)
+        self.daemon.process = None
+
     def close(self):
         """Orderly, after sequences that passed."""
         self.end_daemon(kill=False)
@@ -101,6 +115,8 @@ class Worker:
                 os.kill(pid, signal.SIGKILL)
             except ProcessLookupError:
                 pass
+        for device in self.loops:
+            images.run(["losetup", "-d", device], check=False)
         shutil.rmtree(self.tmp, ignore_errors=True)
 
 
@@ -121,6 +137,7 @@ class Sequence:
         self.vm = Vm(worker, "r%d" % self.seed, self.chance, self.say)
         self.backups = Backups(self.vm)
         self.moves = Moves(worker, self.vm, self.chance)
+        self.deaths = Deaths(worker, self.vm, self.backups, self.moves, self.chance)
         for _ in range(self.steps):
             self.step()
         self.end()
@@ -131,7 +148,11 @@ class Sequence:
         name = self.chance.choices(list(WEIGHTS), [w[column] for w in WEIGHTS.values()])[0]
         if name == "forget" and vm.strays:
             name = "redefine"
-        if name in ("delete", "size", "forget", "restore", "lose") and not vm.marks:
+        if name == "plug" and not (self.moves.can_come() or self.moves.can_leave()):
+            name = "write"
+        if name == "redefine_all" and (vm.strays or vm.branched or vm.limbo):
+            name = "redefine" if vm.strays else "pull"
+        if name in ("delete", "size", "forget", "restore", "lose", "redefine_all") and not vm.marks:
             name = "checkpoint"
         getattr(self, "do_" + name)()
         vm.check_names()
@@ -141,20 +162,39 @@ class Sequence:
         self.say("the end")
         if self.plant:
             self.plant(self)
-        if self.vm.away and not self.vm.active():
+        if self.moves.can_come():
             self.moves.disk_leaves_or_comes()
         self.backups.pull_every_mark()
+        self.prove_usable()
         if self.vm.active():
             self.vm.stop()
-        self.vm.check_content()
+        self.vm.check_content(self.vm.disks + self.vm.away)
         self.vm.remove()
+
+    def prove_usable(self):
+        """Whatever has happened: a new checkpoint can be made and serves, and all can be deleted."""
+        vm = self.vm
+        if not vm.active() and self.chance.random() < 0.5:
+            vm.start()
+        vm.checkpoint(vm.disks)
+        self.do_write()
+        self.backups.pull(Request(vm, self.chance, vm.marks[-1]))
+        if not vm.branched and self.chance.random() < 0.5:
+            first = vm.marks[0]
+            vm.delete((first, libvirt.VIR_DOMAIN_CHECKPOINT_DELETE_CHILDREN, list(vm.marks)))
+        self.chance.shuffle(vm.marks)
+        for mark in list(vm.marks):
+            vm.delete((mark, 0, [mark]))
+        vm.check_names()
 
     # Operations
 
     def do_write(self):
-        write = self.vm.guest_write if self.vm.active() else self.vm.outside_write
-        for _ in range(self.chance.choice((1, 2, 5)) if self.vm.active() else 1):
-            write()
+        if not self.vm.active() or self.vm.away and self.chance.random() < 0.2:
+            self.vm.outside_write(self.vm.away if self.vm.active() else self.vm.disks + self.vm.away)
+            return
+        for _ in range(self.chance.choice((1, 2, 5))):
+            self.vm.guest_write()
 
     def do_checkpoint(self):
         self.vm.checkpoint()
@@ -207,100 +247,17 @@ class Sequence:
     def do_restore(self):
         self.moves.restore()
 
-    def do_unplug(self):
+    def do_plug(self):
         self.moves.disk_leaves_or_comes()
 
     def do_lose(self):
         self.moves.lose_records()
 
-    # Interrupted operations
+    def do_redefine_all(self):
+        self.moves.redefine_all()
 
     def do_interrupt(self):
-        """The daemon, or QEMU, or both die at some moment of an operation."""
-        operation = self.chance.choice(("checkpoint", "delete", "pull", "push"))
-        if operation == "delete" and not self.vm.marks:
-            operation = "checkpoint"
-        victims = self.chance.choice(("daemon", "daemon", "QEMU", "both") if self.vm.active() else ("daemon",))
-        delay = self.chance.choice((0, 1)) * self.chance.uniform(0, 0.04)
-        call, new, gone = getattr(self, "interrupted_" + operation)()
-        self.say("... and after %.1f ms the death of %s" % (delay * 1000, victims))
-        self.die_meanwhile(call, delay, victims)
-        if new and victims != "daemon":
-            # if it can be used at all, it was made after that death
-            new.take_content([d for d in self.vm.disks if d.target in new.content])
-        self.vm.settle(new, gone)
-        if victims != "daemon":
-            self.vm.distrust()
-        if operation == "pull" and not self.vm.job_gone():
-            self.say("the backup goes on")
-            self.vm.dom.abortJob()
-        self.vm.wait_job_gone()
-        for path in files_below(self.worker.out):
-            with contextlib.suppress(FileNotFoundError):    # the new daemon removes what the old one began
-                os.unlink(path)
-
-    def die_meanwhile(self, call, delay, victims):
-        """An error of the call is no news: its server dies."""
-        failure = []
-
-        def run():
-            try:
-                call()
-            except libvirt.libvirtError:
-                pass
-            except Exception:
-                failure.append(traceback.format_exc())
-
-        pids = self.vm.pids("qemu-system") if victims != "daemon" else []
-        thread = threading.Thread(target=run, daemon=True)
-        thread.start()
-        time.sleep(delay)
-        for pid in pids:
-            os.kill(pid, signal.SIGKILL)
-        if victims != "QEMU":
-            self.daemon_dies(thread)
-        thread.join(60)
-        if thread.is_alive():
-            raise Wrong("the call does not end")
-        if failure:
-            raise Wrong(failure[0])
-        if victims != "daemon":
-            self.vm.wait_stopped()
-            self.vm.adopt_content()
-
-    def daemon_dies(self, thread):
-        self.worker.daemon.kill()
-        thread.join(60)
-        self.worker.end_connection()
-        self.worker.start_daemon()
-
-    def interrupted_checkpoint(self):
-        vm = self.vm
-        mark = Mark(vm.new_name(), vm.some_disks())
-        self.say("checkpoint %s of %s" % (mark.name, " ".join(mark.content)))
-        xml = vm.checkpoint_xml(mark.name, [d for d in vm.disks if d.target in mark.content])
-        dom = vm.dom
-        return lambda: dom.checkpointCreateXML(xml, 0), mark, ()
-
-    def interrupted_delete(self):
-        mark, flags, gone = self.vm.choose_deletion()
-        self.say("delete %s, flags %d" % (mark.name, flags))
-        checkpoint = self.vm.dom.checkpointLookupByName(mark.name)
-        return lambda: checkpoint.delete(flags), None, gone
-
-    def interrupted_pull(self):
-        request = Request(self.vm, self.chance)
-        self.say("pull %s" % request.words())
-        return self.begin_call(request, self.backups.pull_xml(request)), request.new, ()
-
-    def interrupted_push(self):
-        request = Request(self.vm, self.chance)
-        self.say("push %s" % request.words())
-        return self.begin_call(request, self.backups.push_xml(request)), request.new, ()
-
-    def begin_call(self, request, xml):
-        dom, checkpoint = self.vm.dom, self.backups.checkpoint_xml(request)
-        return lambda: dom.backupBegin(xml, checkpoint, 0)
+        self.deaths.interrupt()
 
 
 class Walk:
@@ -362,7 +319,7 @@ class Walk:
             worker.sweep()
             return None
         finally:
-            sequence.vm = sequence.backups = sequence.moves = None       # megabytes, in a ring
+            sequence.vm = sequence.backups = sequence.moves = sequence.deaths = None       # megabytes, in a ring
         with self.lock:
             self.passed += 1
             del self.running[threading.get_ident()]
