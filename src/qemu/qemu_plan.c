@@ -15,6 +15,7 @@ static const char *const kindNames[] = {
     [QEMU_STEP_QMP] = "qmp",
     [QEMU_STEP_JOB] = "job",
     [QEMU_STEP_SECRET] = "secret",
+    [QEMU_STEP_PASS_FD] = "pass-fd",
     [QEMU_STEP_SCRATCH_CREATE] = "scratch-create",
     [QEMU_STEP_IMAGE_CREATE] = "image-create",
     [QEMU_STEP_WINDOW_CREATE] = "window-create",
@@ -166,6 +167,14 @@ qemuPlanFormatCommand(virBuffer *buf, const char *prefix, const virJSONValue *co
     virBufferAdjustIndent(buf, -2);
 }
 
+/* Does @step name the address of an NBD server? */
+static bool
+hasServer(const qemuPlanStep *step)
+{
+    return step->kind == QEMU_STEP_PASS_FD || step->kind == QEMU_STEP_WAIT_CLIENTS ||
+           step->kind == QEMU_STEP_WAIT_EXPORTS;
+}
+
 static void
 qemuPlanFormatFile(virBuffer *buf, const qemuPlanStep *step)
 {
@@ -180,7 +189,7 @@ qemuPlanFormatFile(virBuffer *buf, const qemuPlanStep *step)
         virBufferAsprintf(buf, "secret: %s\n", step->secret);
     if (step->kind == QEMU_STEP_WINDOW_CREATE || step->kind == QEMU_STEP_BITMAP_CREATE)
         virBufferAsprintf(buf, "%llu bytes\n", step->size);
-    if ((step->kind == QEMU_STEP_WAIT_CLIENTS || step->kind == QEMU_STEP_WAIT_EXPORTS) && !step->path)
+    if (hasServer(step) && !step->path)
         virBufferAsprintf(buf, "port: %llu\n", step->size);
     if (step->kind == QEMU_STEP_WAIT_SCRATCH)
         virBufferAsprintf(buf, "at most %llu ms\n", step->size);
@@ -255,6 +264,7 @@ qemuPlanStepIsComplete(const qemuPlanStep *step)
     case QEMU_STEP_QMP:
         return step->command || step->undo;
     case QEMU_STEP_JOB:
+    case QEMU_STEP_PASS_FD:
         return step->command && step->undo;
     case QEMU_STEP_HELPER:
         return step->command && step->path;

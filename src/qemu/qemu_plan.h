@@ -15,6 +15,9 @@ typedef enum {
     QEMU_STEP_JOB,            /* command starts a job of QEMU: until it has concluded, and been dismissed; fails
                                * as it did. undo: tolerant, of a job that a daemon did not see end */
     QEMU_STEP_SECRET,         /* command with the passphrase that secret names; undo: a command */
+    QEMU_STEP_PASS_FD,        /* command with the descriptor that the run has been given, a listening socket with
+                               * the address path or size, as in WAIT_CLIENTS; undo: tolerant, for the
+                               * descriptor is no longer there under its name once it was used */
     QEMU_STEP_SCRATCH_CREATE, /* empty image at path with size and format, QEMU may write; undo: unlink */
     QEMU_STEP_IMAGE_CREATE,   /* the same for a push target */
     QEMU_STEP_WINDOW_CREATE,  /* window image (virqcowwindow.h) at path with size, in a directory of ours,
@@ -52,10 +55,10 @@ typedef struct _qemuPlanStep {
     qemuPlanStepKind kind;
     virJSONValue *command;    /* QMP */
     virJSONValue *undo;       /* QMP that takes it back, or NULL */
-    char *path;               /* file steps, WAIT_CLIENTS: socket path or NULL (tcp) */
+    char *path;               /* file steps, WAIT_CLIENTS, PASS_FD: socket path or NULL (tcp) */
     char *secret;             /* SECRET, and steps that create an encrypted image: virStorageEncryptionToRef();
                                * no step holds a passphrase */
-    unsigned long long size;  /* bytes; WAIT_CLIENTS without path: TCP port */
+    unsigned long long size;  /* bytes; WAIT_CLIENTS, PASS_FD without path: TCP port */
     unsigned long long limit; /* SCRATCH_CREATE: the file is given this length beforehand, as a hole; 0 = it grows */
     int format;               /* virStorageFormat of the steps that create */
     bool keepOwner;           /* the file they create is not lent to QEMU's user */

@@ -400,6 +400,11 @@ serverOf(const qemuPlan *plan, const char **path, unsigned int *port)
         const virJSONValue *data = virJSONObjectLookupObject(addr, "data");
         const char *text = virJSONObjectLookupString(data, "port");
 
+        if (step->kind == QEMU_STEP_PASS_FD) {
+            *path = step->path;
+            *port = step->size;
+            return;
+        }
         if (!commandIs(step->command, "nbd-server-start"))
             continue;
         *path = virJSONObjectLookupString(data, "path");

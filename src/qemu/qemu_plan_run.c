@@ -66,11 +66,13 @@ runSecret(const qemuPlanStep *step, qemuTarget *target)
 }
 
 static int
-runSingle(const qemuPlanStep *step, qemuTarget *target, qemuPlanQMPNews *news)
+runSingle(const qemuPlanStep *step, const int *fd, qemuTarget *target, qemuPlanQMPNews *news)
 {
     switch (step->kind) {
     case QEMU_STEP_SECRET:
         return runSecret(step, target);
+    case QEMU_STEP_PASS_FD:
+        return target->ops->commandFd(target, step->command, fd ? *fd : -1);
     case QEMU_STEP_SCRATCH_CREATE:
     case QEMU_STEP_IMAGE_CREATE:
     case QEMU_STEP_WINDOW_CREATE:
@@ -125,6 +127,7 @@ undoStep(const qemuPlan *plan, const qemuPlanStep *step, qemuTarget *target, boo
     case QEMU_STEP_SECRET:
         return qemuPlanQMPUndo(plan, step, target, tolerant);
     case QEMU_STEP_JOB:
+    case QEMU_STEP_PASS_FD:
         return qemuPlanQMPUndo(plan, step, target, true);
     case QEMU_STEP_SCRATCH_CREATE:
     case QEMU_STEP_IMAGE_CREATE:
@@ -170,7 +173,7 @@ redoStep(const qemuPlanStep *step, qemuTarget *target)
         return 0;
     if (step->kind == QEMU_STEP_QMP)
         return qemuPlanQMPSend(steps, 1, target, &state, NULL);
-    return runSingle(step, target, NULL);
+    return runSingle(step, NULL, target, NULL);
 }
 
 static int
@@ -220,9 +223,10 @@ groupEnd(const qemuPlan *plan, size_t first)
 }
 
 static int
-runGroup(const qemuPlan *plan, size_t first, size_t end, qemuTarget *target,
+runGroup(const qemuPlanRun *run, size_t first, size_t end, qemuTarget *target,
          qemuPlanStepState *states, qemuPlanQMPNews *news)
 {
+    const qemuPlan *plan = run->plan;
     const qemuPlanStep *step = planStep(plan, first);
 
     VIR_DEBUG("plan %s: step '%s' (%zu)", plan->name, step->name, end - first);
@@ -241,7 +245,7 @@ runGroup(const qemuPlan *plan, size_t first, size_t end, qemuTarget *target,
             states[i] = QEMU_PLAN_STEP_DONE;
     } else {
         states[first] = QEMU_PLAN_STEP_FAILED;
-        if (runSingle(step, target, news) < 0)
+        if (runSingle(step, run->fd, target, news) < 0)
             return -1;
         states[first] = QEMU_PLAN_STEP_DONE;
     }
@@ -284,7 +288,7 @@ qemuPlanRunAll(qemuPlanRun *run, qemuTarget *target)
         const qemuPlanStep *step = planStep(plan, i);
         size_t end = groupEnd(plan, i);
 
-        if (runGroup(plan, i, end, target, states, &news) < 0) {
+        if (runGroup(run, i, end, target, states, &news) < 0) {
             if (!step->goOn) {
                 rollBack(plan, target, states);
                 virErrorRestore(&first);

@@ -9,6 +9,7 @@ typedef struct _qemuPlanRun {
     const qemuPlan *plan;     /* borrowed */
     size_t done;              /* steps whose effect happened */
     bool copiesLooked;        /* a run of the same plan before this one has looked, whatever became of it */
+    const int *fd;            /* what a PASS_FD step passes (borrowed); NULL: the plan has none */
     bool copiesDoubtful;      /* some CHECK_COPIES step found that its target cannot be trusted */
 } qemuPlanRun;
 

@@ -31,6 +31,9 @@ typedef struct _qemuTargetOps {
     /** QMP; as qemuMonitorCommand / qemuMonitorBatch. */
     int (*command)(qemuTarget *t, const virJSONValue *command, virJSONValue **reply);
     int (*batch)(qemuTarget *t, virJSONValue *const *commands, size_t n, virJSONValue **replies);
+    /** As qemuMonitorCommandFd, of which the reply does not matter. NULL where the peer takes no descriptors
+     * (helper: qemu-storage-daemon has no getfd). */
+    int (*commandFd)(qemuTarget *t, const virJSONValue *command, int fd);
     /** STOP/RESUME events between hide(true) and hide(false) are the engine's own: not published,
      * the domain's state stays as it was. */
     void (*hidePause)(qemuTarget *t, bool hide);

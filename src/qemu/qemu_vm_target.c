@@ -46,6 +46,14 @@ qemuVMTargetCommand(qemuTarget *t, const virJSONValue *command, virJSONValue **r
 }
 
 static int
+qemuVMTargetCommandFd(qemuTarget *t, const virJSONValue *command, int fd)
+{
+    g_autoptr(qemuMonitor) mon = qemuVMMonitor(qemuVMOfTarget(t));
+
+    return mon ? qemuMonitorCommandFd(mon, command, fd, NULL) : -1;
+}
+
+static int
 qemuVMTargetBatch(qemuTarget *t, virJSONValue *const *commands, size_t n, virJSONValue **replies)
 {
     g_autoptr(qemuMonitor) mon = qemuVMMonitor(qemuVMOfTarget(t));
@@ -153,6 +161,7 @@ const qemuTargetOps qemuVMTargetOps = {
     .disks = qemuVMTargetDisks,
     .guestRuns = qemuVMTargetGuestRuns,
     .command = qemuVMTargetCommand,
+    .commandFd = qemuVMTargetCommandFd,
     .batch = qemuVMTargetBatch,
     .hidePause = qemuVMTargetHidePause,
     .freeze = qemuVMTargetFreeze,

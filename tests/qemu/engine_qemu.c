@@ -93,6 +93,17 @@ targetCommand(qemuTarget *t, const virJSONValue *command, virJSONValue **reply)
     return qemuMonitorCommand(q->mon, command, reply);
 }
 
+static int
+targetCommandFd(qemuTarget *t, const virJSONValue *command, int fd)
+{
+    engineQemu *q = engineOf(t);
+    g_autoptr(virJSONValue) broken = virJSONBuild("{'execute':'x-made-to-fail'}");
+    bool breaks = q->commands++ == q->breakCommand;
+
+    q->roundTrips++;
+    return qemuMonitorCommandFd(q->mon, breaks ? broken : command, fd, NULL);
+}
+
 /* Counts, and plays QEMU's bad days. */
 static int
 targetBatch(qemuTarget *t, virJSONValue *const *commands, size_t n, virJSONValue **replies)
@@ -180,6 +191,7 @@ static const qemuTargetOps targetOps = {
     .guestRuns = targetGuestRuns,
     .command = targetCommand,
     .batch = targetBatch,
+    .commandFd = targetCommandFd,
     .hidePause = targetHidePause,
     .freeze = targetFreeze,
     .thaw = targetThaw,
