@@ -12,7 +12,7 @@
 
 static const char *const modeNames[VIR_BACKUP_MODE_LAST] = {"push", "pull"};
 static const char *const diskModeNames[VIR_BACKUP_DISK_MODE_LAST] = {"full", "incremental"};
-static const char *const transportNames[VIR_BACKUP_SERVER_LAST] = {"unix", "tcp"};
+static const char *const transportNames[VIR_BACKUP_SERVER_LAST] = {"unix", "tcp", "fd"};
 
 /* libvirt's words, and QEMU's. */
 static const char *const formatNames[VIR_BACKUP_FORMAT_LAST] = {
@@ -64,6 +64,7 @@ virDomainBackupDefFree(virDomainBackupDef *def)
     g_free(def->incremental);
     g_free(def->server.socket);
     g_free(def->server.host);
+    g_free(def->server.fdGroup);
     g_ptr_array_unref(def->disks);
     g_free(def);
 }
@@ -92,6 +93,7 @@ virDomainBackupDefCopy(const virDomainBackupDef *def)
     copy->incremental = g_strdup(def->incremental);
     copy->server.socket = g_strdup(def->server.socket);
     copy->server.host = g_strdup(def->server.host);
+    copy->server.fdGroup = g_strdup(def->server.fdGroup);
     copy->disks = g_ptr_array_copy(def->disks, diskCopy, NULL);
     return copy;
 }
@@ -111,6 +113,7 @@ serverParse(xmlNodePtr node, virDomainBackupDef *def)
         return -1;
     def->server.socket = virXMLProp(node, "socket");
     def->server.host = virXMLProp(node, "name");
+    def->server.fdGroup = virXMLProp(node, "fdgroup");
     if (def->server.port > 65535) {
         virReportError(VIR_ERR_INVALID_ARG, "port '%u' of <server> is out of range",
                        def->server.port);
@@ -274,7 +277,8 @@ virDomainBackupServerFormat(virBuffer *buf, const virDomainBackupDef *def)
         virBufferAdd(buf, " tls='yes'");
     virBufferEscapeString(buf, " name='%s'", def->server.host);
     virBufferEscapeString(buf, " socket='%s'", def->server.socket);
-    if (def->server.port)
+    virBufferEscapeString(buf, " fdgroup='%s'", def->server.fdGroup);
+    if (def->server.port && def->server.transport == VIR_BACKUP_SERVER_TCP)
         virBufferAsprintf(buf, " port='%u'", def->server.port);
     virBufferAdd(buf, "/>\n");
 }

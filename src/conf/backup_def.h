@@ -6,7 +6,12 @@
 #include "domain_def.h"
 
 typedef enum { VIR_BACKUP_DISK_FULL, VIR_BACKUP_DISK_INCREMENTAL, VIR_BACKUP_DISK_MODE_LAST } virBackupDiskMode;
-typedef enum { VIR_BACKUP_SERVER_UNIX, VIR_BACKUP_SERVER_TCP, VIR_BACKUP_SERVER_LAST } virBackupServerTransport;
+typedef enum {
+    VIR_BACKUP_SERVER_UNIX,
+    VIR_BACKUP_SERVER_TCP,
+    VIR_BACKUP_SERVER_FD,        /* the client's own socket, which listens already */
+    VIR_BACKUP_SERVER_LAST
+} virBackupServerTransport;
 
 /** Formats that a target can have and a disk cannot: QEMU writes them, and has nowhere to keep a bitmap. */
 typedef enum {
@@ -44,7 +49,8 @@ typedef struct _virDomainBackupDef {
         virBackupServerTransport transport;
         char *socket;            /* unix */
         char *host;              /* tcp */
-        unsigned int port;       /* tcp; 0 = choose one */
+        unsigned int port;       /* tcp; 0 = choose one. fd: of the socket, filled in when it begins */
+        char *fdGroup;           /* fd: name of the virDomainFDAssociate() it came with */
         bool tls;                /* with the certificates of qemu.conf */
     } server;
     GPtrArray *disks;            /* virDomainBackupDiskDef * */

@@ -37,6 +37,12 @@ socketCheck(const char *value)
                : NULL;
 }
 
+static const char *
+groupCheck(const char *value)
+{
+    return *value ? NULL : "the name of descriptors that were associated with the domain";
+}
+
 /* The address of <server> or <host>. */
 static int
 addressUnixCheck(xmlNodePtr node)
@@ -77,14 +83,51 @@ virDomainBackupServerCheck(xmlNodePtr node)
     return 0;
 }
 
+#define SERVER_ATTRS                                                                               \
+    {"tls", .words = "yes no"}, {"name", .check = hostCheck},                                      \
+        {"port", .check = virXMLUnsignedInt},                                                      \
+    {                                                                                              \
+        "socket", .check = socketCheck                                                             \
+    }
+
 const virXMLAttrRule virDomainBackupServerAttrs[] = {
-    {"transport", .words = "unix tcp"},
-    {"tls", .words = "yes no"},
-    {"name", .check = hostCheck},
-    {"port", .check = virXMLUnsignedInt},
-    {"socket", .check = socketCheck},
+    {"transport", .words = "unix tcp", .foreign = "fd",
+     .note = "the <server> of a restore opens its socket itself: use transport='unix' or 'tcp'"},
+    {"fdgroup", VIR_XML_RULE_FORBIDDEN, .note = "it is for the server of a pull backup"},
+    SERVER_ATTRS,
     {NULL},
 };
+static const virXMLAttrRule pullServerAttrs[] = {
+    {"transport", .words = "unix tcp fd"},
+    {"fdgroup", .check = groupCheck},
+    SERVER_ATTRS,
+    {NULL},
+};
+
+/* A <server>, which can also be a socket that the client has opened. */
+static int
+pullServerCheck(xmlNodePtr node)
+{
+    g_autofree char *transport = virXMLProp(node, "transport");
+    bool fd = g_strcmp0(transport, "fd") == 0;
+
+    if (fd && !xmlHasProp(node, BAD_CAST "fdgroup")) {
+        virReportError(VIR_ERR_XML_INVALID_SCHEMA, "%s",
+                       "missing attribute 'fdgroup' in element <server>: the name its socket was associated with");
+        return -1;
+    }
+    if (!fd && xmlHasProp(node, BAD_CAST "fdgroup")) {
+        virReportError(VIR_ERR_XML_INVALID_SCHEMA, "%s", "attribute 'fdgroup' of <server> needs transport='fd'");
+        return -1;
+    }
+    if (!fd)
+        return virDomainBackupServerCheck(node);
+    if (!xmlHasProp(node, BAD_CAST "name") && !xmlHasProp(node, BAD_CAST "port") && !xmlHasProp(node, BAD_CAST "socket"))
+        return 0;
+    virReportError(VIR_ERR_XML_INVALID_SCHEMA, "%s",
+                   "<server transport='fd'> has the address of its socket, and neither a name, a port nor a socket");
+    return -1;
+}
 
 /* A disk left out has nothing to say about where its backup goes. */
 static int
@@ -353,7 +396,7 @@ static const virXMLElementRule pushChildren[] = {
 };
 static const virXMLElementRule pullChildren[] = {
     {"incremental", .text = virXMLAnyText},
-    {"server", VIR_XML_RULE_REQUIRED, virDomainBackupServerAttrs, .extra = virDomainBackupServerCheck,
+    {"server", VIR_XML_RULE_REQUIRED, pullServerAttrs, .extra = pullServerCheck,
      .note = "a pull backup needs a <server> to be read from"},
     {"disks", .children = disksPull},
     {"f:options", .attrs = virBackupOptionAttrs[VIR_BACKUP_MODE_PULL]},

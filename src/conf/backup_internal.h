@@ -13,7 +13,7 @@ G_DEFINE_AUTOPTR_CLEANUP_FUNC(virDomainBackupDiskDef, virDomainBackupDiskDefFree
  * what libvirt has and we do not, VIR_ERR_CONFIG_UNSUPPORTED. */
 int virDomainBackupGrammarCheck(xmlNodePtr root);
 
-/* <server>, which a restore has as well: its grammar, and a Def of which only server counts. */
+/* <server>, which a restore has as well, without transport='fd': its grammar, and a Def of which only server counts. */
 extern const virXMLAttrRule virDomainBackupServerAttrs[];
 int virDomainBackupServerCheck(xmlNodePtr node);
 virDomainBackupDef *virDomainBackupServerParse(xmlNodePtr node);

@@ -14,6 +14,8 @@
  */
 #include "qemu_backup.h"
 
+#include "qemu_api.h"
+#include "qemu_backup_listener.h"
 #include "qemu_backup_plan.h"
 #include "qemu_backup_port.h"
 #include "qemu_backup_recover.h"
@@ -49,6 +51,7 @@ typedef struct _beginContext {
     GArray *disks;                       /* qemuBackupPlanDisk */
     GPtrArray *chains;                   /* owns their since lists */
     qemuBackupPort port;                 /* held until QEMU has it, or does not need it */
+    qemuBackupListener listener;         /* the same, with transport='fd' */
     qemuPlan *plan;
 } beginContext;
 
@@ -62,6 +65,7 @@ beginContextClear(beginContext *ctx)
     g_clear_pointer(&ctx->chains, g_ptr_array_unref);
     g_clear_pointer(&ctx->plan, qemuPlanFree);
     qemuBackupPortGive(ctx->port);
+    qemuBackupListenerClear(&ctx->listener);
 }
 G_DEFINE_AUTO_CLEANUP_CLEAR_FUNC(beginContext, beginContextClear)
 
@@ -229,7 +233,8 @@ makePlan(qemuVM *vm, beginContext *ctx, bool reuseExternal)
 
     ctx->cbwTimeout = MIN(VIR_BACKUP_OPTION(ctx->def, CBW_TIMEOUT), target->ops->cbwTimeoutMax(target));
     input.cbwTimeout = ctx->cbwTimeout;
-    if (qemuBackupPortTake(ctx->def, config, vm->name, &ctx->port) < 0)
+    if (qemuBackupPortTake(ctx->def, config, vm->name, &ctx->port) < 0 ||
+        qemuBackupListenerTake(vm, &ctx->listener) < 0)
         return -1;
     if (ctx->def->server.tls && !(input.tlsDir = tlsDir = qemuTLSBackupDir(config, vm->name)))
         return -1;
@@ -319,7 +324,7 @@ static int
 runPlan(qemuVM *vm, beginContext *ctx)
 {
     g_autoptr(qemuConfig) config = qemuDriverConfig();
-    qemuPlanRun run = { .plan = vm->backup->plan };
+    qemuPlanRun run = { .plan = vm->backup->plan, .fd = &ctx->listener.fd };
 
     if (qemuBackupJournalSave(config, vm->name, vm->backup) < 0)
         return -1;
@@ -421,7 +426,7 @@ beginWithTarget(qemuVM *vm, beginContext *ctx, virDomainCheckpointDef **checkpoi
 }
 
 static int
-beginHeld(qemuVM *vm, virDomainBackupDef **def, virDomainCheckpointDef **checkpoint,
+beginHeld(qemuVM *vm, qemuFDGroups *groups, virDomainBackupDef **def, virDomainCheckpointDef **checkpoint,
           unsigned int flags)
 {
     bool reuseExternal = flags & VIR_DOMAIN_BACKUP_BEGIN_REUSE_EXTERNAL;
@@ -430,9 +435,11 @@ beginHeld(qemuVM *vm, virDomainBackupDef **def, virDomainCheckpointDef **checkpo
         .preserve = flags & VIR_DOMAIN_BACKUP_BEGIN_PRESERVE_SHUTDOWN_DOMAIN,
         .disks = g_array_new(false, false, sizeof(qemuBackupPlanDisk)),
         .chains = g_ptr_array_new_with_free_func((GDestroyNotify)g_ptr_array_unref),
+        .listener = QEMU_BACKUP_LISTENER_NONE,
     };
 
-    if (alignRequest(vm, &ctx, *checkpoint, reuseExternal) < 0 ||
+    if (qemuBackupListenerFind(vm, ctx.def, groups, &ctx.listener) < 0 ||
+        alignRequest(vm, &ctx, *checkpoint, reuseExternal) < 0 ||
         !qemuTargetBegin(vm, *checkpoint ? QEMU_HELPER_CHANGE : QEMU_HELPER_DATA))
         return -1;
     return qemuTargetEnd(vm, beginWithTarget(vm, &ctx, checkpoint, reuseExternal));
@@ -461,7 +468,7 @@ qemuDomainBackupBegin(virDomainPtr dom, const char *backupXML, const char *check
     if (qemuJobBegin(&vm->job, QEMU_JOB_MODIFY, "virDomainBackupBegin") < 0)
         return -1;
     qemuReconcileLeftovers(vm);
-    rc = beginHeld(vm, &def, &checkpoint, flags);
+    rc = beginHeld(vm, qemuConnectFDGroups(dom->conn), &def, &checkpoint, flags);
     qemuJobEnd(&vm->job);
     return rc;
 }

@@ -164,10 +164,10 @@ qemuBackupJournalSave(const qemuConfig *config, const char *domain, const qemuBa
     g_autofree char *xml = virDomainBackupDefFormat(job->def);
     g_autoptr(virJSONValue) json = virJSONBuild(
         "{'version':%d,'phase':%s,'started':%lld,'begun':%lld,'reuse':%b,'preserve':%b,'cbw-timeout':%u,"
-        "'end':%d,'error':%s,'checkpoint':%s,'backup':%s,'disks':%v,'plan':%v}",
+        "'end':%d,'error':%s,'checkpoint':%s,'backup':%s,'port':%u,'disks':%v,'plan':%v}",
         JOURNAL_VERSION, phaseNames[job->phase], job->startedMs, (long long)job->begunUs,
         job->reuseExternal, job->preserve, job->cbwTimeout, job->endType,
-        job->endError, job->checkpoint, xml, disksToJSON(job),
+        job->endError, job->checkpoint, xml, job->def->server.port, disksToJSON(job),
         job->plan ? qemuPlanToJSON(job->plan) : NULL);
     g_autofree char *text = virJSONFormat(json, false);
     g_autofree char *fault = g_strconcat("backup.journal.", phaseNames[job->phase], NULL);
@@ -220,6 +220,20 @@ disksFromJSON(qemuBackupJob *job, const virJSONValue *array)
     return virJSONArraySize(array) == job->disks->len ? 0 : -1;
 }
 
+/* The document does not say where a socket listens that the client had opened. */
+static int
+portFromJSON(virDomainBackupDef *def, const virJSONValue *json)
+{
+    unsigned long long port = 0;
+
+    if (def->server.transport != VIR_BACKUP_SERVER_FD)
+        return 0;
+    if (virJSONObjectGetUInt(json, "port", &port) < 0)
+        return -1;
+    def->server.port = port;
+    return 0;
+}
+
 static qemuBackupJob *
 journalParse(const virJSONValue *json)
 {
@@ -232,7 +246,7 @@ journalParse(const virJSONValue *json)
     long long end = 0;
     long long begun = 0;
 
-    if (!xml || phase < 0 || !(def = virDomainBackupDefParse(xml)))
+    if (!xml || phase < 0 || !(def = virDomainBackupDefParse(xml)) || portFromJSON(def, json) < 0)
         return NULL;
     job = qemuBackupJobNew(def);
     job->phase = phase;

@@ -49,26 +49,52 @@ hasCreds(const virDomainBackupDef *def, const char *privateDir)
     return def->server.tls && !qemuExportHelperIsWanted(def, privateDir);
 }
 
+static virJSONValue *
+fdCommand(const char *name)
+{
+    return virJSONBuild("{'execute':%s,'arguments':{'fdname':%s}}", name, QEMU_BACKUP_SERVER_FD);
+}
+
+static void
+planPass(qemuPlan *plan, const virDomainBackupDef *def)
+{
+    qemuPlanStep *step = NULL;
+
+    if (def->server.transport != VIR_BACKUP_SERVER_FD)
+        return;
+    step = qemuPlanAddStep(plan, QEMU_STEP_PASS_FD, NULL, "backup.begin.pass");
+    step->size = def->server.port;
+    step->command = fdCommand("getfd");
+    step->undo = fdCommand("closefd");
+}
+
+/* With a helper in front of QEMU it is not what clients are told. */
+static virJSONValue *
+serverAddress(const virDomainBackupDef *def, const char *privateDir)
+{
+    g_autofree char *port = g_strdup_printf("%u", def->server.port);
+    g_autofree char *socket = qemuBackupPlanSocket(def, privateDir);
+    const char *host = def->server.host ? def->server.host : "localhost";
+
+    if (socket)
+        return virJSONBuild("{'type':'unix','data':{'path':%s}}", socket);
+    if (def->server.transport == VIR_BACKUP_SERVER_FD)
+        return virJSONBuild("{'type':'fd','data':{'str':%s}}", QEMU_BACKUP_SERVER_FD);
+    return virJSONBuild("{'type':'inet','data':{'host':%s,'port':%s}}", host, port);
+}
+
 static void
 planServer(qemuPlan *plan, const qemuBackupPlanInput *input)
 {
     const virDomainBackupDef *def = input->def;
-    g_autofree char *port = g_strdup_printf("%u", def->server.port);
-    g_autofree char *socket = qemuBackupPlanSocket(def, input->privateDir);
-    const char *host = def->server.host ? def->server.host : "localhost";
     bool creds = hasCreds(def, input->privateDir);
-    virJSONValue *addr = NULL;
 
-    if (socket)
-        addr = virJSONBuild("{'type':'unix','data':{'path':%s}}", socket);
-    else
-        addr = virJSONBuild("{'type':'inet','data':{'host':%s,'port':%s}}", host, port);
     if (creds)
         qemuPlanAddQMP(plan, qemuTLSServerCreds(QEMU_BACKUP_TLS, input->tlsDir, input->tlsVerify),
                        credsDelete(), "backup.begin.tls");
     qemuPlanAddQMP(plan,
                    virJSONBuild("{'execute':'nbd-server-start','arguments':{'addr':%v,'tls-creds':%s}}",
-                                addr, creds ? QEMU_BACKUP_TLS : NULL),
+                                serverAddress(def, input->privateDir), creds ? QEMU_BACKUP_TLS : NULL),
                    simpleCommand("nbd-server-stop"), "backup.begin.server");
 }
 
@@ -85,6 +111,7 @@ planPrepare(qemuPlan *plan, const qemuBackupPlanInput *input)
         qemuBackupPlanFile(plan, input, disk->def->store, QEMU_STEP_SCRATCH_CREATE, "", disk);
         qemuBackupPlanWindow(plan, input, disk);
     }
+    planPass(plan, input->def);
     first = plan->steps->len;
     planServer(plan, input);
     for (size_t i = 0; i < input->ndisks; i++) {

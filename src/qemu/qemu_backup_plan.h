@@ -45,6 +45,7 @@ typedef struct _qemuBackupPlanInput {
  *   export id fleece-export-DISK, push job id fleece-push-DISK; the union bitmap on the disk's node, and on
  *   the window of a push, has the name of the export bitmap (pull) or "backup-DISK" (push) */
 #define QEMU_BACKUP_TLS "fleece-tls"     /* the server's credentials */
+#define QEMU_BACKUP_SERVER_FD "fleece-server"   /* a socket of the client's, until the server has it */
 #define QEMU_BACKUP_WRITTEN "written"    /* on the filter of a push without scratch: what the guest has written */
 char *qemuBackupNodeName(const char *what, const char *disk);
 /** File of the disk's window in the private directory of its QEMU. (owned) */

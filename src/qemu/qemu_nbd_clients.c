@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: LGPL-2.1-or-later */
 /*
- * Connections of another process, from its /proc/PID/net tables. Only sockets that the process holds
- * are counted: a name or port in the table may as well be somebody else's.
+ * Connections of another process: the sockets it holds, and its /proc/PID/net tables. Of these only sockets that
+ * the process holds are counted: a name or port in the table may as well be somebody else's.
  */
 #include "qemu_nbd_clients.h"
 
@@ -99,6 +99,32 @@ tcpLineIsClient(const char *line, unsigned int port, GHashTable *inodes)
            inodeIsHeld(inodes, inode);
 }
 
+/* (owned) Inode number of the socket @fd. */
+static char *
+inodeOf(int fd)
+{
+    struct stat st = { 0 };
+
+    return fstat(fd, &st) < 0 ? NULL : g_strdup_printf("%llu", (unsigned long long)st.st_ino);
+}
+
+bool
+qemuNbdSocketIsHeld(pid_t pid, int fd)
+{
+    g_autoptr(GHashTable) inodes = socketInodes(pid);
+    g_autofree char *inode = inodeOf(fd);
+
+    return inodes && inode && g_hash_table_contains(inodes, inode);
+}
+
+static bool
+tcpLineHas(const char *line, const char *inode)
+{
+    char its[32] = "";
+
+    return sscanf(line, " %*[0-9]: %*s %*s %*x %*s %*s %*s %*s %*s %31s", its) == 1 && g_str_equal(its, inode);
+}
+
 static unsigned int
 countUnix(pid_t pid, const char *path, GHashTable *inodes)
 {
@@ -119,16 +145,6 @@ countTcp(pid_t pid, const char *table, unsigned int port, GHashTable *inodes)
     for (size_t i = 0; lines[i]; i++)
         count += tcpLineIsClient(lines[i], port, inodes);
     return count;
-}
-
-unsigned int
-qemuNbdClientsCount(pid_t pid, const char *path, unsigned int port)
-{
-    g_autoptr(GHashTable) inodes = socketInodes(pid);
-
-    if (path)
-        return countUnix(pid, path, inodes);
-    return countTcp(pid, "tcp", port, inodes) + countTcp(pid, "tcp6", port, inodes);
 }
 
 /* A server of QEMU's own: its UNIX socket, or NULL for TCP. */
@@ -195,6 +211,53 @@ takeSockets(pid_t pid, const serverAddress *server)
             close(fd);
     }
     return taken;
+}
+
+/* Is the socket @fd in the tables of the network that @pid is in? */
+static bool
+isInTables(pid_t pid, int fd)
+{
+    g_auto(GStrv) lines = tableLines(pid, "tcp");
+    g_auto(GStrv) lines6 = tableLines(pid, "tcp6");
+    g_autofree char *inode = inodeOf(fd);
+    bool found = false;
+
+    for (size_t i = 0; inode && lines[i] && !found; i++)
+        found = tcpLineHas(lines[i], inode);
+    for (size_t i = 0; inode && lines6[i] && !found; i++)
+        found = tcpLineHas(lines6[i], inode);
+    return found;
+}
+
+bool
+qemuNbdClientsVisible(pid_t pid, int listener)
+{
+    VIR_AUTOCLOSE process = pidfd_open(pid, 0);
+    VIR_AUTOCLOSE taken = process >= 0 ? pidfd_getfd(process, 0, 0) : -1;
+
+    return taken >= 0 || isInTables(pid, listener);
+}
+
+static unsigned int
+countInTables(pid_t pid, const char *path, unsigned int port)
+{
+    g_autoptr(GHashTable) inodes = socketInodes(pid);
+
+    if (path)
+        return countUnix(pid, path, inodes);
+    return countTcp(pid, "tcp", port, inodes) + countTcp(pid, "tcp6", port, inodes);
+}
+
+/* What is accepted from a socket that was passed belongs to its network namespace, and is in the tables of
+ * that. The sockets themselves are to be had anywhere, with the right to take them. */
+unsigned int
+qemuNbdClientsCount(pid_t pid, const char *path, unsigned int port)
+{
+    g_autoptr(GArray) sockets = takeSockets(pid, &(serverAddress){ path, port });
+
+    for (guint i = 0; i < sockets->len; i++)
+        close(g_array_index(sockets, int, i));
+    return MAX(sockets->len, countInTables(pid, path, port));
 }
 
 void

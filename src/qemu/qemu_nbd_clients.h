@@ -15,6 +15,11 @@
 
 /** Connections open at the server of process @pid. @path: its UNIX socket, or NULL for TCP @port. */
 unsigned int qemuNbdClientsCount(pid_t pid, const char *path, unsigned int port);
+/** Would clients that process @pid accepts from the TCP socket @listener of ours be seen? Those of a socket from another
+ * network namespace are only by who may take sockets from that process. */
+bool qemuNbdClientsVisible(pid_t pid, int listener);
+/** Has process @pid the socket @fd of ours open, too? False as well if we may not look. */
+bool qemuNbdSocketIsHeld(pid_t pid, int fd);
 /**
  * qemuNbdClientsBreak: break all these connections, from outside: for what is left of a server whose
  * exports have been removed. QEMU 7.2 shuts a connection down itself, but then goes on waiting for

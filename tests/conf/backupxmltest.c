@@ -272,7 +272,7 @@ main(int argc, char **argv)
     static const char *const cases[] = {
         "bare", "push", "pull-unix", "pull-tcp", "pull-tls", "push-nbd", "index", "virtnbdbackup", "explicit-readonly",
         "options", "pull-options", "push-options", "options-no", "push-formats", "seclabel", "push-fleeced",
-        "push-luks", "pull-luks",
+        "push-luks", "pull-luks", "pull-fd",
     };
     static const char *const settled[] = {"bare", "pull-unix", "pull-tcp", "push-options", "options-no"};
 

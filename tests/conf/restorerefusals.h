@@ -32,5 +32,9 @@ static const confRefusal restoreRefusals[] = {
      RESTORE_PULL("<disk name='vda'/><disk name='vdb' exportname='vda'/>")},
     {"port", VIR_ERR_INVALID_ARG, "port '70000'",
      RESTORE("pull", "<server name='h' port='70000'/><disks><disk name='vda'/></disks>")},
+    {"fd", UNSUPPORTED, "the <server> of a restore opens its socket itself",
+     RESTORE("pull", "<server transport='fd' fdgroup='x'/><disks><disk name='vda'/></disks>")},
+    {"fdgroup", GRAMMAR, "'fdgroup' in element <server>: it is for the server of a pull backup",
+     RESTORE("pull", "<server fdgroup='x' transport='fd'/><disks><disk name='vda'/></disks>")},
     {"commit-disks", GRAMMAR, "unknown element <disks>", RESTORE("commit", "<disks/>")},
 };

@@ -283,6 +283,15 @@ class LiveTest(unittest.TestCase):
         return ("<domainbackup mode='pull'>%s%s<disks>%s</disks>%s</domainbackup>"
                 % ("<incremental>%s</incremental>" % incremental if incremental else "", server, rows, extra))
 
+    def fd_xml(self, m, group="nbd", tls="", **kwargs):
+        """A pull served on the socket that was associated as @group."""
+        server = "<server transport='fd' fdgroup='%s' %s/>" % (group, tls)
+        return re.sub("<server .*?/>", server, self.pull_xml(m, **kwargs), count=1)
+
+    @staticmethod
+    def associate(m, *files, group="nbd"):
+        m.dom.FDAssociate(group, [f.fileno() for f in files], 0)
+
     def push_xml(self, m, tag, incremental=None, disks=None, extra=""):
         rows = "".join("<disk name='%s' type='file' %s><target file='%s'/><driver type='qcow2'/></disk>"
                        % (t, attributes, self.target_path(m, t, tag))

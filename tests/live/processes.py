@@ -1,6 +1,7 @@
 # SPDX-License-Identifier: LGPL-2.1-or-later
 """Which processes belong to a test: those that have its directory on their command line. And which TCP
-ports belong to nobody."""
+ports belong to nobody, and what a process has open."""
+import glob
 import os
 import socket
 
@@ -16,6 +17,17 @@ def processes_with(text):
             continue
         if text in line and int(pid) != os.getpid():
             found[int(pid)] = line
+    return found
+
+
+def open_files(pid):
+    """What the descriptors of a process lead to, "socket:[INODE]" for one."""
+    found = set()
+    for path in glob.glob("/proc/%d/fd/*" % pid):
+        try:
+            found.add(os.readlink(path))
+        except OSError:
+            continue
     return found
 
 

@@ -418,13 +418,13 @@ class Faults(livetest.LiveTest):
 if __name__ == "__main__":
     faultrun.add_walks(Faults, WALKED)
     faultrun.add_repairs(Faults, REPAIRED)
-    # Points of TLS, of export helpers, and of targets that are there already: test_faults_devices.py; of an agent: test_quiesce.py;
+    # Points of TLS, of passed sockets, of export helpers, and of targets that are there already: test_faults_devices.py; of an agent: test_quiesce.py;
     # of targets in other hypervisors' formats: test_options.py; of NBD targets and pushes that take long:
     # test_push_first.py; of encrypted ones: test_luks.py.
     faultrun.main(Faults, __file__,
                   ("backup", "checkpoint", "define", "helper", "reconcile", "settle", "start", "undefine"),
                   ("backup.begin.freeze", "backup.begin.thaw", "checkpoint.create.freeze", "checkpoint.create.thaw",
-                   "backup.begin.tls", "backup.end.tls", "backup.begin.lend", "backup.begin.format",
+                   "backup.begin.tls", "backup.end.tls", "backup.begin.lend", "backup.begin.pass", "backup.begin.format",
                    "backup.begin.cut", "backup.end.cut", "backup.end.check", "backup.begin.secret",
                    "backup.end.secret", "backup.begin.helper", "backup.end.helper", "backup.begin.bitmap.",
                    "backup.end.bitmap."))

@@ -4,6 +4,7 @@
 point (see faultwalk.py)."""
 import os
 import shutil
+import socket
 import xml.etree.ElementTree as ET
 
 import libvirt
@@ -16,7 +17,7 @@ import test_tls
 from daemon import wait_until
 from faultwalk import BLOCK, SIZE, Problem, Scenario
 from machine import Disk
-from processes import free_port
+from processes import free_port, open_files
 from test_faults import PullIncremental, PushFullCheckpoint
 
 LIVE = libvirt.VIR_DOMAIN_AFFECT_LIVE
@@ -445,6 +446,33 @@ class PullExportHelper(PullIncremental):
         return w.t.read_exports(w.m, incremental=True, port=self.port)
 
 
+class PullOnPassedSocket(PullIncremental):
+    """Which is the client's own again, in QEMU no copy of it is left."""
+    disks, points = 1, ("backup.begin.pass", "backup.begin.server", "backup.begin.export", "backup.end.server",
+                        "backup.end.clients", "backup.journal.")
+
+    def operate(self, w):
+        self.server = socket.create_server(("127.0.0.1", 0))
+        w.t.associate(w.m, self.server)
+        w.expect(self.checkpoint)
+        w.t.begin(w.m, w.t.fd_xml(w.m, incremental=self.incremental), self.checkpoint)
+        self.read(w)
+        w.t.end_pull(w.m)
+
+    def read(self, w):
+        return w.t.read_exports(w.m, port=self.server.getsockname()[1])
+
+    def check(self, w, done):
+        if not w.t.has_no_job(w.m):
+            return
+        link = "socket:[%d]" % os.fstat(self.server.fileno()).st_ino
+        wait_until("QEMU to let go of the socket",
+                   lambda: not any(link in open_files(pid) for pid in w.qemu_pids()))
+        with socket.create_connection(self.server.getsockname()):
+            self.server.accept()[0].close()
+        self.server.close()
+
+
 class PushIntoTargets(PushFullCheckpoint):
     """That are there already, and are the client's to remove."""
     disks, points = 1, ("backup.begin.lend", "backup.end.return")
@@ -470,7 +498,8 @@ class PushIntoTargets(PushFullCheckpoint):
 
 
 WALKED = (Attach, Detach, AttachRaw, DetachRaw, AttachOld, AttachData, DetachData, AttachLuks, DetachLuks, Resize,
-          ChangeMedium, Eject, Restore, RestoreOverNBD, AbortRestore, PullChanged, PullTLS, PullExportHelper, PushIntoTargets)
+          ChangeMedium, Eject, Restore, RestoreOverNBD, AbortRestore, PullChanged, PullTLS, PullExportHelper, PullOnPassedSocket,
+          PushIntoTargets)
 
 
 # Restores that the second daemon goes on with
@@ -493,6 +522,6 @@ if __name__ == "__main__":
     # A restore into a device: test_restore.py, of encrypted disks: test_luks.py; over TLS it differs from a
     # backup in nothing.
     faultrun.main(Faults, __file__, ("attach", "hotplug", "medium", "removed", "resize", "restore",
-                                     "backup.begin.tls", "backup.end.tls", "backup.begin.lend", "backup.begin.bitmap[a-z-]*",
-                                     "backup.end.bitmap", "export-helper"),
+                                     "backup.begin.tls", "backup.end.tls", "backup.begin.lend", "backup.begin.pass",
+                                     "backup.begin.bitmap[a-z-]*", "backup.end.bitmap", "export-helper"),
                   ("restore.begin.lend", "restore.begin.tls", "restore.begin.key", "restore.begin.secret"))

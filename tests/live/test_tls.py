@@ -3,6 +3,7 @@
 """Pull backups over TLS: with a certificate the same bytes as without TLS, without one nothing."""
 import os
 import shutil
+import socket
 import subprocess
 import xml.etree.ElementTree as ET
 
@@ -119,6 +120,20 @@ class TLS(livetest.LiveTest):
         self.begin(m, self.tls_xml(m))
         self.assertSame(m["vda"].model.data, self.read("vda", self.client)[0], "vda")
         self.assert_refused(tls=nbd.TLS_DISABLE)
+        self.end_pull(m)
+
+    def test_socket_of_the_clients(self):
+        m = self.machine(boots=False, disks=1)
+        self.install_certificates()
+        server = socket.create_server(("127.0.0.1", 0))
+        port = server.getsockname()[1]
+        self.associate(m, server)
+        self.begin(m, self.fd_xml(m, tls="tls='yes'"))
+        shown = ET.fromstring(m.dom.backupGetXMLDesc()).find("server")
+        self.assertEqual(shown.attrib, {"transport": "fd", "tls": "yes", "fdgroup": "nbd"})
+        self.assertSame(m["vda"].model.data, self.read("vda", self.client, port=port)[0], "vda over TLS")
+        self.assert_refused(tls=nbd.TLS_DISABLE, port=port)
+        self.assert_refused(certificates=None, port=port)
         self.end_pull(m)
 
     def test_without_certificates(self):

@@ -59,12 +59,24 @@ checkpointActions(engineQemu *q, const char *chain, const char *checkpoint)
     return actions;
 }
 
+static void
+planBegin(engineBackup *b)
+{
+    qemuBackupPlanInput input = {
+        .def = &b->def, .disks = b->disks, .ndisks = b->q->ndisks,
+        .checkpointActions = b->checkpointActions, .guestRuns = b->q->running,
+        .privateDir = b->q->dir, .cbwTimeout = QEMU_CAPS_CBW_TIMEOUT_SAFE,
+    };
+
+    qemuPlanFree(b->plan);
+    b->plan = qemuBackupPlanBegin(&input);
+}
+
 engineBackup *
 engineBackupNew(engineQemu *q, virBackupMode mode, const char *since, const char *chain,
                 const char *checkpoint)
 {
     engineBackup *b = g_new0(engineBackup, 1);
-    qemuBackupPlanInput input = { 0 };
 
     b->q = q;
     b->def.mode = mode;
@@ -75,13 +87,18 @@ engineBackupNew(engineQemu *q, virBackupMode mode, const char *since, const char
         fillDisk(b, i, since);
     if (checkpoint)
         b->checkpointActions = checkpointActions(q, chain, checkpoint);
-    input = (qemuBackupPlanInput){
-        .def = &b->def, .disks = b->disks, .ndisks = q->ndisks,
-        .checkpointActions = b->checkpointActions, .guestRuns = q->running,
-        .privateDir = q->dir, .cbwTimeout = QEMU_CAPS_CBW_TIMEOUT_SAFE,
-    };
-    b->plan = qemuBackupPlanBegin(&input);
+    planBegin(b);
     return b;
+}
+
+void
+engineBackupServeOn(engineBackup *b, int listener, unsigned int port)
+{
+    b->def.server.transport = VIR_BACKUP_SERVER_FD;
+    g_clear_pointer(&b->def.server.socket, g_free);
+    b->def.server.port = port;
+    b->listener = listener;
+    planBegin(b);
 }
 
 void
@@ -102,7 +119,7 @@ engineBackupFree(engineBackup *b)
 int
 engineBackupBegin(engineBackup *b)
 {
-    qemuPlanRun run = { .plan = b->plan };
+    qemuPlanRun run = { .plan = b->plan, .fd = &b->listener };
 
     return qemuPlanRunAll(&run, &b->q->target);
 }
@@ -168,6 +185,8 @@ engineBackupWait(engineBackup *b)
 static char *
 exportUri(engineBackup *b, size_t disk)
 {
+    if (!b->def.server.socket)
+        return g_strdup_printf("nbd://127.0.0.1:%u/%s", b->def.server.port, b->defs[disk].exportName);
     return g_strdup_printf("nbd+unix:///%s?socket=%s", b->defs[disk].exportName,
                            b->def.server.socket);
 }

@@ -12,6 +12,7 @@ typedef struct _engineBackup {
     GPtrArray *since[ENGINE_MAX_DISKS];
     virJSONValue *checkpointActions;
     qemuPlan *plan;                  /* begin */
+    int listener;                    /* of a client's that QEMU serves on; borrowed */
     int ended;                       /* atomic; for a test with an end on another thread */
 } engineBackup;
 
@@ -22,6 +23,8 @@ typedef struct _engineBackup {
  */
 engineBackup *engineBackupNew(engineQemu *q, virBackupMode mode, const char *since,
                               const char *chain, const char *checkpoint);
+/** The pull is served on @listener, a TCP socket of @port that listens already. */
+void engineBackupServeOn(engineBackup *b, int listener, unsigned int port);
 void engineBackupFree(engineBackup *b);
 G_DEFINE_AUTOPTR_CLEANUP_FUNC(engineBackup, engineBackupFree)
 int engineBackupBegin(engineBackup *b);

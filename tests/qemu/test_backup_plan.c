@@ -12,7 +12,7 @@ typedef struct _planCase {
     virBackupMode mode;
     size_t ndisks;
     const char *since[MAX_DISKS];   /* "A B"; NULL = full */
-    bool tcp, tls, checkpoint, paused, helper, reuse, block, nbd, quiesce, changed, limits, owner, compress, luks;
+    bool tcp, fd, tls, checkpoint, paused, helper, reuse, block, nbd, quiesce, changed, limits, owner, compress, luks;
     unsigned long long scratchLimit;
     unsigned int cbwTimeout;   /* 0: of a QEMU that cannot count further */
     bool fleeced, iothread, failed, slow, exportHelper;
@@ -29,6 +29,7 @@ static const planCase cases[] = {
     { "pull-long-timeout", PULL, .ndisks = 1, .cbwTimeout = 45 },
     { "pull-full-checkpoint-tcp", PULL, .ndisks = 1, .checkpoint = true, .tcp = true },
     { "pull-tls", PULL, .ndisks = 1, .tcp = true, .tls = true },
+    { "pull-fd", PULL, .ndisks = 1, .fd = true, .tls = true },
     { "pull-incremental-checkpoint", PULL, .ndisks = 1, .since = { "A B" }, .checkpoint = true },
     { "pull-mixed-3", PULL, .ndisks = 3, .since = { "A B", NULL, "B" }, .checkpoint = true },
     { "pull-paused", PULL, .ndisks = 2, .since = { "B", "B" }, .paused = true },
@@ -212,7 +213,9 @@ testPlan(gconstpointer data)
     VIR_BACKUP_OPTION(&s.def, SCRATCH_LIMIT) = c->scratchLimit;
     if (c->limits)
         setLimits(&s.def.options);
-    s.def.server.transport = c->tcp ? VIR_BACKUP_SERVER_TCP : VIR_BACKUP_SERVER_UNIX;
+    s.def.server.transport = c->tcp  ? VIR_BACKUP_SERVER_TCP
+                             : c->fd ? VIR_BACKUP_SERVER_FD
+                                     : VIR_BACKUP_SERVER_UNIX;
     s.def.server.tls = c->tls;
     s.def.server.socket = (char *)"/run/backup.sock";
     s.def.server.port = 10809;
