@@ -133,6 +133,7 @@ endDisks(const qemuBackupJob *job, qemuTarget *target, qemuBackupPlanEndDisk *di
             .disk = td,
             .def = diskDef(job, disk->name),
             .under = td->node,
+            .size = disk->size,
             .hasUnion = disk->hasUnion,
             .removeStore = qemuBackupJobStoreGoes(job, disk, job->endType),
             .removeScratch = disk->removeScratch,
@@ -151,6 +152,8 @@ runEnd(qemuBackupJob *job, qemuTarget *target, bool checkCopies, bool again)
         .ndisks = endDisks(job, target, disks),
         .privateDir = target->ops->privateDir(target),
         .failed = job->endType != VIR_DOMAIN_JOB_COMPLETED,
+        .flushed = job->flushed,
+        .flushServers = !again,
         .checkCopies = checkCopies,
     };
     g_autoptr(qemuPlan) plan = qemuBackupPlanEnd(&ending);
@@ -158,6 +161,9 @@ runEnd(qemuBackupJob *job, qemuTarget *target, bool checkCopies, bool again)
     int ret = qemuPlanRunAll(&run, target);
 
     job->copiesDoubtful |= run.copiesDoubtful;
+    if (!job->unflushed)
+        job->unflushed = g_steal_pointer(&run.unflushed);
+    g_free(run.unflushed);
     return ret;
 }
 
@@ -383,6 +389,10 @@ qemuBackupFinish(qemuVM *vm, qemuBackupJob *job, int type, const char *errmsg)
         failCompleted(vm, job, LATE_COPIES, &params);
         removeFiles(vm, job, job->endType);
     }
+    if (job->unflushed && job->endType == VIR_DOMAIN_JOB_COMPLETED) {
+        failCompleted(vm, job, job->unflushed, &params);
+        removeFiles(vm, job, job->endType);
+    }
     /* The helper of a stopped domain was there for this backup alone; its NBD server goes with it. */
     qemuTargetRelease(vm);
     if (!targetLives(vm)) {
@@ -421,6 +431,8 @@ qemuBackupFinishPushIfDone(qemuVM *vm, qemuBackupJob *job)
 
         done = qemuBackupPushDone(job);
         error = g_strdup(qemuBackupPushError(job));
+        /* what is still being flushed is not over */
+        cancelled = job->abortRequested && !job->flushed;
         for (guint i = 0; i < job->disks->len; i++)
             cancelled |= ((const qemuBackupJobDisk *)g_ptr_array_index(job->disks, i))->cancelled;
     }
@@ -464,7 +476,25 @@ pushLookDue(qemuVM *vm, bool due)
     return was;
 }
 
-/* On a driver thread of its own: the event lane must not wait for the job slot. */
+/* (owned) the job that runs, if its targets are to be flushed before it ends; NULL: whatever there was to do about
+ * it has been done. */
+static qemuBackupJob *
+lookAtPush(qemuVM *vm)
+{
+    g_autoptr(qemuBackupJob) job = qemuBackupOfVM(vm);
+
+    pushLookDue(vm, false);   /* before the query: what concludes from now on needs another */
+    if (!job || job->def->mode != VIR_BACKUP_MODE_PUSH || qemuBackupPushRefresh(vm, job) < 0)
+        return NULL;
+    cancelRestIfFailed(vm, job);
+    if (qemuBackupPushFlushDue(vm, job))
+        return g_steal_pointer(&job);
+    qemuBackupFinishPushIfDone(vm, job);
+    return NULL;
+}
+
+/* On a driver thread of its own: the event lane must not wait for the job slot, and who has it not for the storage of
+ * the targets. */
 static void
 pushConcluded(void *data)
 {
@@ -476,14 +506,13 @@ pushConcluded(void *data)
         qemuWorkersRun(pushConcluded, qemuVMRef(vm));
         return;
     }
-    pushLookDue(vm, false);   /* before the query: what concludes from now on needs another */
-    job = qemuBackupOfVM(vm);
-    if (job && job->def->mode == VIR_BACKUP_MODE_PUSH && qemuBackupPushRefresh(vm, job) == 0) {
-        cancelRestIfFailed(vm, job);
-        qemuBackupFinishPushIfDone(vm, job);
-    }
+    job = lookAtPush(vm);
     virErrorReset();
     qemuJobEnd(&vm->job);
+    if (!job)
+        return;
+    qemuBackupPushFlush(vm, job);
+    qemuWorkersRun(pushConcluded, qemuVMRef(vm));
 }
 
 void
@@ -582,14 +611,32 @@ qemuBackupBreak(qemuVM *vm, qemuBackupJob *job, const char *why)
     qemuBackupFinish(vm, job, VIR_DOMAIN_JOB_FAILED, why);
 }
 
+/* A push that is being ended has the job slot, and may wait for its server for long. */
+static bool
+endingIsCut(qemuVM *vm)
+{
+    {
+        QEMU_VM_LOCK_GUARD(vm);
+
+        if (!vm->backup || vm->backup->phase != QEMU_BACKUP_ENDING)
+            return false;
+    }
+    return qemuBackupPushCut(vm);
+}
+
 int
 qemuBackupAbort(qemuVM *vm, const qemuBackupJob *which, bool wait)
 {
     g_autoptr(qemuBackupJob) job = NULL;
+    bool cut = endingIsCut(vm);
 
     if (qemuJobBegin(&vm->job, QEMU_JOB_MODIFY, "virDomainAbortJob") < 0)
         return -1;
     job = qemuBackupOfVM(vm);
+    if (!job && cut) {
+        qemuJobEnd(&vm->job);
+        return 0;
+    }
     if (!job || (which && which != job)) {
         virReportError(VIR_ERR_OPERATION_INVALID, "%s", "no job is active on the domain");
         qemuJobEnd(&vm->job);

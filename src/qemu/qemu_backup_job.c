@@ -103,6 +103,7 @@ qemuBackupJobUnref(qemuBackupJob *job)
     g_free(job->checkpoint);
     qemuPlanFree(job->plan);
     g_free(job->endError);
+    g_free(job->unflushed);
     g_ptr_array_unref(job->disks);
     g_free(job);
 }

@@ -57,6 +57,8 @@ struct _qemuBackupJob {
     gint64 begunUs;                /* monotonic, before the instant; 0 = not known */
     bool copiesDoubtful;           /* push: a copy for the guest may have come too late (lock not needed:
                                     * only who ends the job looks) */
+    bool flushed;                  /* push: the files it has written are on their storage */
+    char *unflushed;               /* push: why a target may not have all (as copiesDoubtful), or NULL */
     int endType;                   /* from ENDING on: VIR_DOMAIN_JOB_COMPLETED, ... */
     char *endError;                /* may be NULL */
 };

@@ -243,7 +243,8 @@ qemuBackupPlanEnd(const qemuBackupPlanEnding *ending)
 
         /* with a request of a client, or a copy, still under way, the switch would wait for it, and the guest
          * stand still */
-        step->goOn = step->kind != QEMU_STEP_WAIT_EXPORTS && step->kind != QEMU_STEP_WAIT_SCRATCH;
+        step->goOn = step->kind != QEMU_STEP_WAIT_EXPORTS && step->kind != QEMU_STEP_WAIT_SCRATCH &&
+                     step->kind != QEMU_STEP_WAIT_FLUSH;
     }
     return g_steal_pointer(&plan);
 }

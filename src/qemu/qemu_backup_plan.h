@@ -71,6 +71,7 @@ typedef struct _qemuBackupPlanEndDisk {
     const qemuTargetDisk *disk;
     const virDomainBackupDiskDef *def;
     const char *under;                   /* node below the filter now */
+    unsigned long long size;             /* virtual size, bytes */
     bool hasUnion;                       /* temporary bitmap to remove */
     bool removeStore;                    /* scratch made by us (or failed push target) */
     bool removeScratch;                  /* scratch of a push, made by us */
@@ -81,6 +82,8 @@ typedef struct _qemuBackupPlanEnding {
     size_t ndisks;
     const char *privateDir;              /* where the windows are */
     bool failed;                         /* push: connections to targets are cut, nobody waits for them */
+    bool flushed;                        /* push: the files written to are on their storage */
+    bool flushServers;                   /* push: NBD servers have not been asked yet to do the same */
     bool checkCopies;                    /* push: a copy may have run out of time (qemuPlanQMPCheckCopies) */
 } qemuBackupPlanEnding;
 /** End. Every step goes on after failure. Pull: exports off (hard), wait. Push: jobs are already concluded or

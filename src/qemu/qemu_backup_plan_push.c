@@ -249,12 +249,49 @@ qemuBackupPlanPushBegin(qemuPlan *plan, const qemuBackupPlanInput *input)
     qemuBackupPlanJoin(plan, first);
 }
 
+static bool
+isServed(const qemuBackupPlanEndDisk *disk)
+{
+    return disk->def->store->nbd != NULL;
+}
+
+/* QEMU flushes files when it closes them: there must be nothing left to be flushed by then. */
+static void
+planFlushWait(qemuPlan *plan, const qemuBackupPlanEnding *ending, unsigned int timeoutMs)
+{
+    for (size_t i = 0; i < ending->ndisks && !ending->flushed; i++) {
+        const virDomainBackupDiskDef *disk = ending->disks[i].def;
+
+        if (disk->store->path)
+            qemuPlanAddStep(plan, QEMU_STEP_WAIT_FLUSH, disk->store->path, "backup.end.flush.%s", disk->name)->size =
+                timeoutMs;
+    }
+}
+
+/* A target of which something is to be kept: it is closed when its server has it all. */
+static void
+planServedEnd(qemuPlan *plan, const qemuBackupPlanEnding *ending)
+{
+    for (size_t i = 0; i < ending->ndisks; i++) {
+        const char *name = ending->disks[i].disk->name;
+
+        if (!isServed(&ending->disks[i]))
+            continue;
+        if (ending->flushServers)
+            qemuPlanAddStep(plan, QEMU_STEP_FLUSH_TARGET, name, "backup.end.flush.%s", name)->size =
+                ending->disks[i].size;
+        qemuPlanAddQMP(plan, qemuBackupPlanNodeDelete("store", name), NULL, "backup.end.close.%s", name);
+    }
+}
+
 void
 qemuBackupPlanPushEnd(qemuPlan *plan, const qemuBackupPlanEnding *ending)
 {
+    unsigned int patienceMs = ending->failed ? QEMU_BACKUP_SCRATCH_MS : SCRATCH_MS;
     guint first = 0;
 
-    qemuBackupPlanScratchWait(plan, ending, ending->failed ? QEMU_BACKUP_SCRATCH_MS : SCRATCH_MS);
+    qemuBackupPlanScratchWait(plan, ending, patienceMs);
+    planFlushWait(plan, ending, patienceMs);
     first = plan->steps->len;
     for (size_t i = 0; i < ending->ndisks && ending->failed; i++) {
         if (ending->disks[i].def->store->nbd)
@@ -268,10 +305,13 @@ qemuBackupPlanPushEnd(qemuPlan *plan, const qemuBackupPlanEnding *ending)
         qemuPlanAddQMP(plan, jobCommand("job-dismiss", "push", name), NULL, "backup.end.dismiss.%s", name);
         if (qemuBackupPlanHasFilter(disk->disk))
             qemuBackupPlanFilterEnd(plan, ending, disk);
-        qemuPlanAddQMP(plan, qemuBackupPlanNodeDelete("store", name), NULL, "backup.end.close.%s", name);
+        if (ending->failed || !isServed(disk))
+            qemuPlanAddQMP(plan, qemuBackupPlanNodeDelete("store", name), NULL, "backup.end.close.%s", name);
     }
     qemuBackupPlanUnionsEnd(plan, ending);
     qemuBackupPlanJoin(plan, first);
+    if (!ending->failed)
+        planServedEnd(plan, ending);
     for (size_t i = 0; i < ending->ndisks; i++) {
         const qemuBackupPlanEndDisk *disk = &ending->disks[i];
 

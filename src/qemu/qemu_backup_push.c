@@ -11,12 +11,14 @@
 #include <sys/statvfs.h>
 
 #include "qemu_backup_plan.h"
+#include "qemu_storage.h"
 #include "qemu_target_pick.h"
 #include "virerror_report.h"
 #include "virlog.h"
 
 #define VIR_FROM_THIS VIR_FROM_QEMU
 #define PUSH_PREFIX "fleece-push-"
+#define FLUSH_LOOK_MS 1000         /* how often it is looked whether anybody still wants it */
 #define FULL_BYTES (1024 * 1024)   /* with less, a file system is full for a cluster and its metadata */
 
 const char *
@@ -181,7 +183,8 @@ pushOverWire(qemuVM *vm)
     for (guint i = 0; i < vm->backup->disks->len; i++) {
         const qemuBackupJobDisk *disk = g_ptr_array_index(vm->backup->disks, i);
 
-        if (!disk->done && diskDef(vm->backup, disk->name)->store->nbd)
+        /* one that is being ended is flushed over its connection */
+        if ((!disk->done || vm->backup->phase == QEMU_BACKUP_ENDING) && diskDef(vm->backup, disk->name)->store->nbd)
             return qemuBackupJobRef(vm->backup);
     }
     return NULL;
@@ -241,6 +244,58 @@ settleCut(qemuVM *vm)
 }
 
 const qemuSettleStep qemuBackupPushSettleStep = {"push", settleWanted, settleCut};
+
+bool
+qemuBackupPushFlushDue(qemuVM *vm, const qemuBackupJob *job)
+{
+    QEMU_VM_LOCK_GUARD(vm);
+
+    return !job->flushed && !job->abortRequested && qemuBackupPushDone(job) && !qemuBackupPushError(job);
+}
+
+/* (owned) of the targets that are files or devices; each borrowed from @job. */
+static GPtrArray *
+targetPaths(const qemuBackupJob *job)
+{
+    GPtrArray *paths = g_ptr_array_new();
+
+    for (guint i = 0; i < job->disks->len; i++) {
+        const qemuBackupJobDisk *disk = g_ptr_array_index(job->disks, i);
+        const char *path = diskDef(job, disk->name)->store->path;
+
+        if (path)
+            g_ptr_array_add(paths, (char *)path);
+    }
+    return paths;
+}
+
+static bool
+isWanted(qemuVM *vm, const qemuBackupJob *job)
+{
+    QEMU_VM_LOCK_GUARD(vm);
+
+    return vm->backup == job && job->phase == QEMU_BACKUP_RUNNING;
+}
+
+void
+qemuBackupPushFlush(qemuVM *vm, qemuBackupJob *job)
+{
+    g_autoptr(GPtrArray) paths = targetPaths(job);
+    int rc = -1;
+
+    while (rc < 0 && isWanted(vm, job))
+        rc = qemuStorageFlush((const char *const *)paths->pdata, paths->len, FLUSH_LOOK_MS);
+    if (rc < 0)
+        return;
+    {
+        QEMU_VM_LOCK_GUARD(vm);
+
+        job->flushed = true;
+        if (rc > 0 && !job->unflushed)
+            job->unflushed = g_strdup_printf("the storage of the targets has not taken all that was written there: %s",
+                                             g_strerror(rc));
+    }
+}
 
 bool
 qemuBackupPushDone(const qemuBackupJob *job)

@@ -21,6 +21,11 @@ void qemuBackupPushCancel(qemuVM *vm, qemuBackupJob *job);
 bool qemuBackupPushCut(qemuVM *vm);
 /** QEMU ends: what is under way to NBD targets is not waited for. */
 extern const qemuSettleStep qemuBackupPushSettleStep;
+/** All jobs have concluded well, nobody has asked for an abort, and the files they wrote may not be on their storage yet. */
+bool qemuBackupPushFlushDue(qemuVM *vm, const qemuBackupJob *job);
+/** Flush them from outside: QEMU does it when it closes them, and the guest stands still for as long. Blocks, until the
+ * job is ended by somebody else at the latest; without the job slot. Sets flushed, and unflushed if that failed. */
+void qemuBackupPushFlush(qemuVM *vm, qemuBackupJob *job);
 /** Every disk's job has concluded. Lock held. */
 bool qemuBackupPushDone(const qemuBackupJob *job);
 /** First failure in words, NULL if none. Lock held; borrowed. */

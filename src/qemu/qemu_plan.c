@@ -31,6 +31,8 @@ static const char *const kindNames[] = {
     [QEMU_STEP_WAIT_EXPORTS] = "wait-exports",
     [QEMU_STEP_WAIT_CLIENTS] = "wait-clients",
     [QEMU_STEP_WAIT_SCRATCH] = "wait-scratch",
+    [QEMU_STEP_WAIT_FLUSH] = "wait-flush",
+    [QEMU_STEP_FLUSH_TARGET] = "flush-target",
     [QEMU_STEP_CHECK_COPIES] = "check-copies",
     [QEMU_STEP_HELPER] = "helper",
     [QEMU_STEP_HELPER_END] = "helper-end",
@@ -187,11 +189,12 @@ qemuPlanFormatFile(virBuffer *buf, const qemuPlanStep *step)
         virBufferAsprintf(buf, "limit: %llu bytes\n", step->limit);
     if (step->secret)
         virBufferAsprintf(buf, "secret: %s\n", step->secret);
-    if (step->kind == QEMU_STEP_WINDOW_CREATE || step->kind == QEMU_STEP_BITMAP_CREATE)
+    if (step->kind == QEMU_STEP_WINDOW_CREATE || step->kind == QEMU_STEP_BITMAP_CREATE ||
+        step->kind == QEMU_STEP_FLUSH_TARGET)
         virBufferAsprintf(buf, "%llu bytes\n", step->size);
     if (hasServer(step) && !step->path)
         virBufferAsprintf(buf, "port: %llu\n", step->size);
-    if (step->kind == QEMU_STEP_WAIT_SCRATCH)
+    if (step->kind == QEMU_STEP_WAIT_SCRATCH || step->kind == QEMU_STEP_WAIT_FLUSH)
         virBufferAsprintf(buf, "at most %llu ms\n", step->size);
 }
 
@@ -278,6 +281,8 @@ qemuPlanStepIsComplete(const qemuPlanStep *step)
     case QEMU_STEP_RETURN:
     case QEMU_STEP_BITMAPS:
     case QEMU_STEP_WAIT_SCRATCH:
+    case QEMU_STEP_WAIT_FLUSH:
+    case QEMU_STEP_FLUSH_TARGET:
     case QEMU_STEP_CHECK_COPIES:
     case QEMU_STEP_HELPER_END:
     case QEMU_STEP_UNLINK:

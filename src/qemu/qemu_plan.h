@@ -37,6 +37,9 @@ typedef enum {
                                * un-negotiated (bounded); the next step is skipped when some stay */
     QEMU_STEP_WAIT_SCRATCH,   /* until the storage of the file at path answers, and QEMU has no request under way to
                                * it: size milliseconds at most */
+    QEMU_STEP_WAIT_FLUSH,     /* until the file at path is on its storage: size milliseconds at most */
+    QEMU_STEP_FLUSH_TARGET,   /* of the push of the disk that path names, over its connection, which is cut then
+                               * (qemu_plan_flush.c); the disk has size bytes */
     QEMU_STEP_CHECK_COPIES,   /* of the filter node that path names (qemu_plan_copies.h) */
     QEMU_STEP_HELPER,         /* export helper (qemu_export_helper.h) that serves what command says, with its files
                                * in the directory path; undo: ended */

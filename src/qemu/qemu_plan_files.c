@@ -236,6 +236,23 @@ qemuPlanFileWait(const qemuPlanStep *step, qemuTarget *target)
 }
 
 int
+qemuPlanFileWaitFlush(const qemuPlanStep *step, char **unflushed)
+{
+    const char *path = step->path;
+    int rc = qemuStorageFlush(&path, 1, (unsigned int)step->size);
+
+    if (rc > 0 && !*unflushed)
+        *unflushed = g_strdup_printf("cannot flush '%s': %s", path, g_strerror(rc));
+    if (rc >= 0)
+        return 0;
+    virReportError(VIR_ERR_OPERATION_TIMEOUT,
+                   "the storage of '%s' has not taken yet what was written there, and to close the file now would hold "
+                   "the guest for as long; look at that storage",
+                   path);
+    return -1;
+}
+
+int
 qemuPlanFileUndo(const qemuPlanStep *step, qemuTarget *target)
 {
     if (step->kind == QEMU_STEP_SCRATCH_CREATE || step->kind == QEMU_STEP_IMAGE_CREATE ||

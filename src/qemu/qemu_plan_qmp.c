@@ -134,6 +134,7 @@ qemuPlanQMPNewsClear(qemuPlanQMPNews *news)
 {
     g_clear_pointer(&news->exports, virJSONValueFree);
     g_clear_pointer(&news->devices, virJSONValueFree);
+    g_clear_pointer(&news->unflushed, g_free);
 }
 
 /* Which of @commands would give a device the node that it has? One question for all devices, none if
@@ -196,7 +197,8 @@ askNews(virJSONValue **commands, virJSONValue **questions)
 static void
 keepNews(qemuPlanQMPNews *news, virJSONValue *const *replies, virJSONValue **questions)
 {
-    qemuPlanQMPNewsClear(news);
+    g_clear_pointer(&news->exports, virJSONValueFree);
+    g_clear_pointer(&news->devices, virJSONValueFree);
     news->exports = virJSONCopy(virJSONObjectLookupArray(replies[0], "return"));
     news->devices = virJSONCopy(virJSONObjectLookupArray(replies[1], "return"));
     for (size_t i = 0; i < NEWS_QUESTIONS; i++)

@@ -13,6 +13,7 @@ typedef struct _qemuPlanQMPNews {
     virJSONValue *exports;    /* query-block-exports, NULL = not known */
     virJSONValue *devices;    /* query-blockstats, NULL = not known; forgotten when used */
     bool copiesLooked, copiesDoubtful;   /* as in qemuPlanRun */
+    char *unflushed;          /* likewise */
 } qemuPlanQMPNews;
 void qemuPlanQMPNewsClear(qemuPlanQMPNews *news);
 G_DEFINE_AUTO_CLEANUP_CLEAR_FUNC(qemuPlanQMPNews, qemuPlanQMPNewsClear)

@@ -14,6 +14,7 @@
 #include "qemu_export_helper.h"
 #include "qemu_plan_copies.h"
 #include "qemu_plan_files.h"
+#include "qemu_plan_flush.h"
 #include "qemu_plan_qmp.h"
 #include "qemu_secret.h"
 #include "virerror_report.h"
@@ -100,6 +101,10 @@ runSingle(const qemuPlanStep *step, const int *fd, qemuTarget *target, qemuPlanQ
         return qemuPlanQMPWaitClients(target, step->path, step->size);
     case QEMU_STEP_WAIT_SCRATCH:
         return qemuPlanFileWait(step, target);
+    case QEMU_STEP_WAIT_FLUSH:
+        return qemuPlanFileWaitFlush(step, &news->unflushed);
+    case QEMU_STEP_FLUSH_TARGET:
+        return qemuPlanFlushTarget(target, step->path, step->size);
     case QEMU_STEP_CHECK_COPIES:
         return qemuPlanCopiesCheck(target, step->path, news->copiesLooked, &news->copiesDoubtful);
     case QEMU_STEP_HELPER:
@@ -152,6 +157,8 @@ undoStep(const qemuPlan *plan, const qemuPlanStep *step, qemuTarget *target, boo
     case QEMU_STEP_WAIT_EXPORTS:
     case QEMU_STEP_WAIT_CLIENTS:
     case QEMU_STEP_WAIT_SCRATCH:
+    case QEMU_STEP_WAIT_FLUSH:
+    case QEMU_STEP_FLUSH_TARGET:
     case QEMU_STEP_CHECK_COPIES:
     case QEMU_STEP_HELPER_END:
     case QEMU_STEP_UNLINK:
@@ -297,6 +304,8 @@ qemuPlanRunAll(qemuPlanRun *run, qemuTarget *target)
             VIR_WARN("plan %s goes on: %s", plan->name, virErrorLastMessage());
             /* the filter goes, too, and then nobody can ask any more */
             news.copiesDoubtful |= step->kind == QEMU_STEP_CHECK_COPIES;
+            if (step->kind == QEMU_STEP_FLUSH_TARGET && !news.unflushed)
+                news.unflushed = g_strdup(virErrorLastMessage());
             if (!first)
                 virErrorPreserveLast(&first);
             if (step->kind == QEMU_STEP_WAIT_CLIENTS && end < plan->steps->len)
@@ -305,6 +314,7 @@ qemuPlanRunAll(qemuPlanRun *run, qemuTarget *target)
         i = end;
     }
     run->copiesDoubtful |= news.copiesDoubtful;
+    run->unflushed = g_steal_pointer(&news.unflushed);
     run->done = plan->steps->len;
     if (!first)
         return 0;

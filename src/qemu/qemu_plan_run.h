@@ -11,6 +11,7 @@ typedef struct _qemuPlanRun {
     bool copiesLooked;        /* a run of the same plan before this one has looked, whatever became of it */
     const int *fd;            /* what a PASS_FD step passes (borrowed); NULL: the plan has none */
     bool copiesDoubtful;      /* some CHECK_COPIES step found that its target cannot be trusted */
+    char *unflushed;          /* why a target may not have all that was written to it (owned by the caller), or NULL */
 } qemuPlanRun;
 
 /**

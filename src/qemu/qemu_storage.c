@@ -12,19 +12,23 @@
 #include <glib.h>
 #include <stdio.h>
 #include <string.h>
+#include <unistd.h>
 
+#include "virfile.h"
 #include "virlog.h"
 
 #define VIR_FROM_THIS VIR_FROM_QEMU
 #define LOOK_US 5000
 
-/* One question. Guarded by askLock, but for path and touch. */
+typedef enum { QUESTION_STAT, QUESTION_TOUCH, QUESTION_FLUSH } questionKind;
+
+/* One question. Guarded by askLock, but for path and kind. */
 typedef struct _question {
     gint refs;
     char *path;
-    bool touch;
+    questionKind kind;
     bool answered;
-    int result;           /* of stat */
+    int result;           /* 0, or an errno */
     struct stat st;
 } question;
 
@@ -41,15 +45,38 @@ questionUnref(question *q)
     g_free(q);
 }
 
+/* Whether it is a file of ours to open or not, QEMU flushes it, too. */
+static int
+flushFile(const char *path)
+{
+    VIR_AUTOCLOSE fd = open(path, O_RDONLY | O_CLOEXEC | O_NONBLOCK);
+
+    return fd < 0 ? 0 : fdatasync(fd);
+}
+
+static int
+askKind(const question *q, struct stat *st)
+{
+    switch (q->kind) {
+    case QUESTION_STAT:
+        return stat(q->path, st);
+    case QUESTION_TOUCH:
+        return utimensat(AT_FDCWD, q->path, NULL, AT_SYMLINK_NOFOLLOW);
+    case QUESTION_FLUSH:
+        return flushFile(q->path);
+    }
+    return 0;
+}
+
 static gpointer
 ask(gpointer data)
 {
     question *q = data;
     struct stat st = { 0 };
-    int result = q->touch ? utimensat(AT_FDCWD, q->path, NULL, AT_SYMLINK_NOFOLLOW) : stat(q->path, &st);
+    int result = askKind(q, &st) < 0 ? errno : 0;
 
-    if (result < 0)
-        VIR_DEBUG("'%s': %s", q->path, g_strerror(errno));
+    if (result != 0)
+        VIR_DEBUG("'%s': %s", q->path, g_strerror(result));
     g_mutex_lock(&askLock);
     q->st = st;
     q->result = result;
@@ -62,7 +89,7 @@ ask(gpointer data)
 
 /* Lock held. (owned reference) */
 static question *
-questionStart(const char *path, bool touch)
+questionStart(const char *path, questionKind kind)
 {
     question *q = NULL;
 
@@ -71,7 +98,7 @@ questionStart(const char *path, bool touch)
     for (guint i = 0; i < asked->len; i++) {
         question *other = g_ptr_array_index(asked, i);
 
-        if (other->touch == touch && g_str_equal(other->path, path)) {
+        if (other->kind == kind && g_str_equal(other->path, path)) {
             g_atomic_int_inc(&other->refs);
             return other;
         }
@@ -79,10 +106,19 @@ questionStart(const char *path, bool touch)
     q = g_new0(question, 1);
     q->refs = 2;
     q->path = g_strdup(path);
-    q->touch = touch;
+    q->kind = kind;
     g_ptr_array_add(asked, q);
     g_thread_unref(g_thread_new("storage", ask, q));
     return q;
+}
+
+/* Lock held. */
+static bool
+await(const question *q, gint64 endUs)
+{
+    while (!q->answered && g_cond_wait_until(&askCond, &askLock, endUs))
+        continue;
+    return q->answered;
 }
 
 /* @st: NULL, or wanted. */
@@ -94,10 +130,8 @@ answers(const char *path, unsigned int timeoutMs, struct stat *st)
     bool answered = false;
 
     g_mutex_lock(&askLock);
-    q = questionStart(path, st == NULL);
-    while (!q->answered && g_cond_wait_until(&askCond, &askLock, end))
-        continue;
-    answered = q->answered && (!st || q->result == 0);
+    q = questionStart(path, st ? QUESTION_STAT : QUESTION_TOUCH);
+    answered = await(q, end) && (!st || q->result == 0);
     if (answered && st)
         *st = q->st;
     g_mutex_unlock(&askLock);
@@ -115,6 +149,29 @@ bool
 qemuStorageStat(const char *path, unsigned int timeoutMs, struct stat *st)
 {
     return answers(path, timeoutMs, st);
+}
+
+int
+qemuStorageFlush(const char *const *paths, size_t n, unsigned int timeoutMs)
+{
+    g_autoptr(GPtrArray) questions = g_ptr_array_new_with_free_func((GDestroyNotify)questionUnref);
+    gint64 end = g_get_monotonic_time() + (gint64)timeoutMs * 1000;
+    bool silent = false;
+    int ret = 0;
+
+    g_mutex_lock(&askLock);
+    for (size_t i = 0; i < n; i++)
+        g_ptr_array_add(questions, questionStart(paths[i], QUESTION_FLUSH));
+    for (size_t i = 0; i < n; i++) {
+        const question *q = g_ptr_array_index(questions, i);
+
+        if (!await(q, end))
+            silent = true;
+        else if (ret == 0)
+            ret = q->result;
+    }
+    g_mutex_unlock(&askLock);
+    return ret == 0 && silent ? -1 : ret;
 }
 
 /* (owned) the system call that thread @tid is in, or NULL. */

@@ -15,6 +15,12 @@
  * up, there is one thread. A device's own storage is not asked: the file system is that of its name.
  */
 bool qemuStorageAnswers(const char *path, unsigned int timeoutMs);
+/**
+ * qemuStorageFlush: fdatasync() of each of @paths[0..n) within @timeoutMs; one thread a path, as above, all at once.
+ * Returns 0 if all are on their storage; an errno of one that is not and will not be; -1 if one has not answered
+ * yet. A file that cannot be opened is nothing that we could flush, and counts as flushed.
+ */
+int qemuStorageFlush(const char *const *paths, size_t n, unsigned int timeoutMs);
 /** stat(@path) within @timeoutMs. Returns true if @st is set; false without an error, also if there is no such file. */
 bool qemuStorageStat(const char *path, unsigned int timeoutMs, struct stat *st);
 /**

@@ -143,12 +143,12 @@ engineBackupEnd(engineBackup *b, bool failed)
     for (size_t i = 0; i < b->q->ndisks; i++)
         disks[i] = (qemuBackupPlanEndDisk){
             .disk = &b->q->disks[i], .def = &b->defs[i], .under = b->q->disks[i].node,
-            .hasUnion = b->since[i] != NULL,
+            .size = ENGINE_DISK_BYTES, .hasUnion = b->since[i] != NULL,
             .removeStore = failed || b->def.mode == VIR_BACKUP_MODE_PULL,
         };
     plan = qemuBackupPlanEnd(&(qemuBackupPlanEnding){
         .def = &b->def, .disks = disks, .ndisks = b->q->ndisks, .privateDir = b->q->dir,
-        .failed = failed, .checkCopies = true,
+        .failed = failed, .flushServers = true, .checkCopies = true,
     });
     run.plan = plan;
     if (qemuPlanRunAll(&run, &b->q->target) < 0)

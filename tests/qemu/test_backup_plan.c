@@ -144,7 +144,7 @@ fillDisk(planState *s, const planCase *c, size_t i)
     };
     s->ends[i] = (qemuBackupPlanEndDisk){
         .disk = &s->targets[i], .def = &s->defs[i], .under = nodes[i],
-        .hasUnion = c->since[i] != NULL,
+        .size = 64 << 20, .hasUnion = c->since[i] != NULL,
         .removeStore = (c->failed || c->mode == VIR_BACKUP_MODE_PULL) && !c->reuse && !c->block,
         .removeScratch = c->fleeced,
     };
@@ -230,7 +230,7 @@ testPlan(gconstpointer data)
     end = qemuBackupPlanEnd(&(qemuBackupPlanEnding){
         .def = &s.def, .disks = s.ends, .ndisks = c->ndisks,
         .privateDir = c->helper ? NULL : "/lib/domain-1-vm",
-        .failed = c->failed, .checkCopies = c->slow,
+        .failed = c->failed, .flushed = !c->failed && !c->slow, .flushServers = true, .checkCopies = c->slow,
     });
     checkPlan(c, "begin", begin);
     checkPlan(c, "end", end);
