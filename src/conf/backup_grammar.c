@@ -254,7 +254,7 @@ static const virXMLAttrRule targetAttrs[] = {
     {"dev", .check = virXMLAbsolutePath},
     {"protocol", .words = "nbd", .foreign = PROTOCOLS_FOREIGN},
     {"name"},
-    {"tls", .words = "no", .foreign = "yes"},
+    {"tls", .words = "yes no"},
     {NULL},
 };
 static const virXMLAttrRule hostAttrs[] = {

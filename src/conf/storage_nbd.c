@@ -76,14 +76,20 @@ virStorageNbd *
 virStorageNbdParse(xmlNodePtr element)
 {
     g_autoptr(virStorageNbd) nbd = g_new0(virStorageNbd, 1);
-    bool tls = false;
 
     nbd->port = NBD_DEFAULT_PORT;
-    if (virXMLPropYesNo(element, "tls", &tls) < 0 || hostParse(element, nbd) < 0)
+    if (virXMLPropYesNo(element, "tls", &nbd->tls) < 0 || hostParse(element, nbd) < 0)
         return NULL;
-    if (tls) {
+    if (nbd->tls && !xmlStrEqual(element->name, BAD_CAST "target")) {
         virReportError(VIR_ERR_CONFIG_UNSUPPORTED, "unsupported value of attribute 'tls' in element <%s>: 'yes'",
                        (const char *)element->name);
+        return NULL;
+    }
+    if (nbd->tls && nbd->socket) {
+        virReportError(VIR_ERR_CONFIG_UNSUPPORTED,
+                       "<target tls='yes'> cannot be with socket '%s': there is no host name to compare with the "
+                       "server's certificate; use transport='tcp', or tls='no'",
+                       nbd->socket);
         return NULL;
     }
     nbd->exportName = virXMLProp(element, "name");
@@ -98,6 +104,8 @@ virStorageNbdFormatAttrs(virBuffer *buf, const virStorageNbd *nbd)
     virBufferAdd(buf, " protocol='nbd'");
     if (*nbd->exportName)
         virBufferEscapeString(buf, " name='%s'", nbd->exportName);
+    if (nbd->tls)
+        virBufferAdd(buf, " tls='yes'");
 }
 
 void
@@ -118,6 +126,6 @@ virStorageNbdURI(const virStorageNbd *nbd)
 
     if (nbd->socket)
         return g_strdup_printf("nbd+unix:///%s?socket=%s", nbd->exportName, nbd->socket);
-    return g_strdup_printf("nbd://%s%s%s:%u/%s", open, nbd->host, *open ? "]" : "", nbd->port,
+    return g_strdup_printf("nbd%s://%s%s%s:%u/%s", nbd->tls ? "s" : "", open, nbd->host, *open ? "]" : "", nbd->port,
                            nbd->exportName);
 }

@@ -238,6 +238,8 @@ makePlan(qemuVM *vm, beginContext *ctx, bool reuseExternal)
         return -1;
     if (ctx->def->server.tls && !(input.tlsDir = tlsDir = qemuTLSBackupDir(config, vm->name)))
         return -1;
+    if (qemuBackupPlanPushHasTLS(&input) && !(input.tlsDir = tlsDir = qemuTLSNbdDir(config, vm->name)))
+        return -1;
     ctx->plan = qemuBackupPlanBegin(&input);
     return ctx->plan && qemuPlanRunValidate(ctx->plan) == 0 ? 0 : -1;
 }

@@ -28,12 +28,6 @@ exportDelete(const char *disk)
     return virJSONBuild("{'execute':'block-export-del','arguments':{'id':%s,'mode':'hard'}}", id);
 }
 
-static virJSONValue *
-credsDelete(void)
-{
-    return virJSONBuild("{'execute':'object-del','arguments':{'id':%s}}", QEMU_BACKUP_TLS);
-}
-
 char *
 qemuBackupPlanSocket(const virDomainBackupDef *def, const char *privateDir)
 {
@@ -91,7 +85,7 @@ planServer(qemuPlan *plan, const qemuBackupPlanInput *input)
 
     if (creds)
         qemuPlanAddQMP(plan, qemuTLSServerCreds(QEMU_BACKUP_TLS, input->tlsDir, input->tlsVerify),
-                       credsDelete(), "backup.begin.tls");
+                       qemuTLSCredsDelete(QEMU_BACKUP_TLS), "backup.begin.tls");
     qemuPlanAddQMP(plan,
                    virJSONBuild("{'execute':'nbd-server-start','arguments':{'addr':%v,'tls-creds':%s}}",
                                 serverAddress(def, input->privateDir), creds ? QEMU_BACKUP_TLS : NULL),
@@ -224,7 +218,7 @@ qemuBackupPlanServerStop(const virDomainBackupDef *def, const char *privateDir)
     planWait(plan, QEMU_STEP_WAIT_CLIENTS, def, privateDir, "backup.end.clients")->goOn = true;
     qemuPlanAddQMP(plan, simpleCommand("nbd-server-stop"), NULL, "backup.end.server")->goOn = true;
     if (hasCreds(def, privateDir))
-        qemuPlanAddQMP(plan, credsDelete(), NULL, "backup.end.tls")->goOn = true;
+        qemuPlanAddQMP(plan, qemuTLSCredsDelete(QEMU_BACKUP_TLS), NULL, "backup.end.tls")->goOn = true;
     qemuBackupPlanJoin(plan, 1);   /* a server that must not be stopped keeps its credentials */
     return g_steal_pointer(&plan);
 }

@@ -32,7 +32,7 @@ typedef struct _qemuBackupPlanInput {
     const virJSONValue *checkpointActions;   /* array, first in the transaction; NULL = none */
     bool guestRuns;                      /* stop and cont around the instant */
     bool reuseExternal;                  /* stores exist already */
-    const char *tlsDir;                  /* certificates, if the server has TLS */
+    const char *tlsDir;                  /* certificates, if the server, or a target, has TLS */
     bool tlsVerify;                      /* clients must show one */
     const char *privateDir;              /* where windows are made */
     unsigned int cbwTimeout;             /* seconds a copy may take: as asked for, as far as QEMU can count */
@@ -44,7 +44,7 @@ typedef struct _qemuBackupPlanInput {
  *   file of a scratch), fleece-wire-DISK (connection to an NBD target), fleece-snapshot-DISK (of a pull);
  *   export id fleece-export-DISK, push job id fleece-push-DISK; the union bitmap on the disk's node, and on
  *   the window of a push, has the name of the export bitmap (pull) or "backup-DISK" (push) */
-#define QEMU_BACKUP_TLS "fleece-tls"     /* the server's credentials */
+#define QEMU_BACKUP_TLS "fleece-tls"     /* the server's credentials; of a push, the client's */
 #define QEMU_BACKUP_SERVER_FD "fleece-server"   /* a socket of the client's, until the server has it */
 #define QEMU_BACKUP_WRITTEN "written"    /* on the filter of a push without scratch: what the guest has written */
 char *qemuBackupNodeName(const char *what, const char *disk);
@@ -97,6 +97,8 @@ qemuPlan *qemuBackupPlanServerStop(const virDomainBackupDef *def, const char *pr
 /** (owned) the UNIX socket of the NBD server in QEMU, which is another one than the request's if there is an export
  * helper; NULL: it is at the TCP port of @def. @privateDir as above. */
 char *qemuBackupPlanSocket(const virDomainBackupDef *def, const char *privateDir);
+/** Does a push by @input go to an NBD server with TLS? It then needs tlsDir. */
+bool qemuBackupPlanPushHasTLS(const qemuBackupPlanInput *input);
 /** Cut the connection to the NBD target of @disk: all that is under way on it fails at once. @outOfBand: though
  * QEMU's main loop waits for that very target. (owned) */
 virJSONValue *qemuBackupPlanYank(const char *disk, bool outOfBand);

@@ -14,6 +14,7 @@
 #include "qemu_checkpoint_plan.h"
 #include "qemu_nbd.h"
 #include "qemu_nodes.h"
+#include "qemu_tls.h"
 
 /* A fleeced push is asked for because of a slow target: with more, QEMU's threads for input and output are
  * all busy with the job's writes, if that target is a file, and the guest's requests wait for one. */
@@ -37,6 +38,32 @@ qemuBackupPlanYank(const char *disk, bool outOfBand)
 
     return outOfBand ? virJSONBuild("{'exec-oob':'yank','arguments':{'instances':%v}}", instances)
                      : virJSONBuild("{'execute':'yank','arguments':{'instances':%v}}", instances);
+}
+
+static bool
+targetHasTLS(const virDomainBackupDiskDef *disk)
+{
+    return disk->store->nbd && disk->store->nbd->tls;
+}
+
+bool
+qemuBackupPlanPushHasTLS(const qemuBackupPlanInput *input)
+{
+    for (size_t i = 0; i < input->ndisks; i++) {
+        if (targetHasTLS(input->disks[i].def))
+            return input->def->mode == VIR_BACKUP_MODE_PUSH;
+    }
+    return false;
+}
+
+static bool
+endHasTLS(const qemuBackupPlanEnding *ending)
+{
+    for (size_t i = 0; i < ending->ndisks; i++) {
+        if (targetHasTLS(ending->disks[i].def))
+            return true;
+    }
+    return false;
 }
 
 /* They hold for the job's own copying alone, not for what is copied ahead of the guest's writes. */
@@ -137,7 +164,7 @@ targetOptions(const virDomainBackupDiskDef *disk)
     if (store->nbd) {
         g_autofree char *wire = qemuBackupNodeName("wire", disk->name);
 
-        file = qemuNbdOptions(store->nbd);
+        file = qemuNbdOptions(store->nbd, QEMU_BACKUP_TLS);
         virJSONObjectSet(file, "node-name", virJSONNewString(wire));
     } else {
         file = virJSONBuild("{'driver':%s,'filename':%s,'discard':'unmap'}", protocol, store->path);
@@ -197,6 +224,9 @@ planPrepare(qemuPlan *plan, const qemuBackupPlanInput *input)
         qemuBackupPlanWindow(plan, input, disk);
     }
     first = plan->steps->len;
+    if (qemuBackupPlanPushHasTLS(input))
+        qemuPlanAddQMP(plan, qemuTLSClientCreds(QEMU_BACKUP_TLS, input->tlsDir), qemuTLSCredsDelete(QEMU_BACKUP_TLS),
+                       "backup.begin.tls");
     for (size_t i = 0; i < input->ndisks; i++) {
         const qemuBackupPlanDisk *disk = &input->disks[i];
 
@@ -312,6 +342,8 @@ qemuBackupPlanPushEnd(qemuPlan *plan, const qemuBackupPlanEnding *ending)
     qemuBackupPlanJoin(plan, first);
     if (!ending->failed)
         planServedEnd(plan, ending);
+    if (endHasTLS(ending))
+        qemuPlanAddQMP(plan, qemuTLSCredsDelete(QEMU_BACKUP_TLS), NULL, "backup.end.tls");
     for (size_t i = 0; i < ending->ndisks; i++) {
         const qemuBackupPlanEndDisk *disk = &ending->disks[i];
 

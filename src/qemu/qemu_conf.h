@@ -27,6 +27,8 @@ typedef struct _qemuConfig {
     char *defaultTLSDir;        /* /etc/pki/qemu: certificates; qemu_tls.h */
     char *backupTLSDir;         /* of qemu.conf, or NULL */
     char *backupTLSFallbackDir; /* /etc/pki/libvirt-backup, if it exists */
+    char *nbdTLSDir;            /* of qemu.conf, or NULL */
+    char *nbdTLSFallbackDir;    /* /etc/pki/libvirt-nbd, if it exists */
     bool backupTLSVerify;       /* NBD clients must show a certificate */
     char *defaultEmulator; /* /usr/bin/qemu-system-x86_64 */
 } qemuConfig;

@@ -17,7 +17,7 @@
 #define NBD_GREETING "NBDMAGIC"
 
 virJSONValue *
-qemuNbdOptions(const virStorageNbd *nbd)
+qemuNbdOptions(const virStorageNbd *nbd, const char *creds)
 {
     g_autofree char *port = g_strdup_printf("%u", nbd->port);
     virJSONValue *server = NULL;
@@ -26,7 +26,8 @@ qemuNbdOptions(const virStorageNbd *nbd)
         server = virJSONBuild("{'type':'unix','path':%s}", nbd->socket);
     else
         server = virJSONBuild("{'type':'inet','host':%s,'port':%s}", nbd->host, port);
-    return virJSONBuild("{'driver':'nbd','server':%v,'export':%s}", server, nbd->exportName);
+    return virJSONBuild("{'driver':'nbd','server':%v,'export':%s,'tls-creds':%s}", server, nbd->exportName,
+                        nbd->tls ? creds : NULL);
 }
 
 /* NULL, or why not; @silent: it is there, but does not speak; @accepted: it has taken the connection. Linux

@@ -7,8 +7,8 @@
 /** How long a server may take to let itself be connected to and to say hello. */
 #define QEMU_NBD_TIMEOUT_MS 5000
 
-/** QEMU's options of the protocol node. Pure. (owned) */
-virJSONValue *qemuNbdOptions(const virStorageNbd *nbd);
+/** QEMU's options of the protocol node; @creds: the object for a server with TLS. Pure. (owned) */
+virJSONValue *qemuNbdOptions(const virStorageNbd *nbd, const char *creds);
 /**
  * qemuNbdProbe: is there a server that answers? QEMU stands still, with its guest, while it
  * connects; so one that does not answer must be found out before QEMU is told of it.

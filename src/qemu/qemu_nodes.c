@@ -186,7 +186,7 @@ qemuNodesStorageProps(const virDomainDiskDef *disk, const virStorageSource *src)
     virJSONValue *props = NULL;
 
     if (src->nbd)
-        props = qemuNbdOptions(src->nbd);
+        props = qemuNbdOptions(src->nbd, NULL);
     else
         props = virJSONBuild("{'driver':%s,'filename':%s}",
                              src->type == VIR_STORAGE_TYPE_BLOCK ? "host_device" : "file", src->path);

@@ -35,6 +35,7 @@ qemuTLSConfigInit(qemuConfig *config, const char *etc)
 {
     config->defaultTLSDir = g_build_filename(etc, "pki/qemu", NULL);
     config->backupTLSFallbackDir = g_build_filename(etc, "pki/libvirt-backup", NULL);
+    config->nbdTLSFallbackDir = g_build_filename(etc, "pki/libvirt-nbd", NULL);
     config->backupTLSVerify = true;
 }
 
@@ -44,6 +45,8 @@ qemuTLSConfigClear(qemuConfig *config)
     g_free(config->defaultTLSDir);
     g_free(config->backupTLSDir);
     g_free(config->backupTLSFallbackDir);
+    g_free(config->nbdTLSDir);
+    g_free(config->nbdTLSFallbackDir);
 }
 
 static int
@@ -75,7 +78,7 @@ refuseSecret(const virConf *conf, const char *path, const char *key)
     if (!value)
         return 0;
     virReportError(VIR_ERR_CONFIG_UNSUPPORTED,
-                   "%s: %s is not supported, because there are no secrets here; use a server-key.pem "
+                   "%s: %s is not supported, because there are no secrets here; use a key "
                    "without a password",
                    path, key);
     return -1;
@@ -86,6 +89,8 @@ qemuTLSConfigLoad(qemuConfig *config, const virConf *conf, const char *path)
 {
     if (refuseSecret(conf, path, "default_tls_x509_secret_uuid") < 0 ||
         refuseSecret(conf, path, "backup_tls_x509_secret_uuid") < 0 ||
+        refuseSecret(conf, path, "nbd_tls_x509_secret_uuid") < 0 ||
+        loadDir(conf, path, "nbd_tls_x509_cert_dir", &config->nbdTLSDir) < 0 ||
         loadDir(conf, path, "default_tls_x509_cert_dir", &config->defaultTLSDir) < 0 ||
         loadDir(conf, path, "backup_tls_x509_cert_dir", &config->backupTLSDir) < 0 ||
         virConfGetBool(conf, "default_tls_x509_verify", &config->backupTLSVerify) < 0 ||
@@ -150,28 +155,60 @@ withParams(const qemuConfig *config, const char *dir)
     return g_strdup(dir);
 }
 
+/* (owned) @given by qemu.conf, else @fallback if it exists, else the default one. */
+static char *
+chooseDir(const qemuConfig *config, const char *given, const char *fallback)
+{
+    if (given)
+        return g_strdup(given);
+    return g_strdup(virFileExists(fallback) ? fallback : config->defaultTLSDir);
+}
+
+/* (owned) the first of the NULL-terminated @files that is not in @dir, or NULL. */
+static char *
+missingFile(const char *dir, const char *const *files)
+{
+    for (; *files; files++) {
+        g_autofree char *file = g_build_filename(dir, *files, NULL);
+
+        if (!virFileExists(file))
+            return g_steal_pointer(&file);
+    }
+    return NULL;
+}
+
 char *
 qemuTLSBackupDir(const qemuConfig *config, const char *domain)
 {
-    static const char *const files[] = {"ca-cert.pem", "server-cert.pem", "server-key.pem"};
-    const char *dir = config->backupTLSDir;
+    static const char *const files[] = {"ca-cert.pem", "server-cert.pem", "server-key.pem", NULL};
+    g_autofree char *dir = chooseDir(config, config->backupTLSDir, config->backupTLSFallbackDir);
+    g_autofree char *missing = missingFile(dir, files);
 
-    if (!dir)
-        dir = virFileExists(config->backupTLSFallbackDir) ? config->backupTLSFallbackDir
-                                                          : config->defaultTLSDir;
-    for (size_t i = 0; i < G_N_ELEMENTS(files); i++) {
-        g_autofree char *file = g_build_filename(dir, files[i], NULL);
+    if (!missing)
+        return withParams(config, dir);
+    virReportError(VIR_ERR_INTERNAL_ERROR,
+                   "cannot serve a backup of domain '%s' with TLS: there is no '%s'; put "
+                   "ca-cert.pem, server-cert.pem and server-key.pem there, or name their directory "
+                   "as backup_tls_x509_cert_dir in qemu.conf",
+                   domain, missing);
+    return NULL;
+}
 
-        if (virFileExists(file))
-            continue;
-        virReportError(VIR_ERR_INTERNAL_ERROR,
-                       "cannot serve a backup of domain '%s' with TLS: there is no '%s'; put "
-                       "ca-cert.pem, server-cert.pem and server-key.pem there, or name their directory "
-                       "as backup_tls_x509_cert_dir in qemu.conf",
-                       domain, file);
-        return NULL;
-    }
-    return withParams(config, dir);
+char *
+qemuTLSNbdDir(const qemuConfig *config, const char *domain)
+{
+    static const char *const files[] = {"ca-cert.pem", NULL};
+    g_autofree char *dir = chooseDir(config, config->nbdTLSDir, config->nbdTLSFallbackDir);
+    g_autofree char *missing = missingFile(dir, files);
+
+    if (!missing)
+        return g_steal_pointer(&dir);
+    virReportError(VIR_ERR_INTERNAL_ERROR,
+                   "cannot back up domain '%s' to an NBD server with TLS: there is no '%s'; put ca-cert.pem there, and "
+                   "client-cert.pem and client-key.pem for a server that wants them, or name their directory as "
+                   "nbd_tls_x509_cert_dir in qemu.conf",
+                   domain, missing);
+    return NULL;
 }
 
 virJSONValue *
@@ -180,4 +217,18 @@ qemuTLSServerCreds(const char *id, const char *dir, bool verify)
     return virJSONBuild("{'execute':'object-add','arguments':{'qom-type':'tls-creds-x509','id':%s,"
                         "'dir':%s,'endpoint':'server','verify-peer':%b}}",
                         id, dir, verify);
+}
+
+virJSONValue *
+qemuTLSClientCreds(const char *id, const char *dir)
+{
+    return virJSONBuild("{'execute':'object-add','arguments':{'qom-type':'tls-creds-x509','id':%s,"
+                        "'dir':%s,'endpoint':'client'}}",
+                        id, dir);
+}
+
+virJSONValue *
+qemuTLSCredsDelete(const char *id)
+{
+    return virJSONBuild("{'execute':'object-del','arguments':{'id':%s}}", id);
 }

@@ -11,7 +11,8 @@
  * be refused by name. */
 #define QEMU_TLS_CONFIG_KEYS                                                                       \
     "default_tls_x509_cert_dir", "default_tls_x509_verify", "default_tls_x509_secret_uuid",        \
-        "backup_tls_x509_cert_dir", "backup_tls_x509_verify", "backup_tls_x509_secret_uuid"
+        "backup_tls_x509_cert_dir", "backup_tls_x509_verify", "backup_tls_x509_secret_uuid",       \
+        "nbd_tls_x509_cert_dir", "nbd_tls_x509_secret_uuid"
 
 /** Where the certificates are unless qemu.conf says: below @etc ("/etc"). */
 void qemuTLSConfigInit(qemuConfig *config, const char *etc);
@@ -27,5 +28,14 @@ void qemuTLSConfigClear(qemuConfig *config);
  * Returns: (owned), or NULL with VIR_ERR_INTERNAL_ERROR (as libvirt) naming the file that is missing.
  */
 char *qemuTLSBackupDir(const qemuConfig *config, const char *domain);
+/**
+ * qemuTLSNbdDir: likewise for what domain @domain's QEMU needs as a client of an NBD server: what qemu.conf says, else
+ * pki/libvirt-nbd if it exists, else the default one. A certificate of its own need not be there.
+ */
+char *qemuTLSNbdDir(const qemuConfig *config, const char *domain);
 /** "object-add" of the server's credentials @id; @verify: clients must show a certificate. (owned) */
 virJSONValue *qemuTLSServerCreds(const char *id, const char *dir, bool verify);
+/** The same for a client: the server's name must be that of its certificate. (owned) */
+virJSONValue *qemuTLSClientCreds(const char *id, const char *dir);
+/** "object-del". (owned) */
+virJSONValue *qemuTLSCredsDelete(const char *id);

@@ -13,6 +13,7 @@ import nbd
 import howto
 import images
 import livetest
+from daemon import wait_until
 from processes import free_port
 
 MIB = 1 << 20
@@ -150,6 +151,53 @@ class TLS(livetest.LiveTest):
         self.assertNotIn("fleece-tls", self.objects(m))
         self.begin(m, self.pull_xml(m))
         self.end_pull(m)
+
+    def serve(self, path, host="127.0.0.1"):
+        """An NBD server that speaks with nobody but over TLS, to those who have a certificate; its port."""
+        port = free_port()
+        server = subprocess.Popen(["nbdkit", "-f", "-i", host, "-p", str(port), "--tls=require", "--tls-verify-peer",
+                                   "--tls-certificates=" + os.path.join(self.tmp, "server"), "file", path],
+                                  stdin=subprocess.DEVNULL, stderr=subprocess.DEVNULL)
+        self.own.append(server.pid)
+        self.addCleanup(lambda: (server.kill(), server.wait()))
+        wait_until("nbdkit to listen", lambda: not socket.socket().connect_ex((host, port)))
+        return port
+
+    def push_tls_xml(self, port, tls="yes", host="localhost"):
+        return ("<domainbackup><disks><disk name='vda' type='network'><target protocol='nbd' tls='%s'>"
+                "<host name='%s' port='%d'/></target></disk></disks></domainbackup>" % (tls, host, port))
+
+    def test_push_to_a_server(self):
+        """With certificates of ours, and with nothing less; its name is looked at."""
+        m = self.machine(disks=1)
+        m.write("vda", 0, MIB)
+        shutil.copytree(self.install_certificates(), os.path.join(self.tmp, "server"))
+        shutil.rmtree(self.daemon.path("etc", "pki"))
+        path = os.path.join(self.out, "served")
+        with open(path, "wb") as f:
+            f.truncate(m["vda"].size)
+        port = self.serve(path)
+        self.assertError(libvirt.VIR_ERR_INTERNAL_ERROR,
+                         "NBD server with TLS: there is no '.*pki/qemu/ca-cert.pem'.*nbd_tls_x509_cert_dir",
+                         self.begin, m, self.push_tls_xml(port))
+        self.assertError(libvirt.VIR_ERR_INTERNAL_ERROR, "(?i)tls", self.begin, m, self.push_tls_xml(port, "no"))
+        stranger = self.daemon.path("etc", "pki", "libvirt-nbd")
+        self.make_certificates(stranger)
+        self.assertError(libvirt.VIR_ERR_INTERNAL_ERROR, "backup.begin.open.vda", self.begin, m, self.push_tls_xml(port))
+        self.assertNotIn("fleece-tls", self.objects(m))
+        shutil.rmtree(stranger)
+        shutil.copytree(self.client, stranger)
+        other = "127.0.0.2"     # whose name is in no certificate
+        self.assertError(libvirt.VIR_ERR_INTERNAL_ERROR, "(?i)certificate.*127.0.0.2",
+                         self.begin, m, self.push_tls_xml(self.serve(path, other), host=other))
+        for _ in range(2):
+            self.begin(m, self.push_tls_xml(port))
+            self.assertIn("tls='yes'", m.dom.backupGetXMLDesc())
+            self.wait_no_job(m)
+            self.assertEqual(self.completed(m)["type"], libvirt.VIR_DOMAIN_JOB_COMPLETED)
+            self.assertNotIn("fleece-tls", self.objects(m))
+        with open(path, "rb") as f:
+            self.assertSame(m["vda"].model.data, f.read(), "vda pushed over TLS")
 
     def test_configuration(self):
         m = self.machine(boots=False, disks=1)

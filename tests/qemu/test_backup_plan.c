@@ -52,6 +52,7 @@ static const planCase cases[] = {
     { "push-raw", PUSH_RAW, .ndisks = 1, .since = { "A B" } },
     { "push-reuse", PUSH, .ndisks = 1, .reuse = true },
     { "push-nbd", PUSH_RAW, .ndisks = 1, .since = { "A" }, .nbd = true },
+    { "push-nbd-tls", PUSH_RAW, .ndisks = 1, .nbd = true, .tls = true },
     { "push-quiesce", PUSH, .ndisks = 1, .quiesce = true },
     { "push-limits", PUSH, .ndisks = 2, .since = { "A", NULL }, .limits = true },
     { "push-block", PUSH_RAW, .ndisks = 1, .block = true, .slow = true },
@@ -96,6 +97,8 @@ static const char *const stores[] = { "/scratch/vda.1", "/scratch/vdb.1", "/scra
 static virStorageEncryption encryption = { .usage = (char *)"/scratch" };
 static virStorageNbd nbdTarget = { .host = (char *)"::1", .port = 10809, .exportName = (char *)"x" };
 
+static virStorageNbd nbdTLSTarget = { .host = (char *)"backup", .port = 10809, .exportName = (char *)"", .tls = true };
+
 static char *keptModels[] = { (char *)"selinux", (char *)"dac", NULL };
 
 static GPtrArray *
@@ -134,7 +137,7 @@ fillDisk(planState *s, const planCase *c, size_t i)
         s->stores[i].encryption = s->scratches[i].encryption = &encryption;
     if (c->nbd) {
         s->stores[i].type = VIR_STORAGE_TYPE_NETWORK;
-        s->stores[i].nbd = &nbdTarget;
+        s->stores[i].nbd = c->tls ? &nbdTLSTarget : &nbdTarget;
         s->stores[i].path = NULL;
     }
     if (c->since[i])

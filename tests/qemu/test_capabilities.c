@@ -401,6 +401,8 @@ testConfig(void)
         {"backup_tls_x509_cert_dir = \"/nowhere/pki\"\n", VIR_ERR_CONF_SYNTAX, "/nowhere/pki"},
         {"default_tls_x509_cert_dir = \"pki\"\n", VIR_ERR_CONF_SYNTAX, "absolute"},
         {"backup_tls_x509_verify = \"x\"\n", VIR_ERR_CONF_SYNTAX, "backup_tls_x509_verify"},
+        {"nbd_tls_x509_cert_dir = \"/nowhere/nbd\"\n", VIR_ERR_CONF_SYNTAX, "/nowhere/nbd"},
+        {"nbd_tls_x509_secret_uuid = \"1\"\n", VIR_ERR_CONFIG_UNSUPPORTED, "nbd_tls_x509_secret"},
         {"default_tls_x509_secret_uuid = \"1\"\n", VIR_ERR_CONFIG_UNSUPPORTED, "default_tls_x509_secret"},
         {"backup_tls_x509_secret_uuid = \"1\"\n", VIR_ERR_CONFIG_UNSUPPORTED, "backup_tls_x509_secret"},
         {"cbw_timeout = \"x\"\n", VIR_ERR_CONF_SYNTAX, "cbw_timeout"},

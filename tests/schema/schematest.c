@@ -269,6 +269,7 @@ static const struct {
     {KIND_CHECKPOINT, "the schema is for our records too", "state-in-request state-in-redefine"},
     {KIND_CHECKPOINT, "the schema is for requests too", "redefine-name redefine-time"},
     {KIND_BACKUP, "libvirt's grammar has any number here", "port network-port"},
+    {KIND_BACKUP, "whether there is a host name to compare", "network-tls"},
     {KIND_BACKUP, "what the domain's disks decide",
      "unknown twice empty-cdrom block-source none-selected onto-itself fleeced-onto-itself"},
     {KIND_BACKUP, "what must be there or unique in the request",
