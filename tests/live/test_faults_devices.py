@@ -5,6 +5,7 @@ point (see faultwalk.py)."""
 import os
 import shutil
 import socket
+import subprocess
 import xml.etree.ElementTree as ET
 
 import libvirt
@@ -211,6 +212,23 @@ class Resize(HotDisk):
         if w.m.dom.blockInfo("sdb")[0] != 2 * SIZE:
             raise Problem("it cannot be resized any more")
         self.detach(w)
+
+
+class ResizeUseless(Resize):
+    """Of an image with a bitmap that was lost with the program that had it open."""
+    points, strays = ("resize.useless",), ("lost",)
+
+    def make(self, w):
+        images.create(self.disk.path, SIZE)
+        images.run(["qemu-img", "bitmap", "--add", self.disk.path, "lost"])
+        with subprocess.Popen(["qemu-io", self.disk.path], stdin=subprocess.PIPE, stdout=subprocess.PIPE) as owner:
+            owner.stdin.write(b"write 0 512\n")
+            owner.stdin.flush()
+            owner.stdout.readline()
+            owner.kill()
+        bitmaps = images.info(self.disk.path)["format-specific"]["data"]["bitmaps"]
+        if bitmaps[0]["flags"] != ["in-use", "auto"]:
+            raise Problem("the bitmap is not inconsistent: %s" % bitmaps)
 
 
 class ChangeMedium(Scenario):
@@ -498,7 +516,7 @@ class PushIntoTargets(PushFullCheckpoint):
 
 
 WALKED = (Attach, Detach, AttachRaw, DetachRaw, AttachOld, AttachData, DetachData, AttachLuks, DetachLuks, Resize,
-          ChangeMedium, Eject, Restore, RestoreOverNBD, AbortRestore, PullChanged, PullTLS, PullExportHelper, PullOnPassedSocket,
+          ResizeUseless, ChangeMedium, Eject, Restore, RestoreOverNBD, AbortRestore, PullChanged, PullTLS, PullExportHelper, PullOnPassedSocket,
           PushIntoTargets)
 
 
@@ -523,5 +541,5 @@ if __name__ == "__main__":
     # backup in nothing.
     faultrun.main(Faults, __file__, ("attach", "hotplug", "medium", "removed", "resize", "restore",
                                      "backup.begin.tls", "backup.end.tls", "backup.begin.lend", "backup.begin.pass",
-                                     "backup.begin.bitmap[a-z-]*", "backup.end.bitmap", "export-helper"),
+                                     "backup.begin.bitmap[a-z-]*", "backup.end.bitmap", "export-helper.spawned"),
                   ("restore.begin.lend", "restore.begin.tls", "restore.begin.key", "restore.begin.secret"))
