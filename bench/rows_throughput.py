@@ -148,6 +148,24 @@ def push_share(side, fleeced, rate_mb, incremental=False):
             yield {"guest's share": during / idle, "longest write": longest}
 
 
+def push_local(side, options=""):
+    """A full push to a file on the same disk, from its begin to its end."""
+    with filled_machine(side) as m:
+        while True:
+            idle, _ = rate(m)
+            tag = str(side.serial())
+            side.completed.reset()
+            m.storm(STORM)
+            begin = time.perf_counter()
+            m.dom.backupBegin(with_options(side.push_xml(m, tag), options), None)
+            ended, _ = side.completed.wait()
+            report = m.calm()
+            wait_idle(m.dom)
+            os.unlink(side.target(m, m["vda"], tag))
+            yield {"guest's share": report.writes / (ended - begin) / idle, "longest write": report.max_us / 1000,
+                   "duration": (ended - begin) * 1000}
+
+
 def bulk_pull(side):
     """nbdcopy of a whole export to nowhere."""
     with filled_machine(side, boots=False) as m:

@@ -51,7 +51,13 @@ def flat_rows(short, long):
 
 
 SHARE = {"guest's share": None, "longest write": None}
-SCOPE_CHANGED = "<f:options xmlns:f='urn:fleece:1' scope='changed'/>"
+
+
+def options_xml(attributes):
+    return "<f:options xmlns:f='urn:fleece:1' %s/>" % attributes
+
+
+SCOPE_CHANGED = options_xml("scope='changed'")
 
 ROWS = [
     *disks_rows("checkpoint, chain 10", backup.checkpoint, (10,),
@@ -96,6 +102,11 @@ ROWS = [
     Row("full fleeced push to 5 MB/s", throughput.push_share, (True, 5), SHARE, rounds=3, sides=("ours",)),
     Row("incremental fleeced push to 5 MB/s, 2 % dirty", throughput.push_share, (True, 5, True), SHARE, rounds=3,
         sides=("ours",)),
+    Row("full push to a file", throughput.push_local, (), dict(SHARE, duration=None), rounds=3),
+    *[Row("full push to a file, " + title, throughput.push_local, (options_xml(options),),
+          dict(SHARE, duration=None), rounds=3, sides=("ours",))
+      for title, options in (("1 worker", "workers='1'"), ("fleeced", "fleece='yes'"),
+                             ("fleeced, 1 worker", "fleece='yes' workers='1'"))],
     Row("bulk, pull by nbdcopy", throughput.bulk_pull, (), {"throughput": 0.95}, unit="MiB/s", rounds=5),
     Row("bulk, pull by nbdcopy over TCP", throughput.bulk_pull_tcp, (), {"direct": None, "through the helper": None},
         unit="MiB/s", rounds=5, sides=("ours",), versus={"through the helper": "direct"}),
