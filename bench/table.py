@@ -105,8 +105,8 @@ ROWS = [
     Row("full push to a file", throughput.push_local, (), dict(SHARE, duration=None), rounds=3),
     *[Row("full push to a file, " + title, throughput.push_local, (options_xml(options),),
           dict(SHARE, duration=None), rounds=3, sides=("ours",))
-      for title, options in (("1 worker", "workers='1'"), ("fleeced", "fleece='yes'"),
-                             ("fleeced, 1 worker", "fleece='yes' workers='1'"))],
+      for title, options in (("1 worker", "workers='1'"), ("2 workers", "workers='2'"),
+                             ("fleeced", "fleece='yes'"), ("fleeced, 2 workers", "fleece='yes' workers='2'"))],
     Row("bulk, pull by nbdcopy", throughput.bulk_pull, (), {"throughput": 0.95}, unit="MiB/s", rounds=5),
     Row("bulk, pull by nbdcopy over TCP", throughput.bulk_pull_tcp, (), {"direct": None, "through the helper": None},
         unit="MiB/s", rounds=5, sides=("ours",), versus={"through the helper": "direct"}),
