@@ -111,16 +111,18 @@ await(qemuTarget *target, const char *id, bool untilReady, unsigned int timeoutM
     return state;
 }
 
+/* Cancelled is only a job that is @ready: one that is cancelled has flushed then, also for a daemon that finds it after
+ * us. Any other one ends because its connection is cut. */
 static void
-endFlush(qemuTarget *target, const char *null, const char *id, const char *disk)
+endFlush(qemuTarget *target, const char *null, const char *id, const char *disk, bool ready)
 {
     virJSONValue *cut[] = { qemuBackupPlanYank(disk, false),
-                            virJSONBuild("{'execute':'job-cancel','arguments':{'id':%s}}", id) };
+                            ready ? virJSONBuild("{'execute':'job-cancel','arguments':{'id':%s}}", id) : NULL };
     virJSONValue *end[] = { virJSONBuild("{'execute':'job-dismiss','arguments':{'id':%s}}", id),
                             virJSONBuild("{'execute':'blockdev-del','arguments':{'node-name':%s}}", null) };
     g_autofree char *ignored = NULL;
 
-    sendAll(target, cut, G_N_ELEMENTS(cut));
+    sendAll(target, cut, ready ? 2 : 1);
     await(target, id, false, END_MS, &ignored);
     sendAll(target, end, G_N_ELEMENTS(end));
     virErrorReset();
@@ -134,7 +136,7 @@ qemuPlanFlushTarget(qemuTarget *target, const char *disk, unsigned long long siz
     g_autofree char *why = startFlush(target, null, id, disk, size);
     flushState state = why ? FLUSH_LOST : await(target, id, true, FLUSH_MS, &why);
 
-    endFlush(target, null, id, disk);
+    endFlush(target, null, id, disk, state == FLUSH_READY);
     if (state == FLUSH_GOES_ON)
         why = g_strdup_printf("it has not answered within %d s", FLUSH_MS / 1000);
     else if (state == FLUSH_LOST && !why)

@@ -22,6 +22,13 @@ NEW = ".fleece-restore"
 
 
 class Restore(livetest.LiveTest):
+    def spoil(self, path):
+        """An image that can be opened and not read: a table of it is not aligned."""
+        with open(path, "r+b") as f:
+            f.seek(40)
+            f.seek(struct.unpack(">Q", f.read(8))[0])
+            f.write(struct.pack(">Q", (1 << 63) + 65536 + 512))
+
     def setUp(self):
         super().setUp()
         self.number = 0
@@ -291,10 +298,7 @@ class Push(Restore):
         """The restore fails, and the domain has what it had."""
         m = self.stopped(disks=1)
         self.push_stopped(m, "full")
-        with open(self.target_path(m, "vda", "full"), "r+b") as f:
-            f.seek(40)
-            f.seek(struct.unpack(">Q", f.read(8))[0])
-            f.write(struct.pack(">Q", (1 << 63) + 65536 + 512))      # a table that is not aligned
+        self.spoil(self.target_path(m, "vda", "full"))
         before = self.contents(m)
         end = self.restore(m, self.restore_xml(m, "full"))
         self.assertEqual((end["success"], end["errmsg"][:12]), (0, "disk 'vda': "), end)
@@ -530,10 +534,7 @@ class Restarts(Restore):
     def test_copy_that_failed_while_no_daemon_ran(self):
         m = self.stopped(disks=1)
         self.push_stopped(m, "full")
-        with open(self.target_path(m, "vda", "full"), "r+b") as f:
-            f.seek(40)
-            f.seek(struct.unpack(">Q", f.read(8))[0])
-            f.write(struct.pack(">Q", (1 << 63) + 65536 + 512))      # a table that is not aligned
+        self.spoil(self.target_path(m, "vda", "full"))
         before = self.contents(m)
         self.restart_daemon(fault="restore.begin.copy.done:kill")
         self.assertRaises(libvirt.libvirtError, m.dom.backupBegin, self.restore_xml(m, "full"), None, 0)
